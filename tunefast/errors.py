@@ -1,0 +1,103 @@
+"""Every error tunefast raises on purpose, in one small tree.
+
+```
+TunefastError              exit code 1
+├── UserError              exit code 2: something the user typed, wrote or has on disk
+│   ├── SpecError
+│   ├── StudyExists, StudyNotFound, StudyNotOurs, SpecChanged
+│   ├── StorageError
+│   ├── DataError
+│   └── DeviceError
+├── StudyFailed            the study ended without a result
+├── CoordinatorLost        the process that owns the database cannot be reached
+└── ProtocolError          a message between processes makes no sense
+```
+
+A class's docstring is the pattern of its message, so the documentation and what a user reads cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+
+class TunefastError(Exception):
+    """{message}"""
+
+    exit_code = 1
+
+    def __init__(self, message: str | None = None, **fields: Any) -> None:
+        pattern = inspect.getdoc(type(self)) or ""
+        super().__init__(message if message is not None else pattern.format(**fields))
+
+
+class UserError(TunefastError):
+    """{message}"""
+
+    exit_code = 2
+
+
+class SpecError(UserError):
+    """{where}: {problem}"""
+
+
+class StudyExists(UserError):
+    """Study {name!r} exists already in {storage}. Go on with it: tunefast study run {name}"""
+
+
+class StudyNotFound(UserError):
+    """There is no study {name!r} in {storage}.{hint}"""
+
+
+class StudyNotOurs(UserError):
+    """Study {name!r} in {storage} was not created by tunefast, so it has no spec to run. \
+Create one with: tunefast study create FILE"""
+
+
+class SpecChanged(UserError):
+    """Study {name!r} exists already with another spec:
+{difference}
+Go on with the stored spec: tunefast study run {name}
+Only the budget of a study can change: tunefast study extend {name} --trials N
+Or create a new study: tunefast study create FILE --name ANOTHER"""
+
+
+class StorageError(UserError):
+    """{storage}: {problem}"""
+
+
+class DataError(UserError):
+    """{path}: {problem}"""
+
+
+class DeviceError(UserError):
+    """{device}: {problem}"""
+
+
+class StudyFailed(TunefastError):
+    """{message}"""
+
+
+class CoordinatorLost(TunefastError):
+    """The coordinator of {storage} cannot be reached: {problem}"""
+
+
+class ProtocolError(TunefastError):
+    """{message}"""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A sentence that helps with a mistyped word: the nearest known one, else all of them.
+
+    Returns an empty string where nothing is known.
+    """
+    known = sorted(known)
+    if not known:
+        return ""
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f" Did you mean {close[0]!r}?"
+    return f" Known: {', '.join(known)}."

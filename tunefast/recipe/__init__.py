@@ -1,0 +1,1 @@
+"""What one training run can be told. Reading it loads no torch."""

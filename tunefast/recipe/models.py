@@ -1,0 +1,65 @@
+"""Models: what is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from tunefast.recipe.part import Part
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ModelPart(Part):
+    """Options that all models share."""
+
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of activations set to zero in training; slows convergence, helps where a model overfits."""
+    batch_norm: bool = False
+    """Normalise activations over the batch; allows larger rates, needs batches of several samples."""
+
+
+class Mlp(ModelPart):
+    """A multilayer perceptron over the flattened input.
+
+    Buys the cheapest step there is; loses to convolutions on images of more than a few pixels.
+    """
+
+    name: Literal["mlp"] = "mlp"
+    width: int = Field(128, ge=1)
+    """Units in each hidden layer."""
+    depth: int = Field(2, ge=0)
+    """Hidden layers."""
+
+    def build(self, input_shape: Sequence[int], num_classes: int) -> torch.nn.Module:
+        """The torch module for inputs of `input_shape` (without the batch) and `num_classes` outputs."""
+        from tunefast.nn.models import mlp
+
+        return mlp(input_shape, num_classes, self.width, self.depth, self.dropout, self.batch_norm)
+
+
+class SmallCnn(ModelPart):
+    """Blocks of convolution, ReLU and pooling, each half the size and twice as wide, then a mean over what is left.
+
+    Buys most of what a small image set has to give at a thousandth of a ResNet's cost.
+    """
+
+    name: Literal["small_cnn"] = "small_cnn"
+    width: int = Field(32, ge=1)
+    """Channels of the first block; doubled in each further one."""
+    depth: int = Field(2, ge=1)
+    """Blocks; each halves height and width, so the input needs at least 2**depth pixels a side."""
+    batch_norm: bool = True
+    """Normalise activations over the batch; allows larger rates, needs batches of several samples."""
+
+    def build(self, input_shape: Sequence[int], num_classes: int) -> torch.nn.Module:
+        """The torch module for images of `input_shape` (channels, height, width) and `num_classes` outputs."""
+        from tunefast.nn.models import small_cnn
+
+        return small_cnn(input_shape, num_classes, self.width, self.depth, self.dropout, self.batch_norm)
+
+
+Model = Annotated[Mlp | SmallCnn, Field(discriminator="name")]

@@ -1,0 +1,1 @@
+"""Which recipe to try next, and which trial to stop. Knows Optuna, and no torch."""

@@ -1,0 +1,1 @@
+"""What the user asked for, and what travels between processes: plain, checked data."""

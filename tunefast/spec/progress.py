@@ -1,0 +1,133 @@
+"""What a trial says while it trains, and what it is answered."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Record(BaseModel):
+    """Frozen data that travels between processes as JSON; NaN and infinities travel too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Verdict(StrEnum):
+    """What a worker is answered to an epoch report."""
+
+    CONTINUE = "continue"
+    PRUNE = "prune"
+    """End: others are better."""
+    STOP = "stop"
+    """End, complete with what there is: the target is reached, or the budget is spent."""
+    PAUSE = "pause"
+    """Leave the trial as it is, to go on later."""
+
+
+class Ending(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+
+
+class EpochReport(Record):
+    """What a trial says after each epoch."""
+
+    epoch: int = Field(ge=1)
+    metrics: dict[str, float]
+    """Under Keras's names: loss, accuracy, val_loss, val_accuracy."""
+    learning_rate: float | None = None
+    """Of the epoch's last optimizer step."""
+    train_seconds: float = 0.0
+    eval_seconds: float = 0.0
+    steps: int = 0
+    """Optimizer steps in this epoch."""
+    samples: int = 0
+    """Training samples seen in this epoch."""
+    peak_memory_bytes: int | None = None
+    """Most device memory used so far (CUDA), or the process's largest resident size (CPU)."""
+
+    def diverged(self) -> bool:
+        """Whether the loss is no longer a finite number."""
+        losses = [value for name, value in self.metrics.items() if name in ("loss", "val_loss")]
+        return any(not math.isfinite(value) for value in losses)
+
+
+class Answer(Record):
+    """What a training generator is sent for a report."""
+
+    verdict: Verdict
+    keep: bool = False
+    """This epoch's weights are the ones to keep so far."""
+    reason: str = ""
+
+
+class Outcome(Record):
+    """How one trial ended, as its worker saw it."""
+
+    ending: Ending
+    reason: str = ""
+    """Why it ended early: early_stopping, pruner, diverged, target ... ; empty where it ran to its last epoch."""
+    kept_epoch: int | None = None
+    """The epoch whose weights and metrics count."""
+    error: str | None = None
+    """The traceback of a failed trial."""
+
+
+class Assignment(Record):
+    """One attempt at a trial, as a worker gets it."""
+
+    study: str
+    trial: int
+    token: int
+    """Grows with every assignment; an older one is refused."""
+    attempt: int
+    recipe: dict[str, Any]
+    seed: int
+    """Of the trial: decides all of its random draws."""
+    threads: int
+    device: str
+
+
+class SlotView(Record):
+    """What one slot is doing, for people."""
+
+    worker: str
+    device: str
+    trial: int | None = None
+    attempt: int = 1
+    epoch: int = 0
+    epochs: int = 0
+    metric: float | None = None
+
+
+class Progress(Record):
+    """Where a study stands, for people."""
+
+    study: str
+    metric: str
+    direction: str
+    trials: int | None
+    """The budget, None where it is not counted in trials."""
+    counts: dict[str, int]
+    """Trials by state: complete, pruned, infeasible, failed, running."""
+    best_trial: int | None = None
+    best_value: float | None = None
+    target: float | None = None
+    slots: list[SlotView] = Field(default_factory=list)
+    elapsed_seconds: float = 0.0
+    """Active time, over all starts."""
+    eta_seconds: float | None = None
+    epochs_run: int = 0
+    epochs_saved: int = 0
+
+    @property
+    def finished(self) -> int:
+        """Trials that have ended."""
+        return sum(count for state, count in self.counts.items() if state != "running")

@@ -1,0 +1,35 @@
+"""The JSON Schema of a spec, for editors and for `tunefast schema`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunefast.recipe.recipe import RECIPE
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The schema of ``[recipe]``: as a recipe's, but nothing is required, since any setting may be searched instead."""
+    schema: dict[str, Any] = _relaxed(RECIPE.json_schema())
+    return _inlined(schema, schema.pop("$defs", {}))
+
+
+def _relaxed(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_relaxed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _relaxed(value) for key, value in node.items() if key not in ("required", "discriminator")}
+    if "oneOf" in kept:
+        kept["anyOf"] = kept.pop("oneOf")
+    return kept
+
+
+def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inlined(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    reference = node.get("$ref")
+    if isinstance(reference, str):
+        return _inlined(definitions[reference.rsplit("/", 1)[-1]], definitions)
+    return {key: _inlined(value, definitions) for key, value in node.items()}

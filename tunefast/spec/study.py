@@ -1,0 +1,167 @@
+"""StudySpec: what the user asked for, from the file ``[study] [budget] [recipe] [space]``."""
+
+from __future__ import annotations
+
+import random
+from itertools import islice
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, WithJsonSchema, model_validator
+
+from tunefast.recipe.part import Part
+from tunefast.recipe.recipe import RECIPE, ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.seed import derive_seed
+from tunefast.recipe.stopping import metric_direction
+from tunefast.spec.schema import recipe_schema
+from tunefast.spec.space import MAX_GRID_VALUES, Params, Scalar, Space, apply, cells, corners, ordered
+
+NUM_RANDOM_CHECKS = 100
+
+
+class GridSampler(Part):
+    """Every combination of the space exactly once, in a seeded random order.
+
+    Buys completeness over a few settings; the number of cells is the product of the domains' sizes.
+    """
+
+    name: Literal["grid"] = "grid"
+
+
+class RandomSampler(Part):
+    """Independent draws from every domain. Needs no results, so it is never wrong-footed; learns nothing either."""
+
+    name: Literal["random"] = "random"
+
+
+class TpeSampler(Part):
+    """Tree-structured Parzen estimator: draws where good trials were dense and bad ones were not.
+
+    Buys better recipes per trial from about ten trials on. Source: Bergstra et al., "Algorithms for hyper-parameter
+    optimization", NIPS 2011; settings are sampled jointly.
+    """
+
+    name: Literal["tpe"] = "tpe"
+    startup_trials: int = Field(10, ge=0)
+    """Random trials before the model is used."""
+
+
+Sampler = Annotated[GridSampler | RandomSampler | TpeSampler, Field(discriminator="name")]
+
+
+class NoPruner(Part):
+    """No trial is stopped because others are better."""
+
+    name: Literal["none"] = "none"
+
+
+class MedianPruner(Part):
+    """Stop a trial whose best value so far is worse than the median of the completed trials at the same epoch.
+
+    Buys about two thirds of the epochs; costs the best recipe in a few percent of studies, and in many with no warm-up.
+    Source: Golovin et al., "Google Vizier", KDD 2017.
+    """
+
+    name: Literal["median"] = "median"
+    warmup_epochs: int | None = Field(None, ge=0)
+    """Epochs before a trial is judged; by default 3, or 30 % of the epochs where the schedule anneals, if that is more."""
+    startup_trials: int = Field(5, ge=1)
+    """Completed trials before any trial is judged."""
+
+
+Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="name")]
+
+
+class StudySection(Part):
+    """What the study is called, what it optimises and how."""
+
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
+    """The study's name in its database."""
+    metric: str = Field("val_accuracy", min_length=1)
+    """The metric of the epoch reports that is optimised."""
+    direction: Literal["maximize", "minimize"] | None = None
+    """Whether greater or smaller is better; by default what the metric's name says."""
+    sampler: Sampler = TpeSampler()
+    """Which recipe to try next."""
+    pruner: Pruner = MedianPruner()
+    """Which trial to stop because others are better."""
+    seed: int = Field(0, ge=0)
+    """Decides what the sampler draws and the seed of every trial."""
+
+    @model_validator(mode="after")
+    def _direction_known(self) -> StudySection:
+        if self.direction is None and metric_direction(self.metric) is None:
+            raise ValueError(f"direction is missing, and the name {self.metric!r} does not say which way is better")
+        return self
+
+    @property
+    def maximize(self) -> bool:
+        """Whether greater is better."""
+        return (self.direction or metric_direction(self.metric)) == "maximize"
+
+
+class Budget(Part):
+    """When the study ends, whatever the number of workers."""
+
+    trials: int | None = Field(None, ge=1)
+    """Trials in all; those that were pruned or failed count."""
+    minutes: float | None = Field(None, gt=0)
+    """Minutes of active time, over all starts."""
+    target: float | None = None
+    """The study ends as soon as a trial's metric gets there."""
+
+
+class StudySpec(Part):
+    """One search: what is fixed, what is searched, and when to stop."""
+
+    study: StudySection
+    budget: Budget = Budget()
+    recipe: Annotated[dict[str, Any], WithJsonSchema(recipe_schema())]
+    """What every trial has in common."""
+    space: Space = Field(default_factory=dict)
+    """A path into the recipe -> the domain that is searched."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> StudySpec:
+        for path, domain in self.space.items():
+            for parent in domain.when:
+                if parent not in self.space:
+                    raise ValueError(f'space."{path}".when: {parent!r} is not searched; only searched settings can be conditions')
+        ordered(self.space)
+        if isinstance(self.study.sampler, GridSampler):
+            _refuse_endless(self.space)
+        elif self.budget.trials is None and self.budget.minutes is None:
+            raise ValueError("budget: give trials or minutes, or the search has no end")
+        return self
+
+    def recipe_for(self, params: Params) -> TrainingRecipe | ObjectiveRecipe:
+        """The checked recipe of a trial; raises `pydantic.ValidationError` where `params` make none."""
+        return RECIPE.validate_python(apply(self.recipe, self.space, params))
+
+    def trial_seed(self, number: int) -> int:
+        """The seed of trial `number`: a function of the study's seed and the number alone."""
+        return derive_seed(self.study.seed, number, "trial")
+
+    def samples(self) -> Iterator[dict[str, Scalar]]:
+        """Parameter sets to check the spec with: every corner of the space, and seeded random ones."""
+        yield from corners(self.space)
+        if not self.space:
+            return
+        rng = random.Random(0)
+        for _ in range(NUM_RANDOM_CHECKS):
+            params: dict[str, Scalar] = {}
+            for path in ordered(self.space):
+                if self.space[path].holds(params):
+                    params[path] = rng.choice(self.space[path].corners())
+            yield params
+
+
+def _refuse_endless(space: Space) -> None:
+    for path, domain in space.items():
+        if domain.cells() is None:
+            raise ValueError(
+                f'space."{path}": a grid cannot cover a continuous domain; give it a step or choices, '
+                "or use another sampler"
+            )
+    if next(islice(cells(space), MAX_GRID_VALUES, None), None) is not None:
+        raise ValueError(f"space: more than {MAX_GRID_VALUES:,} cells in the grid; narrow it, or use another sampler")

@@ -1,0 +1,83 @@
+"""Database: the one connection through which its coordinator writes, and the groups it writes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection
+
+from tunefast.store.engine import checked, writing_engine
+
+Row = Mapping[str, Any]
+
+
+class Database:
+    """An open SQLite file. Only the process that holds its `tunefast.store.ownership.OwnerLock` makes one.
+
+    Raises `StorageError` where the file cannot be written or is no database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = writing_engine(path)
+        self._connection = self._engine.connect()
+        self._seen_version = self._data_version()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction; on disk when the block is left, undone where it raises."""
+        with checked(self.path), self._connection.begin():
+            yield self._connection
+
+    def changed_outside(self) -> bool:
+        """Whether another connection has committed anything since this was last asked."""
+        version = self._data_version()
+        changed = version != self._seen_version
+        self._seen_version = version
+        return changed
+
+    def close(self) -> None:
+        """Close the connection and every file behind it."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def _data_version(self) -> int:
+        driver = self._connection.connection.driver_connection
+        if driver is None:
+            raise RuntimeError("the database is closed")
+        return int(driver.execute("PRAGMA data_version").fetchone()[0])
+
+
+class Group:
+    """Rows that wait to be written together: inserts that replace the row with the same unique key.
+
+    A group is committed whole, so what a reader sees is always a prefix of what happened.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[sa.Table, tuple[str, ...]], list[Row]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def add(self, table: sa.Table, key: tuple[str, ...], row: Row) -> None:
+        """Let `row` be written into `table`, in place of a row that is equal in the columns of `key`."""
+        self._rows.setdefault((table, key), []).append(row)
+
+    def write(self, connection: Connection, *, column: str, living: Mapping[sa.Table, set[Any]]) -> None:
+        """Write all rows; those of the tables in `living` only where their `column` is among the values given there."""
+        for (table, key), rows in self._rows.items():
+            kept = [row for row in rows if table not in living or row[column] in living[table]]
+            if kept:
+                _upsert(connection, table, key, kept)
+
+
+def _upsert(connection: Connection, table: sa.Table, key: tuple[str, ...], rows: list[Row]) -> None:
+    statement = insert(table)
+    updated = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=updated), rows)

@@ -1,0 +1,90 @@
+"""The SQLAlchemy engine of a database, and what every connection to it is told."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError
+
+from tunefast.errors import StorageError
+
+BUSY_SECONDS = 60
+
+
+def database_path(storage: str) -> Path:
+    """The absolute path of the SQLite file that the URL `storage` names.
+
+    Raises `StorageError` where it is no URL, another database, or one in memory.
+    """
+    try:
+        url = make_url(storage)
+    except ArgumentError as error:
+        raise StorageError(storage=storage, problem="is no database URL; write sqlite:///FILE.db") from error
+    shown = url.render_as_string(hide_password=True)
+    if url.get_backend_name() != "sqlite":
+        raise StorageError(storage=shown, problem="only SQLite databases are supported; write sqlite:///FILE.db")
+    if not url.database or url.database == ":memory:":
+        raise StorageError(storage=shown, problem="the database must be a file; write sqlite:///FILE.db")
+    return Path(url.database).absolute()
+
+
+def writing_engine(path: Path) -> Engine:
+    """An engine that creates the file if need be; write-ahead log, every commit on disk before it returns.
+
+    Transactions begin with the write lock (``BEGIN IMMEDIATE``), so what one reads cannot change before it writes.
+    Raises `StorageError` where the file cannot be written or is no database.
+    """
+    if not path.parent.is_dir():
+        raise StorageError(storage=path, problem=f"there is no directory {path.parent}")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise StorageError(storage=path, problem="cannot be written")
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    with checked(path):
+        engine.connect().close()
+    return engine
+
+
+def reading_engine(path: Path) -> Engine:
+    """An engine that cannot change the file. Raises `StorageError` where there is none, or it is no database."""
+    if not path.is_file():
+        raise StorageError(storage=path, problem="there is no such database; create a study first: tunefast study create FILE")
+    engine = sa.create_engine(read_only_url(path), connect_args={"timeout": BUSY_SECONDS})
+    with checked(path), engine.connect() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+    return engine
+
+
+def read_only_url(path: Path) -> str:
+    """The SQLAlchemy URL that opens `path` for reading only."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"sqlite:///file:{quoted}?mode=ro&uri=true"
+
+
+@contextmanager
+def checked(path: Path) -> Iterator[None]:
+    """Turn SQLite's refusal of a damaged, foreign or read-only file into a `StorageError`."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StorageError(storage=path, problem=f"cannot be used as a database ({cause})") from error
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,81 @@
+"""Creating, finding, changing and deleting studies. Called by whoever owns the database."""
+
+from __future__ import annotations
+
+import uuid
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tunefast.errors import StudyExists, StudyNotFound, StudyNotOurs, nearest
+from tunefast.spec.study import Budget, StudySpec
+from tunefast.store import tables
+from tunefast.store.database import Database
+from tunefast.store.trials import check_schema, create_schema, delete_study_rows, insert_study, study_uuids
+
+
+class StoredStudy(NamedTuple):
+    """A study as tunefast keeps it."""
+
+    uuid: str
+    spec: StudySpec
+    active_seconds: float
+
+
+def prepare(database: Database) -> None:
+    """Make the tables where they are missing, and sweep what deleted studies left behind.
+
+    Raises `StorageError` for a database of another program or another schema, which stays as it is.
+    """
+    with database.transaction() as connection:
+        check_schema(connection)
+    create_schema(database)
+    with database.transaction() as connection:
+        tables.metadata.create_all(connection)
+        tables.sweep(connection, [uuid for uuid in study_uuids(connection).values() if uuid is not None])
+
+
+def create(database: Database, spec: StudySpec) -> None:
+    """Store a new study. Raises `StudyExists`."""
+    name, study_uuid = spec.study.name, str(uuid.uuid4())
+    with database.transaction() as connection:
+        if name in study_uuids(connection):
+            raise StudyExists(name=name, storage=database.path)
+        insert_study(connection, name, study_uuid, spec.study.metric, maximize=spec.study.maximize)
+        row = {"uuid": study_uuid, "spec": spec.model_dump(mode="json"), "active_seconds": 0.0}
+        connection.execute(sa.insert(tables.studies).values(row))
+
+
+def find(connection: Connection, name: str, storage: object) -> StoredStudy:
+    """The study called `name`. Raises `StudyNotFound`, naming the nearest, and `StudyNotOurs`."""
+    known = study_uuids(connection)
+    if name not in known:
+        raise StudyNotFound(name=name, storage=storage, hint=nearest(name, known))
+    has_ours = tables.studies.name in sa.inspect(connection).get_table_names()
+    wanted = sa.select(tables.studies).where(tables.studies.c.uuid == known[name])
+    row = connection.execute(wanted).one_or_none() if has_ours else None
+    if row is None:
+        raise StudyNotOurs(name=name, storage=storage)
+    return StoredStudy(row.uuid, StudySpec.model_validate(row.spec), row.active_seconds)
+
+
+def extend(database: Database, name: str, budget: Budget) -> StudySpec:
+    """Give the study the limits that `budget` sets, in place of its own; returns the new spec."""
+    with database.transaction() as connection:
+        stored = find(connection, name, database.path)
+        changes = budget.model_dump(exclude_none=True)
+        spec = stored.spec.model_copy(update={"budget": stored.spec.budget.model_copy(update=changes)})
+        changed = sa.update(tables.studies).where(tables.studies.c.uuid == stored.uuid)
+        connection.execute(changed.values(spec=spec.model_dump(mode="json")))
+    return spec
+
+
+def delete(database: Database, name: str) -> None:
+    """Delete the study with all its trials. Raises `StudyNotFound`."""
+    with database.transaction() as connection:
+        known = study_uuids(connection)
+        if name not in known:
+            raise StudyNotFound(name=name, storage=database.path, hint=nearest(name, known))
+        delete_study_rows(connection, name)
+        tables.sweep(connection, [uuid for other, uuid in known.items() if other != name and uuid is not None])

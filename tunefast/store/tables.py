@@ -1,0 +1,70 @@
+"""tunefast's own tables, beside Optuna's in the same database.
+
+Rows are keyed by the study's uuid, which is kept in a user attribute of the Optuna study. There is no foreign key into
+Optuna's tables: with one, stock Optuna could no longer delete a study. What a deleted study leaves behind is swept when
+a coordinator starts.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+UUID_ATTRIBUTE = "tunefast:uuid"
+"""User attribute of the Optuna study that holds the uuid."""
+
+metadata = sa.MetaData()
+
+studies = sa.Table(
+    "tunefast_studies",
+    metadata,
+    sa.Column("uuid", sa.String(36), primary_key=True),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("active_seconds", sa.Float, nullable=False, default=0.0),
+)
+
+attempts = sa.Table(
+    "tunefast_attempts",
+    metadata,
+    sa.Column("study_uuid", sa.String(36), primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("worker", sa.String(64), nullable=False),
+    sa.Column("device", sa.String(32), nullable=False),
+    sa.Column("threads", sa.Integer, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("provenance", sa.JSON, nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+    sa.Column("ending", sa.String(32)),
+    sa.Column("reason", sa.Text),
+)
+
+epochs = sa.Table(
+    "tunefast_epochs",
+    metadata,
+    sa.Column("study_uuid", sa.String(36), primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("learning_rate", sa.Float),
+    sa.Column("train_seconds", sa.Float, nullable=False),
+    sa.Column("eval_seconds", sa.Float, nullable=False),
+    sa.Column("steps", sa.Integer, nullable=False),
+    sa.Column("samples", sa.Integer, nullable=False),
+    sa.Column("peak_memory_bytes", sa.BigInteger),
+)
+
+KEYED = (attempts, epochs)
+"""The tables with a ``study_uuid``."""
+
+
+def sweep(connection: Connection, living: list[str]) -> int:
+    """Delete the rows of studies that are not among `living` uuids; returns how many studies that were."""
+    gone = sa.select(studies.c.uuid).where(studies.c.uuid.not_in(living))
+    uuids = list(connection.execute(gone).scalars())
+    for table in KEYED:
+        connection.execute(sa.delete(table).where(table.c.study_uuid.not_in(living)))
+    connection.execute(sa.delete(studies).where(studies.c.uuid.in_(uuids)))
+    return len(uuids)

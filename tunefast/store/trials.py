@@ -1,0 +1,304 @@
+"""Optuna's rows: the one file that knows how Optuna lays out its database and its memory.
+
+Everything private to Optuna that tunefast uses stands here: the ORM tables of ``optuna.storages._rdb.models``, the
+counters and lists of `InMemoryStorage`, and the system attribute of metric names. `tests/store/test_trials.py` reads back
+what is written here with stock Optuna, so a release that changes any of it fails there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.storages._rdb import models
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import Connection
+
+from tunefast.errors import StorageError
+from tunefast.store.database import Database, Group
+from tunefast.store.tables import UUID_ATTRIBUTE
+
+STUDIES: sa.Table = models.StudyModel.__table__
+DIRECTIONS: sa.Table = models.StudyDirectionModel.__table__
+STUDY_ATTRS: sa.Table = models.StudyUserAttributeModel.__table__
+STUDY_SYSTEM_ATTRS: sa.Table = models.StudySystemAttributeModel.__table__
+TRIALS: sa.Table = models.TrialModel.__table__
+PARAMS: sa.Table = models.TrialParamModel.__table__
+VALUES: sa.Table = models.TrialValueModel.__table__
+REPORTS: sa.Table = models.TrialIntermediateValueModel.__table__
+ATTRS: sa.Table = models.TrialUserAttributeModel.__table__
+SYSTEM_ATTRS: sa.Table = models.TrialSystemAttributeModel.__table__
+HEARTBEATS: sa.Table = models.TrialHeartbeatModel.__table__
+
+_TRIAL_TABLES = (PARAMS, VALUES, REPORTS, ATTRS, SYSTEM_ATTRS)
+_METRIC_NAMES = "study:metric_names"
+
+
+def check_schema(connection: Connection) -> None:
+    """Refuse a database of another Optuna schema before anything in it changes. Raises `StorageError`."""
+    tables = set(sa.inspect(connection).get_table_names())
+    if not tables:
+        return
+    storage = connection.engine.url.database
+    if "alembic_version" not in tables or STUDIES.name not in tables:
+        raise StorageError(storage=storage, problem="is a database of another program; give tunefast a file of its own")
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    wanted = RDBStorage("sqlite://").get_head_version()
+    if found != wanted:
+        problem = (
+            f"has Optuna's schema {found}, and this Optuna wants {wanted}. Make a copy of the file, upgrade the copy "
+            "(optuna storage upgrade --storage sqlite:///COPY.db), and use it in place of the old one"
+        )
+        raise StorageError(storage=storage, problem=problem)
+
+
+def create_schema(database: Database) -> None:
+    """Create Optuna's tables where they are missing."""
+    storage = RDBStorage(f"sqlite:///{database.path}")
+    storage.engine.dispose()
+
+
+def insert_study(connection: Connection, name: str, uuid: str, metric: str, *, maximize: bool) -> None:
+    """Add an Optuna study, with our uuid as a user attribute and the metric's name for people who browse."""
+    study_id = _new_id(connection.execute(sa.insert(STUDIES).values(study_name=name)))
+    direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+    connection.execute(sa.insert(DIRECTIONS).values(study_id=study_id, direction=direction, objective=0))
+    for table, key, value in ((STUDY_ATTRS, UUID_ATTRIBUTE, uuid), (STUDY_SYSTEM_ATTRS, _METRIC_NAMES, [metric])):
+        connection.execute(sa.insert(table).values(study_id=study_id, key=key, value_json=json.dumps(value)))
+
+
+def delete_study_rows(connection: Connection, name: str) -> None:
+    """Delete an Optuna study with everything that hangs on it."""
+    study = sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == name).scalar_subquery()
+    trial_ids = sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == study)
+    for table in (*_TRIAL_TABLES, HEARTBEATS):
+        connection.execute(sa.delete(table).where(table.c.trial_id.in_(trial_ids)))
+    for table in (TRIALS, DIRECTIONS, STUDY_ATTRS, STUDY_SYSTEM_ATTRS):
+        connection.execute(sa.delete(table).where(table.c.study_id == study))
+    connection.execute(sa.delete(STUDIES).where(STUDIES.c.study_name == name))
+
+
+def study_uuids(connection: Connection) -> dict[str, str | None]:
+    """The studies by name, each with our uuid, or None where tunefast did not create it."""
+    join = STUDIES.outerjoin(
+        STUDY_ATTRS, (STUDY_ATTRS.c.study_id == STUDIES.c.study_id) & (STUDY_ATTRS.c.key == UUID_ATTRIBUTE)
+    )
+    rows = connection.execute(sa.select(STUDIES.c.study_name, STUDY_ATTRS.c.value_json).select_from(join))
+    return {name: json.loads(value) if value is not None else None for name, value in rows}
+
+
+def read_trials(connection: Connection, study_name: str, first: int = 0) -> list[FrozenTrial]:
+    """The trials of a study from number `first` on, as stock Optuna would read them, in the order of their numbers."""
+    of_study = sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name).scalar_subquery()
+    chosen = (TRIALS.c.study_id == of_study) & (TRIALS.c.number >= first)
+    ids = sa.select(TRIALS.c.trial_id).where(chosen)
+    rows: dict[sa.Table, dict[int, list[Any]]] = {}
+    for table in _TRIAL_TABLES:
+        by_trial: dict[int, list[Any]] = defaultdict(list)
+        for row in connection.execute(sa.select(table).where(table.c.trial_id.in_(ids)).order_by(*table.primary_key)):
+            by_trial[row.trial_id].append(row)
+        rows[table] = by_trial
+    found = connection.execute(sa.select(TRIALS).where(chosen).order_by(TRIALS.c.number)).mappings()
+    return [_frozen(trial, {table: rows[table][trial["trial_id"]] for table in _TRIAL_TABLES}) for trial in found]
+
+
+def _frozen(trial: Any, rows: dict[sa.Table, list[Any]]) -> FrozenTrial:
+    distributions = {row.param_name: json_to_distribution(row.distribution_json) for row in rows[PARAMS]}
+    to_value = models.TrialValueModel.stored_repr_to_value
+    to_report = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
+    values = [to_value(row.value, row.value_type) for row in sorted(rows[VALUES], key=lambda row: row.objective)]
+    return FrozenTrial(
+        number=trial["number"],
+        trial_id=trial["trial_id"],
+        state=trial["state"],
+        value=None,
+        values=values or None,
+        datetime_start=_local(trial["datetime_start"]),
+        datetime_complete=_local(trial["datetime_complete"]),
+        params={
+            row.param_name: distributions[row.param_name].to_external_repr(row.param_value) for row in rows[PARAMS]
+        },
+        distributions=distributions,
+        user_attrs={row.key: json.loads(row.value_json) for row in rows[ATTRS]},
+        system_attrs={row.key: json.loads(row.value_json) for row in rows[SYSTEM_ATTRS]},
+        intermediate_values={
+            row.step: to_report(row.intermediate_value, row.intermediate_value_type) for row in rows[REPORTS]
+        },
+    )
+
+
+class MirroredStorage(InMemoryStorage):
+    """One study in memory, where samplers read it; what is set on its trials is written as Optuna's rows, in groups.
+
+    `flush` writes the group. A trial's row is inserted at once and takes the database's id; its final update is guarded
+    by its state, so that a trial which somebody ended from outside stays as they left it.
+    """
+
+    def __init__(self, database: Database, study_name: str, uuid: str) -> None:
+        super().__init__()
+        self._database = database
+        self._name = study_name
+        self._uuid = uuid
+        self._touched: set[int] = set()
+        self._endings: dict[int, tuple[TrialState, datetime]] = {}
+        self.group = Group()
+        with database.transaction() as connection:
+            row = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name)).one()
+            directions = sa.select(DIRECTIONS.c.direction).where(DIRECTIONS.c.study_id == row.study_id)
+            objectives = connection.execute(directions.order_by(DIRECTIONS.c.objective)).scalars().all()
+            trials = read_trials(connection, study_name)
+        self._max_study_id = row.study_id - 1
+        self.study_id = super().create_new_study(objectives, study_name)
+        self._add(trials)
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """Insert a running trial's row at once; its number and id are the database's. Templates are not supported."""
+        if template_trial is not None:
+            raise NotImplementedError("trials of a live study are created empty")
+        with self._database.transaction() as connection:
+            self._check_still_there(connection)
+            in_study = sa.select(sa.func.count()).where(TRIALS.c.study_id == study_id)
+            number = connection.execute(in_study).scalar_one()
+            if number > len(self._trials()):
+                self._add(read_trials(connection, self._name, len(self._trials())))
+            row = {"number": number, "study_id": study_id, "state": TrialState.RUNNING}
+            inserted = connection.execute(sa.insert(TRIALS).values(**row, datetime_start=_utc_now()))
+        self._max_trial_id = _new_id(inserted) - 1
+        return super().create_new_trial(study_id)
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        """Set one parameter."""
+        super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        row = {"param_value": param_value_internal, "distribution_json": distribution_to_json(distribution)}
+        self._note(PARAMS, "param_name", {"trial_id": trial_id, "param_name": param_name, **row})
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """End a trial, or claim one that somebody enqueued; returns whether that worked."""
+        if state == TrialState.RUNNING and not self._claim(trial_id):
+            return False
+        updated = super().set_trial_state_values(trial_id, state, values)
+        if not updated or state == TrialState.RUNNING:
+            return updated
+        self._touched.add(trial_id)
+        self._endings[trial_id] = (state, _utc_now())
+        for objective, value in enumerate(values or ()):
+            stored, kind = models.TrialValueModel.value_to_stored_repr(value)
+            row = {"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind}
+            self._note(VALUES, "objective", row)
+        return updated
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        """Note what a trial reported at `step`."""
+        super().set_trial_intermediate_value(trial_id, step, intermediate_value)
+        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(intermediate_value)
+        row = {"trial_id": trial_id, "step": step, "intermediate_value": stored, "intermediate_value_type": kind}
+        self._note(REPORTS, "step", row)
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Set an attribute that people see."""
+        super().set_trial_user_attr(trial_id, key, value)
+        self._note(ATTRS, "key", {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)})
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Set an attribute that samplers keep their notes in."""
+        super().set_trial_system_attr(trial_id, key, value)
+        self._note(SYSTEM_ATTRS, "key", {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)})
+
+    def _note(self, table: sa.Table, key: str, row: dict[str, Any]) -> None:
+        self._touched.add(row["trial_id"])
+        self.group.add(table, ("trial_id", key), row)
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether a group waits to be written."""
+        return bool(self.group) or bool(self._touched)
+
+    def flush(self) -> list[int]:
+        """Write the group in one transaction; returns the numbers of trials that had been ended from outside.
+
+        Nothing is written of a trial that is no longer running in the database, nor where the study was deleted. The
+        group is kept where the transaction fails.
+        """
+        with self._database.transaction() as connection:
+            living = self._living(connection, self._touched)
+            self.group.write(connection, column="trial_id", living=dict.fromkeys(_TRIAL_TABLES, living))
+            for trial_id in living & self._endings.keys():
+                state, moment = self._endings[trial_id]
+                guarded = sa.update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
+                connection.execute(guarded.values(state=state, datetime_complete=moment))
+            refused = sorted(self._touched - living)
+        self.group, self._touched, self._endings = Group(), set(), {}
+        return self._take_over(refused)
+
+    def reconcile(self) -> list[int]:
+        """Take in what others did to the study: new trials, and running ones that they ended, whose numbers it returns.
+
+        Raises `KeyError` where the study is gone.
+        """
+        with self._database.transaction() as connection:
+            self._check_still_there(connection)
+            self._add(read_trials(connection, self._name, len(self._trials())))
+            running = [trial._trial_id for trial in self._trials() if trial.state == TrialState.RUNNING]
+            refused = sorted(set(running) - self._living(connection, running))
+        return self._take_over(refused)
+
+    def _check_still_there(self, connection: Connection) -> None:
+        if study_uuids(connection).get(self._name) != self._uuid:
+            raise KeyError(self._name)
+
+    def _claim(self, trial_id: int) -> bool:
+        waiting = sa.update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.WAITING)
+        with self._database.transaction() as connection:
+            claimed = connection.execute(waiting.values(state=TrialState.RUNNING, datetime_start=_utc_now()))
+            return claimed.rowcount == 1
+
+    def _living(self, connection: Connection, trial_ids: Iterable[int]) -> set[int]:
+        """Those of the trials that still run in the database, under this very study."""
+        ours = STUDY_ATTRS.c.value_json == json.dumps(self._uuid)
+        join = TRIALS.join(STUDY_ATTRS, (STUDY_ATTRS.c.study_id == TRIALS.c.study_id) & ours)
+        running = (TRIALS.c.state == TrialState.RUNNING) & TRIALS.c.trial_id.in_(list(trial_ids))
+        return set(connection.execute(sa.select(TRIALS.c.trial_id).select_from(join).where(running)).scalars())
+
+    def _take_over(self, trial_ids: Sequence[int]) -> list[int]:
+        """Replace trials in memory by what the database holds of them; returns their numbers."""
+        if not trial_ids:
+            return []
+        with self._database.transaction() as connection:
+            stored = {trial._trial_id: trial for trial in read_trials(connection, self._name)}
+        numbers = []
+        for trial_id in trial_ids:
+            numbers.append(self.get_trial_number_from_id(trial_id))
+            if trial_id in stored:
+                self._set_trial(trial_id, stored[trial_id])
+        return numbers
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self._studies[self.study_id].trials
+
+    def _add(self, trials: Iterable[FrozenTrial]) -> None:
+        for trial in trials:
+            self._max_trial_id = trial._trial_id - 1
+            super().create_new_trial(self.study_id, template_trial=trial)
+
+
+def _new_id(result: Any) -> int:
+    return int(result.inserted_primary_key[0])
+
+
+def _utc_now() -> datetime:
+    """Optuna stores naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _local(moment: datetime | None) -> datetime | None:
+    """Optuna's trials carry naive local time."""
+    return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None) if moment is not None else None

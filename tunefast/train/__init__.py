@@ -1,0 +1,1 @@
+"""Training with torch. Knows no Optuna and no database."""
