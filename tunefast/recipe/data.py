@@ -6,13 +6,14 @@ A data part decodes its source into arrays once; `tunefast.train.datasets` cache
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import struct
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field
-from typing_extensions import Self
 
 from tunefast.errors import DataError
 from tunefast.recipe.part import Part
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DATA_VARIABLE = "TUNEFAST_DATA"
+_IDX_UINT8 = 8
 
 
 class Decoded(NamedTuple):
-    """A data set as arrays, before any split: images are uint8 [N, H, W, C], tables float32 [N, F]; labels int64 [N]."""
+    """A data set as arrays, before any split.
+
+    Images are uint8 [N, H, W, C], tables float32 [N, F]; labels int64 [N].
+    """
 
     inputs: NDArray[Any]
     labels: NDArray[np.int64]
@@ -150,11 +155,8 @@ class Mnist(RootedPart):
 
     def decode(self) -> Decoded:
         """Images uint8 [60000, 28, 28, 1], test images uint8 [10000, 28, 28, 1]."""
-        images, labels, test_images, test_labels = (_read_idx(path) for path in self.source())
-        for path, pictures, targets in zip(self.source()[::2], (images, test_images), (labels, test_labels), strict=True):
-            if len(pictures) != len(targets):
-                raise DataError(path=path, problem=f"{len(pictures)} images, but {len(targets)} labels beside it")
-        return Decoded(images[..., None], labels.astype("int64"), test_images[..., None], test_labels.astype("int64"))
+        train_images, train_labels, test_images, test_labels = self.source()
+        return Decoded(*_read_pair(train_images, train_labels), *_read_pair(test_images, test_labels))
 
 
 class ImageFolder(RootedPart):
@@ -175,9 +177,9 @@ class ImageFolder(RootedPart):
         return root, None
 
     def source(self) -> list[Path]:
-        """The class folders, whose times change when an image comes or goes."""
+        """Every file and folder inside, so that an image that comes, goes or is painted over is noticed."""
         folders = [folder for folder in self._split() if folder is not None]
-        return [child for folder in folders for child in [folder, *sorted(folder.iterdir())] if child.is_dir()]
+        return [child for folder in folders for child in sorted(folder.rglob("*"))]
 
     def decode(self) -> Decoded:
         """Images uint8 [N, image_size, image_size, 3]; classes are numbered in the order of their names."""
@@ -187,12 +189,12 @@ class ImageFolder(RootedPart):
             return Decoded(inputs, labels, None, None)
         test_inputs, test_labels, test_classes = self._read(test)
         if test_classes != classes:
-            raise DataError(path=test, problem=f"classes {test_classes} differ from those of the training part, {classes}")
+            problem = f"classes {test_classes} differ from those of the training part, {classes}"
+            raise DataError(path=test, problem=problem)
         return Decoded(inputs, labels, test_inputs, test_labels)
 
     def _read(self, folder: Path) -> tuple[NDArray[Any], NDArray[np.int64], list[str]]:
         import numpy as np
-        from PIL import UnidentifiedImageError
         from torchvision.datasets import ImageFolder as Folder
         from torchvision.transforms.v2.functional import center_crop, resize
 
@@ -205,7 +207,7 @@ class ImageFolder(RootedPart):
         for index, (path, _) in enumerate(listing.samples):
             try:
                 image = listing.loader(path).convert("RGB")
-            except (UnidentifiedImageError, OSError) as error:
+            except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:  # what Pillow's readers raise
                 raise DataError(path=path, problem=f"not a readable image ({error})") from error
             if image.size != (size, size):
                 image = center_crop(resize(image, [size]), [size, size])
@@ -220,21 +222,28 @@ def _packed_or_not(path: Path) -> Path:
     raise DataError(path=path, problem="no such file, nor one that ends in .gz")
 
 
-def _read_idx(path: Path) -> NDArray[np.uint8]:
+def _read_pair(image_file: Path, label_file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images [N, H, W, 1] and their labels [N]."""
+    images, labels = _read_idx(image_file, num_axes=3), _read_idx(label_file, num_axes=1)
+    if len(images) != len(labels):
+        raise DataError(path=image_file, problem=f"{len(images)} images, but {len(labels)} labels beside it")
+    return images[..., None], labels.astype("int64")
+
+
+def _read_idx(path: Path, num_axes: int) -> NDArray[np.uint8]:
     """The array in an idx file, packed with gzip or not (http://yann.lecun.com/exdb/mnist describes the format)."""
     import numpy as np
 
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(path=path, problem=f"damaged ({error})") from error
-    num_axes = content[3] if len(content) > 4 and content[:3] == b"\x00\x00\x08" else 0
     header = 4 + 4 * num_axes
-    if num_axes == 0 or len(content) < header:
-        raise DataError(path=path, problem="damaged: not an idx file of bytes")
+    if not content.startswith(bytes([0, 0, _IDX_UINT8, num_axes])) or len(content) < header:
+        raise DataError(path=path, problem=f"damaged: not an idx file of bytes with {num_axes} axes")
     shape = struct.unpack(f">{num_axes}I", content[4:header])
     values = np.frombuffer(content, dtype=np.uint8, offset=header)
-    if values.size != np.prod(shape):
+    if values.size != math.prod(shape):
         raise DataError(path=path, problem=f"damaged: {values.size} values where its header says {shape}")
     return values.reshape(shape)
 

@@ -38,7 +38,14 @@ class Mlp(ModelPart):
         """The torch module for inputs of `input_shape` (without the batch) and `num_classes` outputs."""
         from tunefast.nn.models import mlp
 
-        return mlp(input_shape, num_classes, self.width, self.depth, self.dropout, self.batch_norm)
+        return mlp(
+            input_shape,
+            num_classes,
+            width=self.width,
+            depth=self.depth,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+        )
 
 
 class SmallCnn(ModelPart):
@@ -59,7 +66,14 @@ class SmallCnn(ModelPart):
         """The torch module for images of `input_shape` (channels, height, width) and `num_classes` outputs."""
         from tunefast.nn.models import small_cnn
 
-        return small_cnn(input_shape, num_classes, self.width, self.depth, self.dropout, self.batch_norm)
+        return small_cnn(
+            input_shape,
+            num_classes,
+            width=self.width,
+            depth=self.depth,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+        )
 
 
 Model = Annotated[Mlp | SmallCnn, Field(discriminator="name")]

@@ -14,7 +14,9 @@ class Part(BaseModel):
     checked strictly: a string is no number, a float no integer, and NaN or infinity are no settings.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     def table(self) -> dict[str, Any]:
         """The part as plain JSON data, from which `model_validate` makes an equal part."""

@@ -58,9 +58,16 @@ class TrainingRecipe(RecipePart):
     @model_validator(mode="after")
     def _monitor_reported(self) -> TrainingRecipe:
         if self.early_stopping is not None and self.early_stopping.monitor not in TRAINING_METRICS:
+            known = ", ".join(TRAINING_METRICS)
             raise ValueError(
-                f"early_stopping.monitor = {self.early_stopping.monitor!r} is not reported; known: {', '.join(TRAINING_METRICS)}"
+                f"early_stopping.monitor = {self.early_stopping.monitor!r} is not reported; known: {known}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_can_be_normalised(self) -> TrainingRecipe:
+        if self.batch_size == 1 and isinstance(self.model, Mlp) and self.model.batch_norm:
+            raise ValueError("batch_size = 1: model.batch_norm = true needs batches of at least 2 samples")
         return self
 
     def patience(self) -> Patience | None:

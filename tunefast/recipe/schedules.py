@@ -47,7 +47,7 @@ class Constant(SchedulePart):
     name: Literal["constant"] = "constant"
     annealed: ClassVar[bool] = False
 
-    def at(self, step: int, num_steps: int) -> Point:
+    def at(self, step: int, num_steps: int) -> Point:  # noqa: ARG002 - as all schedules
         """Factor 1 at every step."""
         return Point(1.0, None)
 
@@ -74,7 +74,8 @@ class OneCycle(SchedulePart):
 
     Buys high accuracy in few epochs through a large rate in the middle; costs looking bad until the descent, so rules
     that stop trials have to wait for it. The optimizer's learning rate is the peak.
-    Source: Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates", 2018.
+    Source: Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates",
+    2018.
     """
 
     name: Literal["one_cycle"] = "one_cycle"
@@ -104,12 +105,15 @@ class OneCycle(SchedulePart):
         return self.pct_start
 
     def at(self, step: int, num_steps: int) -> Point:
-        """Equal to torch's ``OneCycleLR`` with ``total_steps = num_steps`` and cosine annealing."""
+        """Equal to torch's ``OneCycleLR`` with ``total_steps = num_steps`` and cosine annealing.
+
+        Where the climb is a single step, torch divides by zero; here that step has the full rate.
+        """
         first = 1 / self.div_factor
         last = first / self.final_div_factor
         top = self.pct_start * num_steps - 1
         if step <= top:
-            share = step / top
+            share = step / top if top > 0 else 1.0
             return self._point(_cosine(first, 1.0, share), _cosine(self.max_momentum, self.base_momentum, share))
         share = (step - top) / (num_steps - 1 - top)
         return self._point(_cosine(1.0, last, share), _cosine(self.base_momentum, self.max_momentum, share))

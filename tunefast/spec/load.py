@@ -12,11 +12,11 @@ from pydantic import BaseModel, ValidationError
 
 from tunefast.errors import SpecError, nearest
 from tunefast.recipe.recipe import TRAINING_METRICS, ObjectiveRecipe, TrainingRecipe
-from tunefast.spec.space import Int
+from tunefast.spec.space import Float, Int, apply
 from tunefast.spec.study import StudySpec
 
 Location = tuple[int | str, ...]
-_DOMAIN_TAGS = ("float", "int", "choice")
+_NO_TABLE = ("dict_type", "model_type", "model_attributes_type")
 
 
 def load_spec(path: str | Path, name: str | None = None) -> StudySpec:
@@ -75,14 +75,14 @@ def _check_whole_numbers(
 
 def _check_metric(spec: StudySpec, recipe: TrainingRecipe | ObjectiveRecipe, where: str) -> None:
     if isinstance(recipe, TrainingRecipe) and spec.study.metric not in TRAINING_METRICS:
-        hint = nearest(spec.study.metric, TRAINING_METRICS)
-        raise SpecError(where=where, problem=f"[study] metric = {spec.study.metric!r}: not reported by the training.{hint}")
+        problem = f"not reported by the training.{nearest(spec.study.metric, TRAINING_METRICS)}"
+        raise SpecError(where=where, problem=f"[study] metric = {spec.study.metric!r}: {problem}")
 
 
 def _describe(error: ValidationError, model: type[BaseModel], table: Mapping[str, Any]) -> str:
     details = error.errors()
-    first = details[0]
-    path = _plain_path(first["loc"], table)
+    first = min(details, key=lambda detail: detail["type"] != "extra_forbidden")
+    path = _plain_path(first, table)
     section, *rest = path or [""]
     where = f"[{section}] {_dotted(rest)}".strip() if section else ""
     text = _problem(first, _models_at(model, first["loc"]), where)
@@ -98,7 +98,8 @@ def _describe_recipe(error: ValidationError, spec: StudySpec, params: Mapping[st
     if searched is not None:
         where = f'[space] "{searched}" = {params[searched]!r}'
     else:
-        where = f"[recipe] {_dotted(_plain_path(loc, spec.recipe))}".strip()
+        table = apply(spec.recipe, spec.space, params)
+        where = f"[recipe] {_dotted(_plain_path({**first, 'loc': loc}, table))}".strip()
     text = _problem(first, _models_at(model, loc), where, show_value=searched is None)
     choices = {path: value for path, value in params.items() if path != searched and path.endswith("name")}
     if choices and first["type"] == "extra_forbidden":
@@ -114,9 +115,10 @@ def _names(loc: Location, path: str) -> bool:
     return all(any(part == step for step in rest) for part in parts)
 
 
-def _plain_path(loc: Location, table: Any) -> list[int | str]:
-    """`loc` without the union tags that pydantic puts in, found by walking the data along."""
+def _plain_path(detail: Mapping[str, Any], table: Any) -> list[int | str]:
+    """Where the error is, without the union tags that pydantic puts in, found by walking the data along."""
     path: list[int | str] = []
+    loc: Location = detail["loc"]
     for position, step in enumerate(loc):
         if isinstance(table, dict) and step in table:
             table = table[step]
@@ -124,7 +126,7 @@ def _plain_path(loc: Location, table: Any) -> list[int | str]:
         elif isinstance(table, list) and isinstance(step, int):
             table = table[step] if step < len(table) else None
             path.append(step)
-        elif position == len(loc) - 1 and isinstance(table, dict) and step not in _DOMAIN_TAGS:
+        elif position == len(loc) - 1 and detail["type"] == "missing":
             path.append(step)
     return path
 
@@ -139,14 +141,20 @@ def _problem(detail: Any, models: list[type[BaseModel]], where: str, *, show_val
     value = detail["input"]
     if kind == "extra_forbidden":
         known = {name for model in models for name in model.model_fields}
+        if Float in models:
+            known.add("choices")
         return f"{where}: unknown key {key!r}.{nearest(key, known)}"
     if kind == "missing":
         return f"{where}: is missing"
     if kind == "union_tag_invalid":
         tags = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
-        return f"{where}: unknown name {context['tag']!r}.{nearest(str(context['tag']), tags)} Known: {', '.join(tags)}."
+        known_tags = f" Known: {', '.join(sorted(tags))}."
+        hint = nearest(str(context["tag"]), tags).replace(known_tags, "")
+        return f"{where}: unknown name {context['tag']!r}.{hint}{known_tags}"
     if kind == "union_tag_not_found":
         return f"{where}: needs a name. Known: {', '.join(_names_of(models))}."
+    if kind in _NO_TABLE:
+        return f"{where} = {value!r}: should be a table, {{ ... }}"
     problem = str(context["error"]) if kind == "value_error" else detail["msg"][0].lower() + detail["msg"][1:]
     if show_value and not isinstance(value, dict | list) and kind != "value_error":
         where = f"{where} = {value!r}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
 from tunefast.recipe.recipe import RECIPE
 
 
@@ -11,6 +14,16 @@ def recipe_schema() -> dict[str, Any]:
     """The schema of ``[recipe]``: as a recipe's, but nothing is required, since any setting may be searched instead."""
     schema: dict[str, Any] = _relaxed(RECIPE.json_schema())
     return _inlined(schema, schema.pop("$defs", {}))
+
+
+class AnyOf:
+    """Marks a union whose alternatives may match together, as a whole number is a real number too."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The union's schema with ``anyOf`` for ``oneOf``."""
+        schema = handler(core_schema)
+        return {"anyOf": schema.pop("oneOf"), **schema}
 
 
 def _relaxed(node: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from tunefast.recipe.part import Part
+from tunefast.spec.schema import AnyOf
 
 Scalar = str | int | float | bool
 Params = Mapping[str, Scalar]
@@ -31,6 +32,10 @@ class DomainPart(Part):
             path in params and params[path] in (wanted if isinstance(wanted, list) else [wanted])
             for path, wanted in self.when.items()
         )
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether a sampler can choose `value`."""
+        raise NotImplementedError
 
     def value(self, chosen: Scalar) -> Any:
         """What stands in the recipe for what the sampler chose."""
@@ -71,7 +76,12 @@ class Interval(DomainPart):
         num_steps = (self.high - self.low) / step
         if not math.isclose(num_steps, round(num_steps), abs_tol=1e-8):
             last = self.low + math.floor(num_steps) * step
-            raise ValueError(f"high = {self.high:g} is not reached in steps of {step:g}; the last value would be {last:g}")
+            problem = f"the last value would be {last:g}"
+            raise ValueError(f"high = {self.high:g} is not reached in steps of {step:g}; {problem}")
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether `value` is a number between the ends."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
 
     def corners(self) -> list[Scalar]:
         """Both ends."""
@@ -127,6 +137,10 @@ class Choice(DomainPart):
         """What the sampler and the database see."""
         return [_label(choice) for choice in self.choices]
 
+    def contains(self, value: Scalar) -> bool:
+        """Whether `value` is one of the labels."""
+        return value in self.labels
+
     def value(self, chosen: Scalar) -> Any:
         """The scalar itself, or the table with this label."""
         choice = self.choices[self.labels.index(chosen)]
@@ -148,7 +162,7 @@ def _label(choice: Scalar | dict[str, Any]) -> Scalar:
         return choice
     label = choice.get("label", choice.get("name"))
     if not isinstance(label, str | int | float | bool):
-        raise ValueError(f"a choice that is a table needs a label: {choice}")
+        raise ValueError(f"a choice that is a table needs a label: {choice}")  # noqa: TRY004 - what pydantic expects
     return label
 
 
@@ -164,7 +178,9 @@ def _kind(domain: Any) -> str:
 
 
 Domain = Annotated[
-    Annotated[Float, Tag("float")] | Annotated[Int, Tag("int")] | Annotated[Choice, Tag("choice")], Discriminator(_kind)
+    Annotated[Float, Tag("float")] | Annotated[Int, Tag("int")] | Annotated[Choice, Tag("choice")],
+    Discriminator(_kind),
+    AnyOf,
 ]
 Space = dict[str, Domain]
 """A path into the recipe -> a domain."""
@@ -195,7 +211,7 @@ def apply(recipe: Mapping[str, Any], space: Mapping[str, DomainPart], params: Pa
         for parent in parents:
             target = target.setdefault(parent, {})
             if not isinstance(target, dict):
-                raise ValueError(f"{parent!r} in {path!r} is no table")
+                raise ValueError(f"{parent!r} in {path!r} is no table")  # noqa: TRY004 - the value of a setting
         value = space[path].value(params[path])
         if isinstance(value, dict) and isinstance(target.get(leaf), dict):
             value = {**target[leaf], **value}

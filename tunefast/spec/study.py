@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import random
-from itertools import islice
 from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema, model_validator
 
+from tunefast.errors import nearest
 from tunefast.recipe.part import Part
-from tunefast.recipe.recipe import RECIPE, ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.recipe import RECIPE, TRAINING_METRICS, ObjectiveRecipe, RecipePart, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.schema import recipe_schema
-from tunefast.spec.space import MAX_GRID_VALUES, Params, Scalar, Space, apply, cells, corners, ordered
+from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, corners, ordered
 
 NUM_RANDOM_CHECKS = 100
 
@@ -64,7 +66,7 @@ class MedianPruner(Part):
 
     name: Literal["median"] = "median"
     warmup_epochs: int | None = Field(None, ge=0)
-    """Epochs before a trial is judged; by default 3, or 30 % of the epochs where the schedule anneals, if that is more."""
+    """Epochs before a trial is judged; by default 3, or 30 % of them where the schedule anneals, if that is more."""
     startup_trials: int = Field(5, ge=1)
     """Completed trials before any trial is judged."""
 
@@ -91,7 +93,11 @@ class StudySection(Part):
     @model_validator(mode="after")
     def _direction_known(self) -> StudySection:
         if self.direction is None and metric_direction(self.metric) is None:
-            raise ValueError(f"direction is missing, and the name {self.metric!r} does not say which way is better")
+            close = difflib.get_close_matches(self.metric, TRAINING_METRICS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"direction is missing, and the name {self.metric!r} does not say which way is better.{hint}"
+            )
         return self
 
     @property
@@ -123,10 +129,8 @@ class StudySpec(Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
-        for path, domain in self.space.items():
-            for parent in domain.when:
-                if parent not in self.space:
-                    raise ValueError(f'space."{path}".when: {parent!r} is not searched; only searched settings can be conditions')
+        for path in self.space:
+            _check_conditions(self.space, path)
         ordered(self.space)
         if isinstance(self.study.sampler, GridSampler):
             _refuse_endless(self.space)
@@ -138,6 +142,11 @@ class StudySpec(Part):
         """The checked recipe of a trial; raises `pydantic.ValidationError` where `params` make none."""
         return RECIPE.validate_python(apply(self.recipe, self.space, params))
 
+    def epochs_for(self, params: Params) -> int:
+        """The epochs that a trial with `params` trains for when nothing stops it."""
+        planned = params.get("epochs", self.recipe.get("epochs", RecipePart.model_fields["epochs"].default))
+        return int(planned)
+
     def trial_seed(self, number: int) -> int:
         """The seed of trial `number`: a function of the study's seed and the number alone."""
         return derive_seed(self.study.seed, number, "trial")
@@ -147,7 +156,7 @@ class StudySpec(Part):
         yield from corners(self.space)
         if not self.space:
             return
-        rng = random.Random(0)
+        rng = random.Random(0)  # noqa: S311 - no secret
         for _ in range(NUM_RANDOM_CHECKS):
             params: dict[str, Scalar] = {}
             for path in ordered(self.space):
@@ -156,12 +165,24 @@ class StudySpec(Part):
             yield params
 
 
+def _check_conditions(space: Space, path: str) -> None:
+    for parent, wanted in space[path].when.items():
+        where = f'space."{path}".when'
+        if parent not in space:
+            raise ValueError(f"{where}: {parent!r} is not searched; only searched settings can be conditions")
+        domain = space[parent]
+        for value in wanted if isinstance(wanted, list) else [wanted]:
+            if not domain.contains(value):
+                known = map(str, domain.labels) if isinstance(domain, Choice) else ()
+                raise ValueError(f"{where}: {parent!r} is never {value!r}.{nearest(str(value), known)}")
+
+
 def _refuse_endless(space: Space) -> None:
     for path, domain in space.items():
         if domain.cells() is None:
             raise ValueError(
-                f'space."{path}": a grid cannot cover a continuous domain; give it a step or choices, '
-                "or use another sampler"
+                f'space."{path}": a grid cannot cover a continuous domain, nor one of more than {MAX_GRID_VALUES:,} '
+                "values; give it a step or choices, or use another sampler"
             )
     if next(islice(cells(space), MAX_GRID_VALUES, None), None) is not None:
         raise ValueError(f"space: more than {MAX_GRID_VALUES:,} cells in the grid; narrow it, or use another sampler")

@@ -54,20 +54,25 @@ class Database:
 
 
 class Group:
-    """Rows that wait to be written together: inserts that replace the row with the same unique key.
+    """Rows that wait to be written together: inserts that replace the row with the same unique key, then updates.
 
     A group is committed whole, so what a reader sees is always a prefix of what happened.
     """
 
     def __init__(self) -> None:
         self._rows: dict[tuple[sa.Table, tuple[str, ...]], list[Row]] = {}
+        self._updates: list[sa.Update] = []
 
     def __bool__(self) -> bool:
-        return bool(self._rows)
+        return bool(self._rows) or bool(self._updates)
 
     def add(self, table: sa.Table, key: tuple[str, ...], row: Row) -> None:
         """Let `row` be written into `table`, in place of a row that is equal in the columns of `key`."""
         self._rows.setdefault((table, key), []).append(row)
+
+    def update(self, statement: sa.Update) -> None:
+        """Let `statement` be run after the inserts."""
+        self._updates.append(statement)
 
     def write(self, connection: Connection, *, column: str, living: Mapping[sa.Table, set[Any]]) -> None:
         """Write all rows; those of the tables in `living` only where their `column` is among the values given there."""
@@ -75,9 +80,12 @@ class Group:
             kept = [row for row in rows if table not in living or row[column] in living[table]]
             if kept:
                 _upsert(connection, table, key, kept)
+        for statement in self._updates:
+            connection.execute(statement)
 
 
 def _upsert(connection: Connection, table: sa.Table, key: tuple[str, ...], rows: list[Row]) -> None:
     statement = insert(table)
     updated = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=updated), rows)
+    latest = {tuple(row[name] for name in key): row for row in rows}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=updated), list(latest.values()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,10 +41,6 @@ def writing_engine(path: Path) -> Engine:
     Transactions begin with the write lock (``BEGIN IMMEDIATE``), so what one reads cannot change before it writes.
     Raises `StorageError` where the file cannot be written or is no database.
     """
-    if not path.parent.is_dir():
-        raise StorageError(storage=path, problem=f"there is no directory {path.parent}")
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise StorageError(storage=path, problem="cannot be written")
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)

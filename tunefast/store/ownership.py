@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tunefast.errors import StorageError
+
 
 @dataclass(frozen=True)
 class StateDirectory:
@@ -22,7 +24,10 @@ class StateDirectory:
     def path(self) -> Path:
         """The directory itself, made if need be."""
         path = self.database.with_name(self.database.name + ".tunefast")
-        path.mkdir(mode=0o700, exist_ok=True)
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StorageError(storage=self.database, problem=f"cannot be written ({error})") from error
         return path
 
     @property

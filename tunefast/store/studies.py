@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import uuid
+from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tunefast.errors import StudyExists, StudyNotFound, StudyNotOurs, nearest
+from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs, nearest
 from tunefast.spec.study import Budget, StudySpec
 from tunefast.store import tables
 from tunefast.store.database import Database
+from tunefast.store.engine import checked, reading_engine
 from tunefast.store.trials import check_schema, create_schema, delete_study_rows, insert_study, study_uuids
 
 
@@ -21,6 +24,22 @@ class StoredStudy(NamedTuple):
     uuid: str
     spec: StudySpec
     active_seconds: float
+
+
+def check_usable(path: Path) -> None:
+    """Raise `StorageError` where `path` can be no database of ours, before anything is written there or beside it."""
+    if not path.parent.is_dir():
+        raise StorageError(storage=path, problem=f"there is no directory {path.parent}")
+    if path.is_dir():
+        raise StorageError(storage=path, problem="is a directory")
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StorageError(storage=path, problem=f"{place} cannot be written")
+    if path.exists() and path.stat().st_size:
+        engine = reading_engine(path)
+        with checked(path), engine.connect() as connection:
+            check_schema(connection)
+        engine.dispose()
 
 
 def prepare(database: Database) -> None:

@@ -38,6 +38,14 @@ SYSTEM_ATTRS: sa.Table = models.TrialSystemAttributeModel.__table__
 HEARTBEATS: sa.Table = models.TrialHeartbeatModel.__table__
 
 _TRIAL_TABLES = (PARAMS, VALUES, REPORTS, ATTRS, SYSTEM_ATTRS)
+STATE_WORDS = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+"""Optuna's states in tunefast's words."""
 _METRIC_NAMES = "study:metric_names"
 
 
@@ -132,6 +140,10 @@ def _frozen(trial: Any, rows: dict[sa.Table, list[Any]]) -> FrozenTrial:
             row.step: to_report(row.intermediate_value, row.intermediate_value_type) for row in rows[REPORTS]
         },
     )
+
+
+class StudyGone(Exception):
+    """Somebody deleted the study meanwhile."""
 
 
 class MirroredStorage(InMemoryStorage):
@@ -242,7 +254,7 @@ class MirroredStorage(InMemoryStorage):
     def reconcile(self) -> list[int]:
         """Take in what others did to the study: new trials, and running ones that they ended, whose numbers it returns.
 
-        Raises `KeyError` where the study is gone.
+        Raises `StudyGone` where somebody deleted the study.
         """
         with self._database.transaction() as connection:
             self._check_still_there(connection)
@@ -253,7 +265,7 @@ class MirroredStorage(InMemoryStorage):
 
     def _check_still_there(self, connection: Connection) -> None:
         if study_uuids(connection).get(self._name) != self._uuid:
-            raise KeyError(self._name)
+            raise StudyGone(self._name)
 
     def _claim(self, trial_id: int) -> bool:
         waiting = sa.update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.WAITING)

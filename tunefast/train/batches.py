@@ -11,7 +11,7 @@ from tunefast.recipe.seed import derive_seed
 
 
 def epoch_order(num_samples: int, seed: int, epoch: int) -> Tensor:
-    """A permutation of the training samples, a function of the trial's seed and the epoch alone. Shape [num_samples]."""
+    """A permutation of the training samples [num_samples], a function of the trial's seed and the epoch alone."""
     generator = torch.Generator().manual_seed(derive_seed(seed, epoch, "order"))
     return torch.randperm(num_samples, generator=generator)
 

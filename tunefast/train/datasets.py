@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tunefast.errors import DataError
+from tunefast.nn.models import IMAGE_AXES
 from tunefast.recipe.data import DataPart, Decoded
 
 CACHE_VERSION = 1
@@ -31,6 +32,7 @@ CACHE_BYTES = 20 * 2**30
 TEST_SHARE = 0.1
 TEST_SEED = 0
 _CHUNK = 4096
+_SMALLEST_STD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,14 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample as a model sees it: (channels, height, width), or (features,)."""
         rest = tuple(self.inputs.shape[1:])
-        return (rest[2], rest[0], rest[1]) if len(rest) == 3 else rest
+        return (rest[2], rest[0], rest[1]) if len(rest) == IMAGE_AXES else rest
 
     def normalised(self, raw: Tensor) -> Tensor:
         """Rows of `inputs` as float32 with the training part's mean 0 and deviation 1.
 
         Images come out as [N, C, H, W] in channels-last memory, since that is how they are stored.
         """
-        if raw.dim() == 4:
+        if raw.dim() == 1 + IMAGE_AXES:
             raw = raw.permute(0, 3, 1, 2)
         return (raw.to(torch.float32) - self.mean) / self.std
 
@@ -83,8 +85,8 @@ def load_dataset(part: DataPart, device: torch.device) -> Dataset:
         test_inputs, test_labels = arrays.test_inputs, arrays.test_labels
     train_index, val_index = stratified_split(labels, index, part.validation, part.split_seed)
     if min(len(train_index), len(val_index), len(test_labels)) == 0:
-        name = getattr(part, "name", "data")
-        raise DataError(path=f"data {name!r}", problem=f"{len(labels)} samples are too few for validation = {part.validation}")
+        problem = f"{len(labels)} samples are too few for validation = {part.validation}"
+        raise DataError(path=f"data {getattr(part, 'name', '')!r}", problem=problem)
     mean, std = _moments(inputs, train_index)
     return Dataset(
         inputs=torch.from_numpy(inputs).to(device),
@@ -114,7 +116,8 @@ def stratified_split(
 
 def _moments(inputs: NDArray[Any], train_index: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
     """Mean and deviation of the training rows, per channel of images [C, 1, 1] or per feature of tables [F]."""
-    axes = (0, 1, 2) if inputs.ndim == 4 else (0,)
+    images = inputs.ndim == 1 + IMAGE_AXES
+    axes = (0, 1, 2) if images else (0,)
     total = square = np.zeros(1)
     count = 0
     for start in range(0, len(train_index), _CHUNK):
@@ -124,9 +127,13 @@ def _moments(inputs: NDArray[Any], train_index: NDArray[np.int64]) -> tuple[Tens
         count += rows.size // rows.shape[-1]
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))
-    std[std < 1e-6] = 1.0
-    shape = (-1, 1, 1) if inputs.ndim == 4 else (-1,)
-    return tuple(torch.from_numpy(value.astype(np.float32)).reshape(shape) for value in (mean, std))  # type: ignore[return-value]
+    std[std < _SMALLEST_STD] = 1.0
+    shape = (-1, 1, 1) if images else (-1,)
+    return _column(mean, shape), _column(std, shape)
+
+
+def _column(values: NDArray[np.float64], shape: tuple[int, ...]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32)).reshape(shape)
 
 
 def decoded(part: DataPart) -> Decoded:
@@ -137,12 +144,15 @@ def decoded(part: DataPart) -> Decoded:
     directory = cache_directory() / "data"
     directory.mkdir(parents=True, exist_ok=True)
     folder = directory / _fingerprint(part)
-    with _locked(folder.with_suffix(".lock")):
-        if not folder.is_dir():
+    with _locked(folder):
+        try:
+            arrays = _read(folder)
+        except (OSError, EOFError, ValueError):  # not there, or cut short by a power failure
             _write(part.decode(), folder)
-            _evict(directory, keep=folder)
+            arrays = _read(folder)
         os.utime(folder)
-    return _read(folder)
+    _evict(directory, keep=folder)
+    return arrays
 
 
 def cache_directory() -> Path:
@@ -159,8 +169,9 @@ def _fingerprint(part: DataPart) -> str:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
+def _locked(folder: Path) -> Iterator[None]:
+    """Only one process at a time; a folder and the scratch folders that become it share a lock."""
+    with folder.with_suffix(".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -171,6 +182,7 @@ def _write(arrays: Decoded, folder: Path) -> None:
         for name, array in arrays._asdict().items():
             if array is not None:
                 np.save(scratch / f"{name}.npy", array)
+        _remove(folder)
         scratch.rename(folder)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -178,17 +190,29 @@ def _write(arrays: Decoded, folder: Path) -> None:
 
 
 def _read(folder: Path) -> Decoded:
-    files = {name: folder / f"{name}.npy" for name in Decoded._fields}
-    return Decoded(**{name: np.load(file, mmap_mode="c") if file.exists() else None for name, file in files.items()})
+    def load(name: str) -> NDArray[Any]:
+        return np.load(folder / f"{name}.npy", mmap_mode="c")  # type: ignore[no-any-return]
+
+    tested = (folder / "test_labels.npy").exists()
+    test_arrays = (load("test_inputs"), load("test_labels")) if tested else (None, None)
+    return Decoded(load("inputs"), load("labels"), *test_arrays)
 
 
 def _evict(directory: Path, keep: Path) -> None:
     """Remove the sets used longest ago until the rest fit into `CACHE_BYTES`."""
-    folders = sorted((path for path in directory.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-    sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders}
-    for folder in folders:
-        if sum(sizes.values()) <= CACHE_BYTES:
-            return
-        if folder != keep:
-            shutil.rmtree(folder, ignore_errors=True)
-            del sizes[folder]
+    with contextlib.suppress(FileNotFoundError):  # another process is at it too
+        folders = sorted((path for path in directory.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+        sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders}
+        for folder in folders:
+            if sum(sizes.values()) <= CACHE_BYTES:
+                return
+            if folder != keep:
+                with _locked(folder):
+                    _remove(folder)
+                del sizes[folder]
+
+
+def _remove(folder: Path) -> None:
+    """Remove a set, its inputs first: what is left by a kill halfway is not taken for a whole one."""
+    (folder / "inputs.npy").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tunefast.nn.dropout import seed_dropout
+from tunefast.nn.models import IMAGE_AXES
 from tunefast.recipe.precision import autocast, loss_scaler
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.seed import derive_seed
@@ -37,7 +38,7 @@ class Lane:
         self.seed = seed
         self.device = device
         self.model = _seeded_model(recipe, dataset, seed).to(device)
-        if len(dataset.input_shape) == 3:
+        if len(dataset.input_shape) == IMAGE_AXES:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = recipe.optimizer.build(self.model.parameters())
         self.scaler = loss_scaler(recipe.precision, device)
@@ -98,7 +99,10 @@ class Lane:
 
 
 def _seeded_model(recipe: TrainingRecipe, dataset: Dataset, seed: int) -> nn.Module:
-    """The untrained model. Modules initialise themselves from torch's global generator, so it is lent and given back."""
+    """The untrained model, on the CPU: modules initialise themselves from the CPU's global generator.
+
+    That generator is lent and given back; those of other devices stay as they are.
+    """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "weights"))
+        torch.default_generator.manual_seed(derive_seed(seed, "weights"))
         return recipe.model.build(dataset.input_shape, dataset.num_classes)

@@ -13,12 +13,14 @@ from torch import nn
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.progress import Answer, EpochReport, Verdict
 from tunefast.train.datasets import load_dataset
-from tunefast.train.evaluate import evaluate
+from tunefast.train.evaluate import Scores, evaluate
 from tunefast.train.lane import EpochTotals, Lane
 
 
 def train(recipe: TrainingRecipe, seed: int, device: torch.device) -> Generator[EpochReport, Answer, nn.Module]:
-    """Train `recipe` and yield a report after each epoch; whoever drives the generator decides how it goes on::
+    """Train `recipe` and yield a report after each epoch; whoever drives the generator decides how it goes on.
+
+    ::
 
         lane = model, optimizer, schedule, all random draws from seed
         for epoch in 1 .. epochs:
@@ -30,6 +32,8 @@ def train(recipe: TrainingRecipe, seed: int, device: torch.device) -> Generator[
     The same (recipe, seed, device, number of threads) gives the same reports, bit for bit on a CPU. Raises `DataError`
     where the data cannot be read and `ValueError` where the model does not fit it.
     """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     dataset = load_dataset(recipe.data, device)
     lane = Lane(recipe, dataset, seed, device)
     val_inputs, val_labels = dataset.inputs[dataset.val_index], dataset.labels[dataset.val_index]
@@ -39,13 +43,16 @@ def train(recipe: TrainingRecipe, seed: int, device: torch.device) -> Generator[
         trained = time.perf_counter()
         scores = evaluate(lane.model, dataset, val_inputs, val_labels, recipe.precision)
         evaluated = time.perf_counter()
-        metrics = {
-            "loss": totals.loss,
-            "accuracy": totals.accuracy,
-            "val_loss": scores.loss,
-            "val_accuracy": scores.accuracy,
-        }
-        answer = yield _report(epoch, metrics, totals, trained - started, evaluated - trained, device)
+        answer = yield EpochReport(
+            epoch=epoch,
+            metrics=_metrics(totals, scores),
+            learning_rate=totals.learning_rate,
+            train_seconds=trained - started,
+            eval_seconds=evaluated - trained,
+            steps=totals.steps,
+            samples=totals.samples,
+            peak_memory_bytes=_peak_memory_bytes(device),
+        )
         if answer.keep:
             lane.keep_weights()
         if answer.verdict is not Verdict.CONTINUE:
@@ -54,24 +61,13 @@ def train(recipe: TrainingRecipe, seed: int, device: torch.device) -> Generator[
     return lane.model
 
 
-def _report(
-    epoch: int,
-    metrics: dict[str, float],
-    totals: EpochTotals,
-    train_seconds: float,
-    eval_seconds: float,
-    device: torch.device,
-) -> EpochReport:
-    return EpochReport(
-        epoch=epoch,
-        metrics=metrics,
-        learning_rate=totals.learning_rate,
-        train_seconds=train_seconds,
-        eval_seconds=eval_seconds,
-        steps=totals.steps,
-        samples=totals.samples,
-        peak_memory_bytes=_peak_memory_bytes(device),
-    )
+def _metrics(totals: EpochTotals, scores: Scores) -> dict[str, float]:
+    return {
+        "loss": totals.loss,
+        "accuracy": totals.accuracy,
+        "val_loss": scores.loss,
+        "val_accuracy": scores.accuracy,
+    }
 
 
 def _peak_memory_bytes(device: torch.device) -> int:

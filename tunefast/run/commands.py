@@ -1,0 +1,104 @@
+"""What the command line does to studies: through the coordinator where one is at work, else by itself, as the owner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunefast import errors
+from tunefast.errors import CoordinatorLost, TunefastError, UserError
+from tunefast.run.channel import Channel
+from tunefast.run.messages import Command, Done, Message, Refused
+from tunefast.search.live import LiveStudy
+from tunefast.spec.study import Budget, StudySpec
+from tunefast.store import studies
+from tunefast.store.database import Database
+from tunefast.store.ownership import StateDirectory
+
+
+def create_study(path: Path, spec: StudySpec) -> None:
+    """Store a new study in the database at `path`. Raises `StudyExists` or `StorageError`."""
+    _administer(path, Command(verb="create", study=spec.study.name, argument=spec.model_dump(mode="json")))
+
+
+def extend_study(path: Path, name: str, limits: Budget) -> None:
+    """Give the study the limits that `limits` sets. Raises `StudyNotFound` or `StudyNotOurs`."""
+    _administer(path, Command(verb="extend", study=name, argument=limits.model_dump(mode="json", exclude_none=True)))
+
+
+def delete_study(path: Path, name: str) -> None:
+    """Delete the study with all its trials. Raises `StudyNotFound`, and `UserError` while it is being worked on."""
+    _administer(path, Command(verb="delete", study=name))
+
+
+def list_workers(path: Path) -> dict[str, Any]:
+    """The coordinator's process id and its workers; none where nobody works on the database."""
+    channel = connect(StateDirectory(path)) if path.exists() else None
+    if channel is None:
+        return {"coordinator": None, "workers": []}
+    with channel:
+        return _asked(channel, Command(verb="workers"), path)
+
+
+def execute(database: Database, command: Command, live: Mapping[str, LiveStudy]) -> dict[str, Any]:
+    """Carry out a command in the process that owns the database; `live` are the studies it is working on."""
+    match command.verb:
+        case "create":
+            studies.create(database, StudySpec.model_validate(command.argument))
+        case "extend":
+            spec = studies.extend(database, command.study, Budget.model_validate(command.argument))
+            if command.study in live:
+                live[command.study].extend(spec.budget)
+        case "delete":
+            if command.study in live:
+                raise UserError(message=f"Study {command.study!r} is being worked on; stop its workers first (Ctrl-C).")
+            studies.delete(database, command.study)
+        case _:
+            raise UserError(message=f"unknown command {command.verb!r}")
+    return {}
+
+
+def connect(state: StateDirectory) -> Channel | None:
+    """A channel to the database's coordinator, or None where there is none."""
+    try:
+        return Channel(state.socket)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+
+
+def _administer(path: Path, command: Command) -> None:
+    studies.check_usable(path)
+    state = StateDirectory(path)
+    with state.starting():
+        channel = connect(state)
+        if channel is not None:
+            with channel:
+                _asked(channel, command, path)
+            return
+        with state.owning():
+            database = Database(path)
+            try:
+                studies.prepare(database)
+                execute(database, command, {})
+            finally:
+                database.close()
+
+
+def _asked(channel: Channel, command: Command, path: Path) -> dict[str, Any]:
+    channel.send(command)
+    answer = channel.receive()
+    if isinstance(answer, Done):
+        return answer.result
+    if isinstance(answer, Refused):
+        raise refusal(answer)
+    raise CoordinatorLost(storage=path, problem="it ended while it was asked")
+
+
+def refusal(message: Message) -> TunefastError:
+    """The error that a coordinator refused with, as it was raised there."""
+    if not isinstance(message, Refused):
+        raise TypeError(message.kind)
+    kind = getattr(errors, message.error, TunefastError)
+    error: TunefastError = kind(message.message)
+    return error

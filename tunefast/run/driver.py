@@ -1,0 +1,138 @@
+"""Driving a trial: runs whatever trains, applies early stopping, and says how it ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Generator
+
+from tunefast.recipe.recipe import RECIPE, TrainingRecipe
+from tunefast.recipe.stopping import EarlyStopping, Patience
+from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Verdict
+from tunefast.train.objective import Context, run_objective
+
+MAX_ERROR_CHARS = 8000
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+Ask = Callable[[EpochReport], Answer]
+
+
+class Driver:
+    """Stands between a trial and whoever judges it: passes reports on, and adds the trial's own early stopping."""
+
+    def __init__(self, patience: Patience | None, ask: Ask) -> None:
+        self._ask = ask
+        self._rule = EarlyStopping(**patience.model_dump()) if patience is not None else None
+        self._answer = Answer(verdict=Verdict.CONTINUE)
+        self._epoch: int | None = None
+        self._target_epoch: int | None = None
+
+    def report(self, report: EpochReport) -> Answer:
+        """Pass a report on; returns how the trial goes on, and whether to keep the weights it has now."""
+        answer = self._ask(report)
+        self._epoch = report.epoch
+        stop = self._rule is not None and self._rule.update(report.epoch, self._monitored(report, self._rule))
+        if answer.verdict is Verdict.STOP and answer.reason == "target":
+            self._target_epoch = report.epoch
+        elif answer.verdict is Verdict.CONTINUE and stop:
+            answer = Answer(verdict=Verdict.STOP, reason="early_stopping")
+        self._answer = answer.model_copy(update={"keep": self.kept_epoch == report.epoch})
+        return self._answer
+
+    @staticmethod
+    def _monitored(report: EpochReport, rule: EarlyStopping) -> float:
+        monitor = rule.settings.monitor
+        if monitor not in report.metrics:
+            known = ", ".join(sorted(report.metrics))
+            raise ValueError(f"early_stopping.monitor {monitor!r} is not among the reported metrics: {known}")
+        return report.metrics[monitor]
+
+    @property
+    def kept_epoch(self) -> int | None:
+        """The epoch whose weights count: that of the target, else the best one, else the last one."""
+        if self._target_epoch is not None:
+            return self._target_epoch
+        if self._rule is not None and self._rule.settings.restore_best_weights and self._rule.best_epoch:
+            return self._rule.best_epoch
+        return self._epoch
+
+    def outcome(self) -> Outcome | None:
+        """How the trial ended; None where it was paused."""
+        if self._answer.verdict is Verdict.PAUSE:
+            return None
+        ending = Ending.PRUNED if self._answer.verdict is Verdict.PRUNE else Ending.COMPLETE
+        return Outcome(ending=ending, reason=self._answer.reason, kept_epoch=self.kept_epoch)
+
+
+def drive(assignment: Assignment, ask: Ask) -> Outcome | None:
+    """Train the assigned trial, asking for an answer after each epoch.
+
+    Returns how it ended, or None where it was paused. What the trial raises is a failed outcome, not an exception;
+    a broken connection, as an `OSError` from `ask`, is passed on.
+    """
+    _use_threads(assignment.threads)
+    recipe = RECIPE.validate_python(assignment.recipe)
+    driver = Driver(recipe.patience(), _Guarded(ask))
+    try:
+        if isinstance(recipe, TrainingRecipe):
+            _drive_training(recipe, assignment, driver)
+        else:
+            context = Context(
+                driver.report,
+                trial=assignment.trial,
+                seed=assignment.seed,
+                device=assignment.device,
+                threads=assignment.threads,
+            )
+            run_objective(recipe, context)
+    except ConnectionLostError as error:
+        raise error.cause from error
+    except Exception:  # noqa: BLE001  whatever a trial raises is its own failure
+        return Outcome(ending=Ending.FAILED, reason="error", error=traceback.format_exc()[-MAX_ERROR_CHARS:])
+    return driver.outcome()
+
+
+def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driver) -> None:
+    import torch
+
+    from tunefast.train.loop import train
+
+    reports: Generator[EpochReport, Answer, object] = train(recipe, assignment.seed, torch.device(assignment.device))
+    try:
+        report = next(reports)
+        while True:
+            report = reports.send(driver.report(report))
+    except StopIteration:
+        return
+
+
+class ConnectionLostError(Exception):
+    """Carries a broken connection through an objective, whose own `OSError`s are its own failures."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class _Guarded:
+    """An `Ask` whose broken connection cannot be mistaken for an error of the trial."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def __call__(self, report: EpochReport) -> Answer:
+        try:
+            return self._ask(report)
+        except OSError as error:
+            raise ConnectionLostError(error) from error
+
+
+def _use_threads(threads: int) -> None:
+    """Set the number of threads before torch, or whatever else computes, is first used; and again for later trials."""
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(threads)

@@ -1,0 +1,185 @@
+"""A host: the process behind `study run` and `worker start`. Lends slots to a study and keeps workers on them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tunefast.errors import CoordinatorLost, TunefastError
+from tunefast.run.channel import LINE_LIMIT
+from tunefast.run.commands import refusal
+from tunefast.run.launch.local import spawn_worker, worker_log
+from tunefast.run.launch.starting import find_or_start
+from tunefast.run.messages import HostHello, Leave, Message, Over, Refused, State, Welcome, decode, encode
+from tunefast.run.worker import COORDINATOR_GONE
+from tunefast.spec.progress import Progress, Record
+from tunefast.store.ownership import StateDirectory
+
+GRACE_SECONDS = 30.0
+MAX_CRASHES = 3
+"""Times in a row that a worker may fail by itself before its host gives up."""
+MAX_LOSSES, LOSSES_SECONDS = 3, 20.0
+"""Coordinators lost within so many seconds before the host gives up."""
+LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Why a host is done."""
+
+    reason: str = ""
+    """Why its study ended; empty where the user ended the host."""
+    error: str | None = None
+    """What the first trials failed with, where the study ended for that."""
+    signal: int | None = None
+    """The signal that the user sent."""
+
+
+@dataclass
+class Host:
+    """Lends `devices`, one per slot, to the study `study` until it ends or the user wants them back."""
+
+    database: Path
+    study: str
+    devices: Sequence[str]
+    explicit: bool
+    """Whether the user said how many."""
+    on_progress: Callable[[Progress], None] = lambda _progress: None
+    on_note: Callable[[str], None] = lambda _note: None
+    grace_seconds: float = GRACE_SECONDS
+    _state: StateDirectory = field(init=False)
+    _workers: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    _send: Callable[[Record], None] = lambda _message: None
+    _signal: int | None = None
+    _ending: bool = False
+    """Whether workers that end are meant to."""
+    _losses: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_LOSSES))
+
+    def __post_init__(self) -> None:
+        self._state = StateDirectory(self.database)
+
+    async def run(self) -> Departure:
+        """Lend the slots. Returns why it ended; raises what the coordinator refuses, and `CoordinatorLost`."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            while (departure := await self._session()) is None:
+                self._note_loss()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+        return departure
+
+    async def _session(self) -> Departure | None:
+        """Lend the slots to one coordinator; None where it was lost, so that another is to be found or started."""
+        channel = await asyncio.to_thread(find_or_start, self._state)
+        reader, writer = await asyncio.open_unix_connection(sock=channel.detach(), limit=LINE_LIMIT)
+        self._send = lambda message: writer.write(encode(message))
+        keepers: list[asyncio.Task[None]] = []
+        try:
+            self._send(HostHello(pid=os.getpid(), study=self.study, devices=list(self.devices), explicit=self.explicit))
+            welcome = await _next(reader)
+            if isinstance(welcome, Refused):
+                raise refusal(welcome)
+            if not isinstance(welcome, Welcome):
+                return None
+            if self._signal is not None:
+                return Departure(signal=self._signal)
+            self.on_note(f"coordinator {welcome.pid}, workers {', '.join(welcome.workers)}; logs in {self._state.logs}")
+            keepers = [asyncio.create_task(self._keep(name)) for name in welcome.workers]
+            return await self._until_done(reader, keepers)
+        finally:
+            await self._end_workers(keepers)
+            writer.close()
+
+    async def _until_done(self, reader: asyncio.StreamReader, keepers: list[asyncio.Task[None]]) -> Departure | None:
+        """Listen until the study is over, the coordinator lost, or all workers have left after a signal."""
+        listening = asyncio.create_task(self._listen(reader))
+        keeping = asyncio.create_task(asyncio.wait(keepers, return_when=asyncio.FIRST_EXCEPTION))
+        try:
+            await asyncio.wait({listening, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            if not listening.done():
+                for keeper in keepers:
+                    if keeper.done():
+                        keeper.result()
+                if self._signal is not None:
+                    return Departure(signal=self._signal)
+            return await listening
+        finally:
+            listening.cancel()
+            keeping.cancel()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> Departure | None:
+        while (message := await _next(reader)) is not None:
+            if isinstance(message, State):
+                self.on_progress(message.progress)
+            elif isinstance(message, Over):
+                return Departure(reason=message.reason, error=message.error)
+        return None
+
+    async def _keep(self, name: str) -> None:
+        """Keep a worker on a slot: one that dies is replaced, one that is dismissed is not."""
+        crashes = 0
+        while not self._ending:
+            process = self._workers[name] = await spawn_worker(self._state, name)
+            code = await process.wait()
+            if code in (0, COORDINATOR_GONE) or self._ending or self._signal is not None:
+                return
+            crashes = crashes + 1 if code > 0 else 0
+            if crashes == MAX_CRASHES:
+                raise TunefastError(f"worker {name} failed {crashes} times in a row:\n{self._log_end(name)}")
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            self.on_note(f"worker {name} died ({how}); it is replaced, and its trial goes on")
+
+    def _log_end(self, name: str) -> str:
+        path = worker_log(self._state, name)
+        lines = path.read_text(errors="replace").splitlines()
+        return "\n".join([*lines[-LOG_LINES:], f"(the whole log: {path})"])
+
+    def _on_signal(self, number: int) -> None:
+        """The first signal: give the slots back at the next epoch end. The second: now."""
+        if self._signal is not None:
+            self._kill_workers()
+            return
+        self._signal = number
+        self.on_note(f"stopping at the next epoch end, within {self.grace_seconds:g} s; once more to stop at once")
+        self._send(Leave())
+        asyncio.get_running_loop().call_later(self.grace_seconds, self._kill_workers)
+
+    def _kill_workers(self) -> None:
+        for process in self._workers.values():
+            if process.returncode is None:
+                process.kill()
+
+    async def _end_workers(self, keepers: list[asyncio.Task[None]]) -> None:
+        """End the workers that are left; they have nothing to do any more."""
+        self._ending = True
+        self._kill_workers()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        self._workers.clear()
+        self._ending = False
+
+    def _note_loss(self) -> None:
+        now = time.monotonic()
+        self._losses.append(now)
+        if len(self._losses) == MAX_LOSSES and now - self._losses[0] < LOSSES_SECONDS:
+            raise CoordinatorLost(
+                storage=self.database, problem=f"{MAX_LOSSES} of them ended; see {self._state.logs / 'coordinator.log'}"
+            )
+        self.on_note("the coordinator is gone; another one takes over")
+
+
+async def _next(reader: asyncio.StreamReader) -> Message | None:
+    """The next message, or None where the other end is gone."""
+    try:
+        line = await reader.readline()
+    except ConnectionError:
+        return None
+    return decode(line) if line.endswith(b"\n") else None

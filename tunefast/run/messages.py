@@ -1,0 +1,183 @@
+"""What processes say to each other: one JSON document a line, told apart by ``kind``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from tunefast.errors import ProtocolError
+from tunefast.spec.progress import Answer, Assignment, EpochReport, Outcome, Progress, Record
+
+
+class HostHello(Record):
+    """A host lends slots to a study."""
+
+    kind: Literal["host"] = "host"
+    pid: int
+    study: str
+    devices: list[str]
+    """One per slot."""
+    explicit: bool
+    """Whether the user said how many."""
+
+
+class WorkerHello(Record):
+    """A worker is ready for a trial."""
+
+    kind: Literal["worker"] = "worker"
+    host: int
+    """Process id of its host."""
+    name: str
+    pid: int
+    provenance: dict[str, Any]
+
+
+class Report(Record):
+    """A worker's epoch report; the worker waits for the reply."""
+
+    kind: Literal["report"] = "report"
+    study: str
+    trial: int
+    token: int
+    report: EpochReport
+
+
+class Finish(Record):
+    """A worker's last word on a trial; the worker waits until it is told that it is stored."""
+
+    kind: Literal["finish"] = "finish"
+    study: str
+    trial: int
+    token: int
+    outcome: Outcome
+
+
+class Release(Record):
+    """A worker gives a trial back, to be gone on with later."""
+
+    kind: Literal["release"] = "release"
+    study: str
+    trial: int
+    token: int
+
+
+class Leave(Record):
+    """A host wants its slots back: its workers give their trials back at the next epoch end."""
+
+    kind: Literal["leave"] = "leave"
+
+
+class Command(Record):
+    """Something to do to a study, from a command line that found a coordinator at work."""
+
+    kind: Literal["command"] = "command"
+    verb: Literal["create", "extend", "delete", "workers"]
+    study: str = ""
+    argument: dict[str, Any] = Field(default_factory=dict)
+
+
+class Welcome(Record):
+    """A host's slots are taken, under these names."""
+
+    kind: Literal["welcome"] = "welcome"
+    pid: int
+    """Of the coordinator."""
+    workers: list[str]
+
+
+class Assign(Record):
+    """A trial for a worker."""
+
+    kind: Literal["assign"] = "assign"
+    assignment: Assignment
+
+
+class Reply(Record):
+    """The answer to a report."""
+
+    kind: Literal["reply"] = "reply"
+    trial: int
+    token: int
+    epoch: int
+    answer: Answer
+
+
+class Told(Record):
+    """An outcome is on disk, or was refused because the token is stale."""
+
+    kind: Literal["told"] = "told"
+    trial: int
+    token: int
+
+
+class Dismiss(Record):
+    """A worker may go."""
+
+    kind: Literal["dismiss"] = "dismiss"
+
+
+class State(Record):
+    """Where a host's study stands."""
+
+    kind: Literal["state"] = "state"
+    progress: Progress
+
+
+class Over(Record):
+    """A host's study ended."""
+
+    kind: Literal["over"] = "over"
+    reason: str
+    error: str | None = None
+
+
+class Done(Record):
+    """A command was carried out."""
+
+    kind: Literal["done"] = "done"
+    result: dict[str, Any] = Field(default_factory=dict)
+
+
+class Refused(Record):
+    """A hello or a command was refused, with what the user should read."""
+
+    kind: Literal["refused"] = "refused"
+    error: str
+    """Name of the exception's class."""
+    message: str
+
+
+Message = Annotated[
+    HostHello
+    | WorkerHello
+    | Report
+    | Finish
+    | Release
+    | Leave
+    | Command
+    | Welcome
+    | Assign
+    | Reply
+    | Told
+    | Dismiss
+    | State
+    | Over
+    | Done
+    | Refused,
+    Field(discriminator="kind"),
+]
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+def encode(message: Record) -> bytes:
+    """One line."""
+    return message.model_dump_json().encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message in a line. Raises `ProtocolError`."""
+    try:
+        return _MESSAGE.validate_json(line)
+    except ValidationError as error:
+        raise ProtocolError(f"not a message: {line[:200]!r} ({error.error_count()} errors)") from error

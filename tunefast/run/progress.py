@@ -1,0 +1,56 @@
+"""Where a live study stands, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from tunefast.run.leases import Lease
+from tunefast.search.live import LiveStudy
+from tunefast.spec.progress import Progress, SlotView
+
+
+class Slot(Protocol):
+    """What is shown of a worker."""
+
+    name: str
+    device: str
+    lease: Lease | None
+
+
+def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
+    """The figures of `study`, and what each of `workers` is doing."""
+    slots = sorted((_slot_view(study, worker) for worker in workers), key=lambda view: (len(view.worker), view.worker))
+    finished = study.counts.total()
+    trials = study.spec.budget.trials
+    left = trials - finished if trials is not None else None
+    return Progress(
+        study=study.name,
+        metric=study.spec.study.metric,
+        direction="maximize" if study.spec.study.maximize else "minimize",
+        trials=trials,
+        counts={**study.counts, "running": len(study.running)},
+        best_trial=study.best[0] if study.best else None,
+        best_value=study.best[1] if study.best else None,
+        target=study.spec.budget.target,
+        slots=slots,
+        elapsed_seconds=study.active_seconds,
+        eta_seconds=study.active_seconds / finished * left if left is not None and finished else None,
+        epochs_run=study.epochs_run,
+        epochs_saved=study.epochs_saved,
+    )
+
+
+def _slot_view(study: LiveStudy, worker: Slot) -> SlotView:
+    running = study.running.get(worker.lease.trial) if worker.lease else None
+    if running is None:
+        return SlotView(worker=worker.name, device=worker.device)
+    return SlotView(
+        worker=worker.name,
+        device=worker.device,
+        trial=running.number,
+        attempt=running.attempt,
+        epoch=running.epochs,
+        epochs=running.recipe.epochs,
+        metric=running.values.get(running.epochs),
+    )

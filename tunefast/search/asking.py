@@ -1,0 +1,53 @@
+"""Asking: which parameters the next trial gets, from the grid or from a sampler."""
+
+from __future__ import annotations
+
+import optuna
+from optuna.trial import FrozenTrial, Trial
+
+from tunefast.search.grid import GridCursor
+from tunefast.search.samplers import distribution, optuna_sampler, suggest
+from tunefast.spec.study import GridSampler, StudySpec
+from tunefast.store.trials import MirroredStorage
+
+
+class Asker:
+    """Makes new trials of one study."""
+
+    def __init__(self, spec: StudySpec, storage: MirroredStorage) -> None:
+        self._spec = spec
+        self._storage = storage
+        self._study = optuna.load_study(study_name=spec.study.name, storage=storage)
+        trials = storage.get_all_trials(storage.study_id, deepcopy=False)
+        grid = isinstance(spec.study.sampler, GridSampler)
+        self._grid = GridCursor(spec, [trial.params for trial in trials]) if grid else None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is nothing left to ask for: every cell of the grid was given to a trial."""
+        return self._grid is not None and len(self._grid) == 0
+
+    def new(self, number: int) -> FrozenTrial:
+        """A new trial, number `number` unless somebody else adds one meanwhile, with all of its parameters."""
+        if self._grid is not None:
+            trial_id = self._storage.create_new_trial(self._storage.study_id)
+        else:
+            self._study.sampler = optuna_sampler(self._spec, number)
+            trial_id = self._study.ask()._trial_id  # noqa: SLF001
+        return self._with_params(trial_id)
+
+    def completed(self, trial: FrozenTrial) -> FrozenTrial:
+        """`trial` with all of its parameters, also where its coordinator died while it asked for them."""
+        if trial.params or not self._spec.space:
+            return trial
+        self._study.sampler = optuna_sampler(self._spec, trial.number)
+        return self._with_params(trial._trial_id)  # noqa: SLF001
+
+    def _with_params(self, trial_id: int) -> FrozenTrial:
+        if self._grid is not None:
+            for path, value in self._grid.take().items():
+                kind = distribution(self._spec.space[path])
+                self._storage.set_trial_param(trial_id, path, kind.to_internal_repr(value), kind)
+        else:
+            suggest(Trial(self._study, trial_id), self._spec.space)
+        return self._storage.get_trial(trial_id)

@@ -1,0 +1,65 @@
+"""Sampling: a new trial's parameters, from the spec's domains through Optuna's samplers."""
+
+from __future__ import annotations
+
+import warnings
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import Trial
+
+from tunefast.recipe.seed import derive_seed
+from tunefast.spec.space import Choice, DomainPart, Float, Int, Scalar, Space, ordered
+from tunefast.spec.study import StudySpec, TpeSampler
+
+
+def optuna_sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
+    """The sampler for trial `number`, seeded by the study's seed and the number: what it draws depends on those, and on
+    the results it sees, but on no earlier draw.
+    """
+    seed = derive_seed(spec.study.seed, number, "sampler") % 2**32
+    settings = spec.study.sampler
+    if isinstance(settings, TpeSampler):
+        conditional = any(domain.when for domain in spec.space.values())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return optuna.samplers.TPESampler(
+                n_startup_trials=settings.startup_trials, multivariate=True, group=conditional, seed=seed
+            )
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def suggest(trial: Trial, space: Space) -> dict[str, Scalar]:
+    """Let the sampler of `trial` choose a value for every setting whose conditions hold."""
+    params: dict[str, Scalar] = {}
+    for path in ordered(space):
+        domain = space[path]
+        if domain.holds(params):
+            params[path] = _suggested(trial, path, domain)
+    return params
+
+
+def _suggested(trial: Trial, path: str, domain: DomainPart) -> Scalar:
+    if isinstance(domain, Choice):
+        return trial.suggest_categorical(path, domain.labels)
+    if isinstance(domain, Int):
+        return trial.suggest_int(path, domain.low, domain.high, step=domain.step or 1, log=domain.log)
+    if isinstance(domain, Float):
+        return trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)
+    raise TypeError(f"no distribution for {type(domain).__name__}")
+
+
+def distribution(domain: DomainPart) -> BaseDistribution:
+    """What Optuna stores for a domain."""
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(domain.labels)
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step or 1)
+    if isinstance(domain, Float):
+        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+    raise TypeError(f"no distribution for {type(domain).__name__}")

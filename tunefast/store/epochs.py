@@ -1,0 +1,63 @@
+"""tunefast's own rows of a trial: every epoch report and every attempt, a row each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from tunefast.spec.progress import Assignment, EpochReport
+from tunefast.store import tables
+from tunefast.store.database import Database, Group
+
+
+class TrialLog:
+    """Writes what happened to the trials of one study, in the same groups as Optuna's rows."""
+
+    def __init__(self, database: Database, uuid: str) -> None:
+        self._database = database
+        self._uuid = uuid
+
+    def attempts(self) -> dict[int, int]:
+        """How many attempts each trial has had."""
+        count = sa.func.max(tables.attempts.c.attempt)
+        wanted = sa.select(tables.attempts.c.trial, count).where(tables.attempts.c.study_uuid == self._uuid)
+        with self._database.transaction() as connection:
+            return {trial: attempt for trial, attempt in connection.execute(wanted.group_by(tables.attempts.c.trial))}
+
+    def report(self, group: Group, trial: int, attempt: int, report: EpochReport) -> None:
+        """Note an epoch report."""
+        row = {"attempt": attempt, **report.model_dump()}
+        self._add(group, tables.epochs, trial, ("epoch",), row)
+
+    def start(self, group: Group, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
+        """Note the start of an attempt."""
+        row = {
+            "attempt": assignment.attempt,
+            "worker": worker,
+            "device": assignment.device,
+            "threads": assignment.threads,
+            "seed": assignment.seed,
+            "provenance": provenance,
+            "started_at": _utc_now(),
+        }
+        self._add(group, tables.attempts, assignment.trial, ("attempt",), row)
+
+    def end(self, group: Group, assignment: Assignment, ending: str, reason: str) -> None:
+        """Note the end of an attempt whose start was noted."""
+        attempt = (tables.attempts.c.attempt == assignment.attempt) & (tables.attempts.c.trial == assignment.trial)
+        where = attempt & (tables.attempts.c.study_uuid == self._uuid)
+        group.update(sa.update(tables.attempts).where(where).values(ended_at=_utc_now(), ending=ending, reason=reason))
+
+    def active(self, group: Group, seconds: float) -> None:
+        """Note for how long the study has been worked on, over all starts."""
+        own = tables.studies.c.uuid == self._uuid
+        group.update(sa.update(tables.studies).where(own).values(active_seconds=seconds))
+
+    def _add(self, group: Group, table: sa.Table, trial: int, key: tuple[str, ...], row: dict[str, Any]) -> None:
+        group.add(table, ("study_uuid", "trial", *key), {"study_uuid": self._uuid, "trial": trial, **row})
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

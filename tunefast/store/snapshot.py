@@ -1,0 +1,91 @@
+"""StudySnapshot: a read-only copy of a study, from which everything people see is drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import Connection
+
+from tunefast.spec.study import StudySpec
+from tunefast.store import tables
+from tunefast.store.engine import checked, reading_engine
+from tunefast.store.studies import find
+from tunefast.store.trials import STATE_WORDS, read_trials, study_uuids
+
+@dataclass(frozen=True)
+class StudySnapshot:
+    """A study at one moment."""
+
+    name: str
+    uuid: str
+    spec: StudySpec
+    trials: list[FrozenTrial]
+    active_seconds: float
+    attempts: list[dict[str, Any]]
+    epochs: list[dict[str, Any]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Trials by state."""
+        return dict(Counter(STATE_WORDS[trial.state] for trial in self.trials))
+
+    @property
+    def best(self) -> FrozenTrial | None:
+        """The complete trial with the best value, the earliest of equals; None where none is complete."""
+        complete = [trial for trial in self.trials if trial.state == TrialState.COMPLETE and trial.value is not None]
+        sign = -1 if self.spec.study.maximize else 1
+        return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+
+    @property
+    def epochs_planned(self) -> int:
+        """Epochs that all ended trials would have run without rules that stop them."""
+        return sum(self.spec.epochs_for(trial.params) for trial in self.trials if trial.state.is_finished())
+
+    @property
+    def epochs_run(self) -> int:
+        """Epochs that the ended trials did run."""
+        ended = {trial.number for trial in self.trials if trial.state.is_finished()}
+        return sum(1 for row in self.epochs if row["trial"] in ended)
+
+    @property
+    def train_seconds(self) -> float:
+        """Seconds spent training, over all trials."""
+        return float(sum(row["train_seconds"] for row in self.epochs))
+
+
+def snapshot(path: Path, name: str) -> StudySnapshot:
+    """Read the study `name` in the database at `path`. Raises `StorageError`, `StudyNotFound` or `StudyNotOurs`."""
+    engine = reading_engine(path)
+    with checked(path), engine.connect() as connection:
+        stored = find(connection, name, path)
+        read = StudySnapshot(
+            name=name,
+            uuid=stored.uuid,
+            spec=stored.spec,
+            trials=read_trials(connection, name),
+            active_seconds=stored.active_seconds,
+            attempts=_rows(connection, tables.attempts, stored.uuid),
+            epochs=_rows(connection, tables.epochs, stored.uuid),
+        )
+    engine.dispose()
+    return read
+
+
+def study_names(path: Path) -> dict[str, bool]:
+    """The studies in the database at `path`, each with whether tunefast created it."""
+    engine = reading_engine(path)
+    with checked(path), engine.connect() as connection:
+        has_studies = sa.inspect(connection).has_table("studies")
+        names = {name: uuid is not None for name, uuid in study_uuids(connection).items()} if has_studies else {}
+    engine.dispose()
+    return names
+
+
+def _rows(connection: Connection, table: sa.Table, uuid: str) -> list[dict[str, Any]]:
+    wanted = sa.select(table).where(table.c.study_uuid == uuid).order_by(*table.primary_key)
+    return [dict(row) for row in connection.execute(wanted).mappings()]
