@@ -20,7 +20,7 @@ def metric_direction(metric: str) -> Literal["maximize", "minimize"] | None:
     """The direction in which a metric's name says that it gets better, or None where the name does not say."""
     if metric.endswith(_GREATER_IS_BETTER):
         return "maximize"
-    if metric.endswith(("loss", "error", "seconds", "mae", "mse", "steps_to_target", "flops_to_target")):
+    if metric.endswith(("loss", "error", "seconds", "mae", "mse", "_to_target")):
         return "minimize"
     return None
 

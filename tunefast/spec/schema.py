@@ -13,7 +13,8 @@ from tunefast.recipe.recipe import RECIPE
 def recipe_schema() -> dict[str, Any]:
     """The schema of ``[recipe]``: as a recipe's, but nothing is required, since any setting may be searched instead."""
     schema: dict[str, Any] = _relaxed(RECIPE.json_schema())
-    return _inlined(schema, schema.pop("$defs", {}))
+    inlined: dict[str, Any] = _inlined(schema, schema.pop("$defs", {}))
+    return inlined
 
 
 class AnyOf:
@@ -22,8 +23,9 @@ class AnyOf:
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """The union's schema with ``anyOf`` for ``oneOf``."""
-        schema = handler(core_schema)
-        return {"anyOf": schema.pop("oneOf"), **schema}
+        schema: dict[str, Any] = handler(core_schema)
+        schema["anyOf"] = schema.pop("oneOf")
+        return schema
 
 
 def _relaxed(node: Any) -> Any:

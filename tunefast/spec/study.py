@@ -147,6 +147,11 @@ class StudySpec(Part):
         planned = params.get("epochs", self.recipe.get("epochs", RecipePart.model_fields["epochs"].default))
         return int(planned)
 
+    @property
+    def num_cells(self) -> int:
+        """Cells of the grid; raises `ValueError` where the space has no end of them."""
+        return sum(1 for _ in cells(self.space))
+
     def trial_seed(self, number: int) -> int:
         """The seed of trial `number`: a function of the study's seed and the number alone."""
         return derive_seed(self.study.seed, number, "trial")

@@ -22,7 +22,7 @@ def step_groups(order: Tensor, batch_size: int, accumulation_steps: int) -> Iter
     The last batch and the last group may be smaller. A lone last sample joins the batch before it, because batch
     normalisation has no statistics over one sample.
     """
-    batches = list(order.split(batch_size))
+    batches = list(torch.split(order, batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1 and batch_size > 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     for start in range(0, len(batches), accumulation_steps):

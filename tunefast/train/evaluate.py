@@ -26,7 +26,7 @@ def evaluate(model: nn.Module, dataset: Dataset, inputs: Tensor, labels: Tensor,
     model.eval()
     loss = torch.zeros((), device=labels.device)
     correct = torch.zeros((), device=labels.device)
-    for raw, wanted in zip(inputs.split(EVAL_BATCH_SIZE), labels.split(EVAL_BATCH_SIZE), strict=True):
+    for raw, wanted in zip(torch.split(inputs, EVAL_BATCH_SIZE), torch.split(labels, EVAL_BATCH_SIZE), strict=True):
         with autocast(precision, labels.device):
             logits = model(dataset.normalised(raw))
         loss += nn.functional.cross_entropy(logits.float(), wanted, reduction="sum")

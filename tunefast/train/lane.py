@@ -39,7 +39,7 @@ class Lane:
         self.device = device
         self.model = _seeded_model(recipe, dataset, seed).to(device)
         if len(dataset.input_shape) == IMAGE_AXES:
-            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.model = self.model.to(memory_format=torch.channels_last)
         self.optimizer = recipe.optimizer.build(self.model.parameters())
         self.scaler = loss_scaler(recipe.precision, device)
         self._dropout = torch.Generator(device)
@@ -70,7 +70,7 @@ class Lane:
             with autocast(self.recipe.precision, self.device):
                 logits = self.model(inputs)
             loss = nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
-            self.scaler.scale(loss / num_samples).backward()
+            torch.autograd.backward(self.scaler.scale(loss / num_samples))
             totals += torch.stack([loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()])
         self.scaler.step(self.optimizer)
         self.scaler.update()

@@ -1,0 +1,1 @@
+"""tunefast: find the training recipe that reaches the accuracy you need soonest."""

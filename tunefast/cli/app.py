@@ -1,0 +1,47 @@
+"""The command `tunefast`."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+import typer
+
+from tunefast.cli import dashboard, explain, init, studies, worker
+from tunefast.errors import TunefastError
+
+app = typer.Typer(
+    name="tunefast",
+    help="Find the training recipe that reaches the accuracy you need soonest.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.add_typer(studies.app, name="study")
+app.add_typer(worker.app, name="worker")
+app.command("dashboard")(dashboard.dashboard)
+app.command("explain")(explain.explain)
+app.command("schema")(explain.schema)
+
+
+def main() -> None:
+    """Run the command line: one message and an exit code for every error; a traceback only for who asks (-v)."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.exceptions.Abort:
+        code = 130
+    except TunefastError as error:
+        if {"-v", "--verbose"} & set(sys.argv):
+            traceback.print_exc()
+        sys.stderr.write(f"Error: {error}\n")
+        code = error.exit_code
+    except BrokenPipeError:
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,113 @@
+"""`tunefast explain` and `tunefast schema`: what a spec can say."""
+
+from __future__ import annotations
+
+import typing
+from typing import Annotated, Any
+
+import typer
+from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.text import Text
+
+from tunefast.cli.options import Json, Verbose
+from tunefast.cli.output import console, plain_table, print_json
+from tunefast.errors import UserError, nearest
+from tunefast.recipe.data import Data
+from tunefast.recipe.models import Model
+from tunefast.recipe.optimizers import Optimizer
+from tunefast.recipe.part import Part
+from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.recipe.schedules import Schedule
+from tunefast.recipe.stopping import Patience
+from tunefast.spec.study import Budget, Pruner, Sampler, StudySection, StudySpec
+
+UNIONS: dict[str, Any] = {
+    "data": Data,
+    "model": Model,
+    "optimizer": Optimizer,
+    "schedule": Schedule,
+    "sampler": Sampler,
+    "pruner": Pruner,
+}
+SINGLES: dict[str, type[Part]] = {
+    "study": StudySection,
+    "budget": Budget,
+    "recipe": TrainingRecipe,
+    "early_stopping": Patience,
+}
+
+
+def parts() -> dict[str, dict[str, type[Part]]]:
+    """Every part by kind and name; a kind of which there is one has it under its own name."""
+    unions = {kind: {_name(part): part for part in typing.get_args(typing.get_args(union)[0])} for kind, union in UNIONS.items()}
+    return {**{kind: {kind: part} for kind, part in SINGLES.items()}, **unions}
+
+
+def explain(
+    kind: Annotated[str | None, typer.Argument(help="A kind of part, such as optimizer.", metavar="[KIND]")] = None,
+    name: Annotated[str | None, typer.Argument(help="A part of that kind, such as adamw.", metavar="[NAME]")] = None,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the parts of a recipe, or explain one and its options."""
+    chosen = _chosen(kind, name)
+    if to_json:
+        print_json({kind: {name: part.model_json_schema() for name, part in of.items()} for kind, of in chosen.items()})
+        return
+    out = console()
+    if kind is None:
+        _show_kinds(out, chosen)
+        return
+    for part in chosen[kind].values():
+        _show_part(out, kind, part)
+
+
+def schema(verbose: Verbose = False) -> None:
+    """Print the JSON Schema of a spec, for editors and checks."""
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **StudySpec.model_json_schema()})
+
+
+def _chosen(kind: str | None, name: str | None) -> dict[str, dict[str, type[Part]]]:
+    known = parts()
+    if kind is None:
+        return known
+    if kind not in known:
+        raise UserError(message=f"there is no kind of part {kind!r}.{nearest(kind, known)}")
+    if name is None:
+        return {kind: known[kind]}
+    if name not in known[kind]:
+        raise UserError(message=f"there is no {kind} {name!r}.{nearest(name, known[kind])}")
+    return {kind: {name: known[kind][name]}}
+
+
+def _show_kinds(out: Console, known: dict[str, dict[str, type[Part]]]) -> None:
+    table = plain_table("kind", "names")
+    for kind, of in known.items():
+        table.add_row(kind, "(one)" if kind in SINGLES else ", ".join(of))
+    out.print(table)
+    out.print("\nOne of them: tunefast explain optimizer adamw")
+
+
+def _show_part(out: Console, kind: str, part: type[Part]) -> None:
+    title = kind if kind in SINGLES else f"{kind} {_name(part)}"
+    out.print(Text(title, style="bold"))
+    out.print(Text(" ".join((part.__doc__ or "").split())))
+    table = plain_table("option", "default", "meaning")
+    for option, field in part.model_fields.items():
+        if option != "name":
+            table.add_row(option, _default(field), Text(" ".join((field.description or "").split())))
+    if table.row_count:
+        out.print(table)
+    out.print()
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "(required)"
+    default = field.get_default(call_default_factory=True)
+    return f"{{ name = {_name(type(default))} }}" if isinstance(default, Part) else "-" if default is None else str(default)
+
+
+def _name(part: type[Part]) -> str:
+    return str(part.model_fields["name"].default)

@@ -1,0 +1,52 @@
+"""What `study run` and `worker start` share: lend slots, show progress, print the result."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tunefast.cli.live import LiveView
+from tunefast.cli.options import storage_flag
+from tunefast.cli.output import console, print_json
+from tunefast.cli.summary import document, show_summary
+from tunefast.run.host import Host
+from tunefast.run.slots import devices_for
+from tunefast.store.engine import database_path
+from tunefast.store.snapshot import snapshot
+
+INTERRUPTED = 128
+"""A command ended by signal N leaves with this plus N."""
+
+
+def lend(name: str, workers: int | None, device: str, storage: str, grace: float, *, to_json: bool) -> int:
+    """Work on the study until it ends or the user stops it; returns the exit code."""
+    path = database_path(storage)
+    devices = devices_for(device, workers)
+    snapshot(path, name)
+    out = console(to_json=to_json)
+    with LiveView(out) as view:
+        host = Host(
+            path,
+            name,
+            devices,
+            explicit=workers is not None,
+            on_progress=view.show,
+            on_note=view.note,
+            grace_seconds=grace,
+        )
+        departure = asyncio.run(host.run())
+    if departure.reason == "deleted":
+        out.print(f"Study {name} was deleted meanwhile.")
+        return 1
+    study = snapshot(path, name)
+    if to_json:
+        print_json(document(study, departure.reason))
+    if departure.signal is not None:
+        running = study.counts.get("running", 0)
+        out.print(f"Stopped. {running} unfinished trials wait; nothing is lost. Go on with:")
+        out.print(f"  tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+        return INTERRUPTED + departure.signal
+    show_summary(out, study, departure.reason, storage)
+    if departure.error is not None:
+        out.print(f"\nThe error:\n{departure.error}", markup=False)
+        return 1
+    return 0 if study.best is not None else 1

@@ -1,0 +1,31 @@
+"""Options that every command has, and what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_STORAGE = "sqlite:///tunefast.db"
+
+Storage = Annotated[
+    str, typer.Option("--storage", envvar="TUNEFAST_STORAGE", help="Database URL of the studies.", metavar="URL")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print tracebacks of errors.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("-n", help="Workers to start. Default: one per GPU, else half the cores.", metavar="N"),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or cuda:0,1.", metavar="DEVICE")]
+Grace = Annotated[
+    float, typer.Option("--grace", help="Seconds that a trial has to end its epoch after Ctrl-C.", metavar="SECONDS")
+]
+StudyName = Annotated[str, typer.Argument(help="Name of a study.", metavar="NAME")]
+SpecFile = Annotated[Path, typer.Argument(help="Spec of the study, a TOML file.", metavar="FILE")]
+
+
+def storage_flag(storage: str) -> str:
+    """What to add to a command that is shown to the user, so that it finds the same database."""
+    return "" if storage == DEFAULT_STORAGE else f" --storage {storage}"

@@ -1,0 +1,63 @@
+"""What people read: words and tables, legible at 80 columns, without control characters where no terminal is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+SECONDS_A_MINUTE, SECONDS_AN_HOUR = 60, 3600
+
+
+def console(*, to_json: bool = False) -> Console:
+    """Where people's text goes: standard output, or standard error where that is kept for JSON."""
+    return Console(stderr=to_json, highlight=False, soft_wrap=False)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(document, indent=2, default=str, allow_nan=True))  # noqa: T201
+
+
+def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    """An empty table without borders, whose columns in `right` are numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``4 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < SECONDS_A_MINUTE:
+        return f"{whole} s"
+    if whole < SECONDS_AN_HOUR:
+        return f"{whole // SECONDS_A_MINUTE} min {whole % SECONDS_A_MINUTE} s"
+    return f"{whole // SECONDS_AN_HOUR} h {whole % SECONDS_AN_HOUR // SECONDS_A_MINUTE} min"
+
+
+def number(value: float | None) -> str:
+    """A metric with four significant digits or more, or a dash."""
+    return "-" if value is None else f"{value:.6g}" if abs(value) >= 1 else f"{value:.4f}"
+
+
+def setting(value: Any) -> str:
+    """A parameter's value: short, whatever its type."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def short_params(params: Mapping[str, Any]) -> str:
+    """Parameters in one line, each under the last part of its path where that is enough to tell them apart."""
+    leaves = [path.rsplit(".", 1)[-1] for path in params]
+    names = [leaf if leaves.count(leaf) == 1 and leaf != "name" else path for path, leaf in zip(params, leaves, strict=True)]
+    return " ".join(f"{name}={setting(value)}" for name, value in zip(names, params.values(), strict=True))
+
+
+def counts_line(counts: Mapping[str, int]) -> str:
+    """Trials by state, in words."""
+    order = ("complete", "pruned", "infeasible", "failed", "running", "waiting")
+    return ", ".join(f"{counts[state]} {state}" for state in order if counts.get(state))

@@ -1,0 +1,87 @@
+"""Finding the spec that a command means, and telling whether a stored one is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tunefast.errors import SpecError, nearest
+from tunefast.recipe.data import DataPart
+from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
+from tunefast.spec.load import load_spec
+from tunefast.spec.study import StudySpec
+
+
+def shipped(folder: str) -> dict[str, Path]:
+    """The TOML files that come with tunefast in `folder` (studies, dashboards), by name."""
+    package = Path(__file__).parent.parent
+    for place in (package / "shipped" / folder, package.parent / folder):
+        if place.is_dir():
+            return {path.stem: path for path in sorted(place.glob("*.toml"))}
+    return {}
+
+
+def find_spec(file_or_name: str, name: str | None = None) -> StudySpec:
+    """The spec in a file, or of a study that comes with tunefast, named `name` if given. Raises `SpecError`."""
+    path = Path(file_or_name)
+    if path.suffix == ".toml" or path.is_file():
+        return load_spec(path, name)
+    studies = shipped("studies")
+    if file_or_name in studies:
+        return load_spec(studies[file_or_name], name)
+    hint = nearest(file_or_name, studies)
+    raise SpecError(where=file_or_name, problem=f"neither a spec file, nor a study in the database, nor one that ships.{hint}")
+
+
+def located(spec: StudySpec) -> StudySpec:
+    """The spec with its data found: the directory absolute, the files read once into the cache.
+
+    Raises `DataError` where they are missing or damaged, and `UserError` where an objective cannot be imported.
+    """
+    recipes = [spec.recipe_for(params) for params in spec.samples()]
+    for objective in {recipe.objective for recipe in recipes if isinstance(recipe, ObjectiveRecipe)}:
+        _check_objective(objective)
+    parts = {recipe.data.located() for recipe in recipes if isinstance(recipe, TrainingRecipe)}
+    for part in parts:
+        _check_data(part)
+    roots = {getattr(part, "root", None) for part in parts} - {None}
+    if len(roots) != 1 or len(parts) != 1:
+        return spec
+    data = {**spec.recipe["data"], "root": roots.pop()}
+    return spec.model_copy(update={"recipe": {**spec.recipe, "data": data}})
+
+
+def _check_objective(path: str) -> None:
+    from tunefast.train.objective import load_objective
+
+    load_objective(path)
+
+
+def _check_data(part: DataPart) -> None:
+    from tunefast.train.datasets import decoded
+
+    if part.source():
+        decoded(part)
+
+
+def differences(stored: StudySpec, given: StudySpec) -> tuple[list[str], list[str]]:
+    """What differs between a stored spec and a file's, a line each: in the budget, and elsewhere.
+
+    A data directory that the file does not name, but the environment did, is no difference.
+    """
+    old, new = stored.model_dump(mode="json"), given.model_dump(mode="json")
+    new_data = new["recipe"].get("data")
+    if isinstance(new_data, dict) and "root" not in new_data:
+        old["recipe"].get("data", {}).pop("root", None)
+    lines = list(_compare(old, new, ""))
+    budget = [line for line in lines if line.startswith("budget.")]
+    return budget, [line for line in lines if line not in budget]
+
+
+def _compare(old: Any, new: Any, path: str) -> Iterator[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _compare(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+    elif old != new:
+        yield f"{path}: stored {old!r}, file {new!r}"

@@ -1,0 +1,211 @@
+"""`tunefast study`: create, run, look at, change and delete studies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from tunefast.cli.lend import lend
+from tunefast.cli.options import (
+    DEFAULT_STORAGE,
+    Device,
+    Grace,
+    Json,
+    SpecFile,
+    Storage,
+    StudyName,
+    Verbose,
+    Workers,
+    storage_flag,
+)
+from tunefast.cli.output import console, counts_line, number, plain_table, print_json
+from tunefast.cli.showing import best_document, show_best, show_study, show_trial, study_document, trial_document
+from tunefast.cli.specs import differences, find_spec, located
+from tunefast.errors import SpecChanged, StudyExists, UserError, nearest
+from tunefast.run.commands import create_study, delete_study, extend_study
+from tunefast.run.host import GRACE_SECONDS
+from tunefast.run.slots import devices_for
+from tunefast.spec.study import Budget, GridSampler, StudySpec
+from tunefast.store.engine import database_path
+from tunefast.store.snapshot import snapshot, study_names
+from tunefast.store.studies import check_usable
+
+app = typer.Typer(help="Create, run, look at, change and delete studies.", no_args_is_help=True)
+
+NewName = Annotated[str | None, typer.Option("--name", help="Name of the study; default: what the file says.")]
+
+
+@app.command("create")
+def create(
+    file: SpecFile,
+    name: NewName = None,
+    storage: Storage = DEFAULT_STORAGE,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check a spec and store it as a new study, without any trial yet."""
+    path = database_path(storage)
+    spec = find_spec(str(file), name)
+    check_usable(path)
+    if path.exists() and spec.study.name in study_names(path):
+        raise StudyExists(name=spec.study.name, storage=path)
+    create_study(path, located(spec))
+    if to_json:
+        print_json({"study": spec.study.name, "storage": str(path)})
+        return
+    flag = storage_flag(storage)
+    out = console()
+    out.print(f"Created study {spec.study.name}: {_plan(spec)}.", soft_wrap=True)
+    out.print(f"Run it:                   tunefast study run {spec.study.name}{flag}", soft_wrap=True)
+    out.print(f"Or in several terminals:  tunefast worker start {spec.study.name} -n 1{flag}", soft_wrap=True)
+
+
+def _plan(spec: StudySpec) -> str:
+    limits = {"trials": spec.budget.trials, "minutes": spec.budget.minutes}
+    words = [f"{value:g} {unit}" for unit, value in limits.items() if value is not None]
+    if isinstance(spec.study.sampler, GridSampler):
+        words.insert(0, f"a grid of {spec.num_cells} cells")
+    return f"{spec.study.sampler.name} over {len(spec.space)} settings, {' or '.join(words)}"
+
+
+@app.command("run")
+def run(
+    file_or_name: Annotated[str, typer.Argument(help="A spec file, a study, or one that ships.", metavar="FILE|NAME")],
+    workers: Workers = None,
+    device: Device = "auto",
+    name: NewName = None,
+    storage: Storage = DEFAULT_STORAGE,
+    grace: Grace = GRACE_SECONDS,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Create the study if it is new, start workers, show progress and print the result."""
+    devices_for(device, workers)
+    study = _ensured(file_or_name, name, storage, to_json=to_json)
+    raise typer.Exit(lend(study, workers, device, storage, grace, to_json=to_json))
+
+
+def _ensured(file_or_name: str, name: str | None, storage: str, *, to_json: bool) -> str:
+    """The name of the study that is meant, which is created where it is new."""
+    path = database_path(storage)
+    check_usable(path)
+    known = study_names(path) if path.exists() else {}
+    if file_or_name in known and name is None:
+        return file_or_name
+    spec = find_spec(file_or_name, name)
+    if spec.study.name not in known:
+        try:
+            create_study(path, located(spec))
+        except StudyExists:
+            pass
+        else:
+            return spec.study.name
+    budget, others = differences(snapshot(path, spec.study.name).spec, spec)
+    if others:
+        raise SpecChanged(name=spec.study.name, difference="\n".join(f"  {line}" for line in others))
+    if budget:
+        note = f"The stored budget counts, not the file's ({'; '.join(budget)}); to change it: tunefast study extend"
+        console(to_json=to_json).print(note, soft_wrap=True)
+    return spec.study.name
+
+
+@app.command("list")
+def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Verbose = False) -> None:
+    """List the studies in the database."""
+    path = database_path(storage)
+    studies: list[dict[str, Any]] = []
+    for name, ours in study_names(path).items():
+        read = snapshot(path, name) if ours else None
+        best = read.best if read else None
+        studies.append(
+            {
+                "study": name,
+                "trials": read.counts if read else {},
+                "metric": read.spec.study.metric if read else None,
+                "best": best.value if best else None,
+            }
+        )
+    if to_json:
+        print_json(studies)
+        return
+    table = plain_table("study", "metric", "best", "trials", right=("best",))
+    for row in studies:
+        trials = counts_line(row["trials"]) or ("none yet" if row["metric"] else "not created by tunefast")
+        table.add_row(Text(row["study"]), row["metric"] or "-", number(row["best"]), trials)
+    console().print(table if studies else "No study yet. Create one: tunefast study create FILE")
+
+
+@app.command("show")
+def show(
+    name: StudyName,
+    trial: Annotated[int | None, typer.Option("--trial", help="One trial, with its curve.", metavar="N")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show a study and its trials, or one trial with its curve."""
+    study = snapshot(database_path(storage), name)
+    if trial is None:
+        print_json(study_document(study)) if to_json else show_study(console(), study)
+        return
+    if not 0 <= trial < len(study.trials):
+        known = nearest(str(trial), [str(number) for number in range(len(study.trials))][-1:])
+        raise UserError(message=f"study {name!r} has no trial {trial}; it has {len(study.trials)} trials.{known}")
+    print_json(trial_document(study, trial)) if to_json else show_trial(console(), study, trial)
+
+
+@app.command("best")
+def best(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Verbose = False) -> None:
+    """Print the best trial's value, parameters and whole recipe."""
+    study = snapshot(database_path(storage), name)
+    if study.best is None:
+        raise UserError(message=f"study {name!r} has no complete trial yet")
+    if to_json:
+        print_json(best_document(study, study.best))
+    else:
+        show_best(console(), study, study.best)
+
+
+@app.command("extend")
+def extend(
+    name: StudyName,
+    trials: Annotated[int | None, typer.Option("--trials", help="Trials in all.", metavar="N", min=1)] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="Active minutes in all.", metavar="M")] = None,
+    target: Annotated[float | None, typer.Option("--target", help="Metric at which to stop.", metavar="VALUE")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Change the budget of a study, also while it runs."""
+    if trials is None and minutes is None and target is None:
+        raise UserError(message="give --trials, --minutes or --target: the new limits of the whole study")
+    if minutes is not None and minutes <= 0:
+        raise UserError(message=f"--minutes {minutes:g}: must be greater than 0")
+    path = database_path(storage)
+    snapshot(path, name)
+    extend_study(path, name, Budget(trials=trials, minutes=minutes, target=target))
+    limits = snapshot(path, name).spec.budget.model_dump(exclude_none=True)
+    if to_json:
+        print_json({"study": name, "budget": limits})
+        return
+    words = ", ".join(f"{key} {value:g}" for key, value in limits.items())
+    console().print(f"Study {name} now goes to {words}. Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+
+
+@app.command("delete")
+def delete(
+    name: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    storage: Storage = DEFAULT_STORAGE,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Delete a study with all its trials."""
+    path = database_path(storage)
+    known = study_names(path)
+    if name in known and not yes:
+        typer.confirm(f"Delete study {name} with all its trials?", abort=True, err=to_json)
+    delete_study(path, name)
+    print_json({"deleted": name}) if to_json else console().print(f"Deleted study {name}.")

@@ -1,0 +1,88 @@
+"""How a study went, in words: what a `study run` ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from tunefast.cli.options import storage_flag
+from tunefast.cli.output import counts_line, duration, number, setting
+from tunefast.store.snapshot import StudySnapshot
+
+REASONS = {
+    "trials": "its trials are used up",
+    "minutes": "its time is used up",
+    "target": "the target is reached",
+    "failing": "its first trials all failed in the same way",
+    "deleted": "somebody deleted it",
+}
+
+
+def document(study: StudySnapshot, reason: str) -> dict[str, Any]:
+    """The summary as plain data."""
+    best = study.best
+    return {
+        "study": study.name,
+        "ended": reason,
+        "trials": study.counts,
+        "metric": study.spec.study.metric,
+        "best": None if best is None else {"trial": best.number, "value": best.value, "params": best.params},
+        "active_seconds": study.active_seconds,
+        "train_seconds": study.train_seconds,
+        "epochs_run": study.epochs_run,
+        "epochs_planned": study.epochs_planned,
+    }
+
+
+def show_summary(console: Console, study: StudySnapshot, reason: str, storage: str) -> None:
+    """Print what won, what stopping early saved, and the commands to type next."""
+    ended = f": {REASONS[reason]}" if reason in REASONS else ""
+    console.print(Text(f"Study {study.name}{ended}.", style="bold"))
+    console.print(f"{len(study.trials)} trials in {duration(study.active_seconds)}: {counts_line(study.counts) or 'none'}.")
+    if study.best is not None:
+        _show_best(console, study)
+    _show_saved(console, study)
+    _show_next(console, study, storage)
+
+
+def _show_best(console: Console, study: StudySnapshot) -> None:
+    best = study.best
+    if best is None:
+        return
+    epoch = best.user_attrs.get("kept_epoch")
+    at = f", at epoch {epoch} of {study.spec.epochs_for(best.params)}" if epoch else ""
+    console.print()
+    console.print(Text(f"Best {study.spec.study.metric}: {number(best.value)} (trial {best.number}{at})", style="bold green"))
+    width = max((len(path) for path in best.params), default=0)
+    for path, value in best.params.items():
+        console.print(f"  {path:<{width}}  {setting(value)}")
+
+
+def _show_saved(console: Console, study: StudySnapshot) -> None:
+    saved = study.epochs_planned - study.epochs_run
+    if saved <= 0 or study.epochs_run == 0:
+        return
+    seconds = study.train_seconds / study.epochs_run * saved
+    share = saved / study.epochs_planned
+    console.print()
+    console.print(
+        f"Stopping early saved {saved:,} of {study.epochs_planned:,} epochs ({share:.0%}), "
+        f"about {duration(seconds)} of training."
+    )
+
+
+def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
+    flag = storage_flag(storage)
+    more = 2 * (study.spec.budget.trials or len(study.trials) or 1)
+    commands = [
+        (f"tunefast study show {study.name}{flag}", "every trial"),
+        (f"tunefast dashboard{flag}", "browse it"),
+        (f"tunefast study extend {study.name} --trials {more}{flag}", "search on"),
+    ]
+    width = max(len(command) for command, _ in commands)
+    console.print()
+    console.print("Next:")
+    for command, meaning in commands:
+        console.print(f"  {command:<{width}}  {meaning}", soft_wrap=True)

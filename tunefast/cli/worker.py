@@ -1,0 +1,46 @@
+"""`tunefast worker`: lending this machine's slots to studies."""
+
+from __future__ import annotations
+
+import typer
+
+from tunefast.cli.lend import lend
+from tunefast.cli.options import DEFAULT_STORAGE, Device, Grace, Json, Storage, StudyName, Verbose, Workers
+from tunefast.cli.output import console, plain_table, print_json
+from tunefast.run.commands import list_workers
+from tunefast.run.host import GRACE_SECONDS
+from tunefast.store.engine import database_path
+
+app = typer.Typer(help="Start workers, list them.", no_args_is_help=True)
+
+
+@app.command("start")
+def start(
+    name: StudyName,
+    workers: Workers = None,
+    device: Device = "auto",
+    storage: Storage = DEFAULT_STORAGE,
+    grace: Grace = GRACE_SECONDS,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train trials of a study with workers of this machine, beside those that are there already."""
+    raise typer.Exit(lend(name, workers, device, storage, grace, to_json=to_json))
+
+
+@app.command("list")
+def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Verbose = False) -> None:
+    """List the workers that are at work on the database."""
+    found = list_workers(database_path(storage))
+    if to_json:
+        print_json(found)
+        return
+    if found["coordinator"] is None:
+        console().print("No worker is at work.")
+        return
+    table = plain_table("worker", "study", "device", "trial", "host", right=("trial", "host"))
+    for row in found["workers"]:
+        trial = "-" if row["trial"] is None else str(row["trial"])
+        table.add_row(row["worker"], row["study"], row["device"], trial, str(row["host"]))
+    console().print(table)
+    console().print(f"coordinator: process {found['coordinator']}")
