@@ -1,1 +1,59 @@
-"""tunefast: find the training recipe that reaches the accuracy you need soonest."""
+"""tunefast: find the training recipe that reaches the accuracy you need soonest.
+
+The public names, each usable from a notebook; everything else may change. They are imported when they are first used,
+so that ``import tunefast`` costs nothing::
+
+    spec = tunefast.load_spec("studies/digits.toml")
+    tunefast.create_study(spec, "sqlite:///tunefast.db")
+    study = tunefast.run_study("digits", "sqlite:///tunefast.db", workers=2)
+    study.best.params
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tunefast.api import create_study as create_study
+    from tunefast.api import read_study as read_study
+    from tunefast.api import run_study as run_study
+    from tunefast.errors import TunefastError as TunefastError
+    from tunefast.errors import UserError as UserError
+    from tunefast.recipe.stopping import EarlyStopping as EarlyStopping
+    from tunefast.spec.load import load_spec as load_spec
+    from tunefast.spec.load import parse_spec as parse_spec
+    from tunefast.spec.progress import EpochReport as EpochReport
+    from tunefast.spec.progress import Verdict as Verdict
+    from tunefast.spec.study import StudySpec as StudySpec
+    from tunefast.store.snapshot import StudySnapshot as StudySnapshot
+    from tunefast.train.loop import train as train
+    from tunefast.train.objective import Context as Context
+
+_HOMES = {
+    "Context": "tunefast.train.objective",
+    "EarlyStopping": "tunefast.recipe.stopping",
+    "EpochReport": "tunefast.spec.progress",
+    "StudySnapshot": "tunefast.store.snapshot",
+    "StudySpec": "tunefast.spec.study",
+    "TunefastError": "tunefast.errors",
+    "UserError": "tunefast.errors",
+    "Verdict": "tunefast.spec.progress",
+    "create_study": "tunefast.api",
+    "load_spec": "tunefast.spec.load",
+    "parse_spec": "tunefast.spec.load",
+    "read_study": "tunefast.api",
+    "run_study": "tunefast.api",
+    "train": "tunefast.train.loop",
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605  made from the one list of names
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tunefast' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -59,10 +59,10 @@ Create one with: tunefast study create FILE"""
 
 class SpecChanged(UserError):
     """Study {name!r} exists already with another spec:
-{difference}
-Go on with the stored spec: tunefast study run {name}
-Only the budget of a study can change: tunefast study extend {name} --trials N
-Or create a new study: tunefast study create FILE --name ANOTHER"""
+    {difference}
+    Go on with the stored spec: tunefast study run {name}
+    Only the budget of a study can change: tunefast study extend {name} --trials N
+    Or create a new study: tunefast study create FILE --name ANOTHER"""
 
 
 class StorageError(UserError):

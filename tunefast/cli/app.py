@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import traceback
 
-import click
 import typer
 
 from tunefast.cli import dashboard, explain, init, studies, worker
@@ -31,17 +30,9 @@ app.command("schema")(explain.schema)
 def main() -> None:
     """Run the command line: one message and an exit code for every error; a traceback only for who asks (-v)."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except click.exceptions.Abort:
-        code = 130
+        app()
     except TunefastError as error:
         if {"-v", "--verbose"} & set(sys.argv):
             traceback.print_exc()
         sys.stderr.write(f"Error: {error}\n")
-        code = error.exit_code
-    except BrokenPipeError:
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(error.exit_code)

@@ -13,7 +13,9 @@ from tunefast.store.engine import database_path
 
 
 def dashboard(
-    port: Annotated[int, typer.Option("--port", help="Port to listen on; a free one where it is taken.", min=0, max=65535)] = 8080,
+    port: Annotated[
+        int, typer.Option("--port", help="Port to listen on; a free one where it is taken.", min=0, max=65535)
+    ] = 8080,
     storage: Storage = DEFAULT_STORAGE,
     verbose: Verbose = False,
 ) -> None:

@@ -40,7 +40,10 @@ SINGLES: dict[str, type[Part]] = {
 
 def parts() -> dict[str, dict[str, type[Part]]]:
     """Every part by kind and name; a kind of which there is one has it under its own name."""
-    unions = {kind: {_name(part): part for part in typing.get_args(typing.get_args(union)[0])} for kind, union in UNIONS.items()}
+    unions = {
+        kind: {_name(part): part for part in typing.get_args(typing.get_args(union)[0])}
+        for kind, union in UNIONS.items()
+    }
     return {**{kind: {kind: part} for kind, part in SINGLES.items()}, **unions}
 
 
@@ -106,7 +109,13 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "(required)"
     default = field.get_default(call_default_factory=True)
-    return f"{{ name = {_name(type(default))} }}" if isinstance(default, Part) else "-" if default is None else str(default)
+    return (
+        f"{{ name = {_name(type(default))} }}"
+        if isinstance(default, Part)
+        else "-"
+        if default is None
+        else str(default)
+    )
 
 
 def _name(part: type[Part]) -> str:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Callable
 from types import TracebackType
+from typing import NamedTuple, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
-from typing_extensions import Self
 
 from tunefast.cli.output import counts_line, duration, number, plain_table
-from tunefast.spec.progress import Progress
+from tunefast.cli.specs import shipped
+from tunefast.spec.progress import Progress, SlotView
 
 BAR_WIDTH = 40
+
+
+class Page(NamedTuple):
+    """What the terminal shows, from ``dashboards/terminal.toml``."""
+
+    columns: list[str]
+    figures: list[str]
+
+
+def terminal_page() -> Page:
+    """The page that ships with tunefast."""
+    table = tomllib.loads(shipped("dashboards")["terminal"].read_text(encoding="utf-8"))
+    return Page(table["columns"], table["figures"])
 
 
 class LiveView:
@@ -23,6 +39,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._page = terminal_page()
         self._finished = -1
 
     def __enter__(self) -> Self:
@@ -39,55 +56,40 @@ class LiveView:
     def show(self, progress: Progress) -> None:
         """Show where the study stands."""
         if self._live is not None:
-            self._live.update(picture(progress), refresh=True)
+            self._live.update(picture(progress, self._page), refresh=True)
         elif progress.finished != self._finished:
-            self._console.print(line(progress))
+            self._console.print(line(progress), soft_wrap=True)
         self._finished = progress.finished
 
     def note(self, text: str) -> None:
         """Print a line above the table."""
-        self._console.print(Text(text, style="dim"))
+        self._console.print(Text(text, style="dim"), soft_wrap=True)
 
 
 def line(progress: Progress) -> str:
     """Where a study stands, in one line."""
-    total = f"/{progress.trials}" if progress.trials is not None else ""
-    return f"{progress.finished}{total} trials ({counts_line(progress.counts) or 'none yet'}); {_best(progress)}"
+    return f"{_trials(progress)}; {_best(progress)}"
 
 
-def picture(progress: Progress) -> Group:
-    """The table of workers and the figures of the study."""
-    table = plain_table("worker", "trial", "epoch", progress.metric, right=("trial", "epoch", progress.metric))
+def picture(progress: Progress, page: Page) -> Group:
+    """The table of workers, and below it the figures of the study, as `page` names them."""
+    names = [progress.metric if column == "metric" else column for column in page.columns]
+    table = plain_table(*names, right=tuple(names[1:]))
     for slot in progress.slots:
-        if slot.trial is None:
-            table.add_row(slot.worker, "-", "", "", style="dim")
-            continue
-        trial = f"{slot.trial}" if slot.attempt == 1 else f"{slot.trial} (attempt {slot.attempt})"
-        table.add_row(slot.worker, trial, f"{slot.epoch}/{slot.epochs}", number(slot.metric))
-    return Group(Text(progress.study, style="bold"), table, Text(), _bar(progress), Text(_figures(progress)))
+        table.add_row(
+            *(COLUMNS[column](slot) for column in page.columns), style="" if slot.trial is not None else "dim"
+        )
+    figures = [FIGURES[name](progress) for name in page.figures]
+    return Group(Text(progress.study, style="bold"), table, Text(), *figures)
 
 
-def _bar(progress: Progress) -> Table:
+def _bar(progress: Progress) -> RenderableType:
     row = Table.grid(padding=(0, 1))
-    total = f"/{progress.trials}" if progress.trials is not None else ""
-    text = f"{progress.finished}{total} trials"
-    if progress.trials is None:
-        row.add_row(text)
-    else:
-        row.add_row(ProgressBar(total=progress.trials, completed=progress.finished, width=BAR_WIDTH), text)
+    if progress.trials is not None:
+        done = min(progress.finished, progress.trials)
+        share = f"{done / progress.trials:.0%}"
+        row.add_row(ProgressBar(total=progress.trials, completed=done, width=BAR_WIDTH), share)
     return row
-
-
-def _figures(progress: Progress) -> str:
-    eta = f", about {duration(progress.eta_seconds)} left" if progress.eta_seconds is not None else ""
-    saved = f"{progress.epochs_saved:,} epochs saved by stopping early" if progress.epochs_saved else "no trial stopped early yet"
-    return "\n".join(
-        [
-            f"{_best(progress)}",
-            f"{counts_line(progress.counts) or 'no trial yet'}; {saved}",
-            f"{duration(progress.elapsed_seconds)} so far{eta}",
-        ]
-    )
 
 
 def _best(progress: Progress) -> str:
@@ -95,3 +97,42 @@ def _best(progress: Progress) -> str:
     if progress.best_value is None:
         return f"no {progress.metric} yet{target}"
     return f"best {progress.metric} {number(progress.best_value)}, trial {progress.best_trial}{target}"
+
+
+def _trials(progress: Progress) -> str:
+    total = f"/{progress.trials}" if progress.trials is not None else ""
+    return f"{progress.finished}{total} trials ({counts_line(progress.counts) or 'none yet'})"
+
+
+def _saved(progress: Progress) -> str:
+    if not progress.epochs_saved:
+        return "no trial stopped early yet"
+    planned = progress.epochs_run + progress.epochs_saved
+    return f"{progress.epochs_saved:,} of {planned:,} epochs saved by stopping early"
+
+
+def _time(progress: Progress) -> str:
+    eta = f", about {duration(progress.eta_seconds)} left" if progress.eta_seconds is not None else ""
+    return f"{duration(progress.elapsed_seconds)} so far{eta}"
+
+
+def _trial(slot: SlotView) -> str:
+    if slot.trial is None:
+        return "waits"
+    return str(slot.trial) if slot.attempt == 1 else f"{slot.trial} (attempt {slot.attempt})"
+
+
+COLUMNS: dict[str, Callable[[SlotView], str]] = {
+    "worker": lambda slot: slot.worker,
+    "device": lambda slot: slot.device,
+    "trial": _trial,
+    "epoch": lambda slot: f"{slot.epoch}/{slot.epochs}" if slot.trial is not None else "",
+    "metric": lambda slot: number(slot.metric) if slot.trial is not None else "",
+}
+FIGURES: dict[str, Callable[[Progress], RenderableType]] = {
+    "progress": _bar,
+    "best": _best,
+    "trials": _trials,
+    "saved": _saved,
+    "time": _time,
+}

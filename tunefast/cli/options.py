@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_STORAGE = "sqlite:///tunefast.db"
+from tunefast.api import DEFAULT_STORAGE
 
 Storage = Annotated[
     str, typer.Option("--storage", envvar="TUNEFAST_STORAGE", help="Database URL of the studies.", metavar="URL")

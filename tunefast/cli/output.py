@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+LARGE = 1000
 SECONDS_A_MINUTE, SECONDS_AN_HOUR = 60, 3600
 
 
@@ -42,7 +43,7 @@ def duration(seconds: float) -> str:
 
 def number(value: float | None) -> str:
     """A metric with four significant digits or more, or a dash."""
-    return "-" if value is None else f"{value:.6g}" if abs(value) >= 1 else f"{value:.4f}"
+    return "-" if value is None else f"{value:.4f}" if abs(value) < LARGE else f"{value:.6g}"
 
 
 def setting(value: Any) -> str:
@@ -53,7 +54,9 @@ def setting(value: Any) -> str:
 def short_params(params: Mapping[str, Any]) -> str:
     """Parameters in one line, each under the last part of its path where that is enough to tell them apart."""
     leaves = [path.rsplit(".", 1)[-1] for path in params]
-    names = [leaf if leaves.count(leaf) == 1 and leaf != "name" else path for path, leaf in zip(params, leaves, strict=True)]
+    names = [
+        leaf if leaves.count(leaf) == 1 and leaf != "name" else path for path, leaf in zip(params, leaves, strict=True)
+    ]
     return " ".join(f"{name}={setting(value)}" for name, value in zip(names, params.values(), strict=True))
 
 

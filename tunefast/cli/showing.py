@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import tomlkit
 from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.text import Text
@@ -62,30 +63,38 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     if not study.trials:
         return
     out.print()
-    table = plain_table("trial", "state", study.spec.study.metric, "epochs", "params", right=("trial", "epochs"))
+    metric = study.spec.study.metric
+    table = plain_table("trial", "state", metric, "epochs", "why", "params", right=("trial", metric, "epochs"))
     for trial in study.trials:
         planned = study.spec.epochs_for(trial.params)
         epochs = f"{max(trial.intermediate_values, default=0)}/{planned}"
-        row = (str(trial.number), _state(trial), number(trial.value), epochs, short_params(trial.params))
-        table.add_row(*row, style="green" if trial is study.best else "")
+        row = (str(trial.number), STATE_WORDS[trial.state], number(trial.value), epochs, _why(trial))
+        table.add_row(*row, short_params(trial.params), style="green" if trial is study.best else "")
     out.print(table)
 
 
-def _state(trial: FrozenTrial) -> str:
-    reason = trial.user_attrs.get("reason", "")
-    return f"{STATE_WORDS[trial.state]}" + (f" ({reason})" if reason in ("diverged", "target", "early_stopping") else "")
+def _why(trial: FrozenTrial) -> str:
+    """Why a trial ended before its last epoch, in a word or two."""
+    reason = str(trial.user_attrs.get("reason", ""))
+    return {"early_stopping": "patience", "pruner": "median"}.get(reason, reason.partition(":")[0])
+
+
+def _because(trial: FrozenTrial) -> str:
+    reason = trial.user_attrs.get("reason")
+    return f" ({reason})" if reason else ""
 
 
 def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     """Print one trial: how it ended, its parameters, its attempts, its curve."""
     trial = study.trials[index]
-    out.print(Text(f"{study.name}, trial {trial.number}: {_state(trial)}", style="bold"))
+    out.print(Text(f"{study.name}, trial {trial.number}: {STATE_WORDS[trial.state]}{_because(trial)}", style="bold"))
     if trial.value is not None:
         out.print(f"{study.spec.study.metric} {number(trial.value)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
     _show_params(out, trial)
     for row in _of_trial(study.attempts, trial):
-        where = f"{row['worker']} on {row['device']}, {row['threads']} threads, seed {row['seed']}"
-        out.print(f"attempt {row['attempt']}: {where}: {row['ending'] or 'running'} {row['reason'] or ''}".rstrip())
+        where = f"{row['worker']} on {row['device']}, {_threads(row['threads'])}, seed {row['seed']}"
+        ending = " ".join(filter(None, [row["ending"] or "running", row["reason"]]))
+        out.print(f"attempt {row['attempt']}: {where}: {ending}", soft_wrap=True)
     rows = _of_trial(study.epochs, trial)
     if rows:
         out.print()
@@ -106,10 +115,12 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
     out.print(Text(f"{study.spec.study.metric} {number(best.value)}, trial {best.number}", style="bold green"))
     _show_params(out, best)
     out.print()
-    out.print(Text("The whole recipe", style="bold"))
-    for key, value in study.spec.recipe_for(best.params).table().items():
-        text = ", ".join(f"{name} = {setting(item)}" for name, item in value.items()) if isinstance(value, dict) else value
-        out.print(f"  {key} = {{ {text} }}" if isinstance(value, dict) else f"  {key} = {text}", markup=False)
+    recipe = study.spec.recipe_for(best.params).model_dump(mode="json", exclude_none=True)
+    out.print(tomlkit.dumps({"recipe": recipe}), markup=False, soft_wrap=True, end="")
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def _show_params(out: Console, trial: FrozenTrial) -> None:

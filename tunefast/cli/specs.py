@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from tunefast.errors import SpecError, nearest
-from tunefast.recipe.data import DataPart
-from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
 from tunefast.spec.load import load_spec
 from tunefast.spec.study import StudySpec
 
@@ -31,38 +29,9 @@ def find_spec(file_or_name: str, name: str | None = None) -> StudySpec:
     if file_or_name in studies:
         return load_spec(studies[file_or_name], name)
     hint = nearest(file_or_name, studies)
-    raise SpecError(where=file_or_name, problem=f"neither a spec file, nor a study in the database, nor one that ships.{hint}")
-
-
-def located(spec: StudySpec) -> StudySpec:
-    """The spec with its data found: the directory absolute, the files read once into the cache.
-
-    Raises `DataError` where they are missing or damaged, and `UserError` where an objective cannot be imported.
-    """
-    recipes = [spec.recipe_for(params) for params in spec.samples()]
-    for objective in {recipe.objective for recipe in recipes if isinstance(recipe, ObjectiveRecipe)}:
-        _check_objective(objective)
-    parts = {recipe.data.located() for recipe in recipes if isinstance(recipe, TrainingRecipe)}
-    for part in parts:
-        _check_data(part)
-    roots = {getattr(part, "root", None) for part in parts} - {None}
-    if len(roots) != 1 or len(parts) != 1:
-        return spec
-    data = {**spec.recipe["data"], "root": roots.pop()}
-    return spec.model_copy(update={"recipe": {**spec.recipe, "data": data}})
-
-
-def _check_objective(path: str) -> None:
-    from tunefast.train.objective import load_objective
-
-    load_objective(path)
-
-
-def _check_data(part: DataPart) -> None:
-    from tunefast.train.datasets import decoded
-
-    if part.source():
-        decoded(part)
+    raise SpecError(
+        where=file_or_name, problem=f"neither a spec file, nor a study in the database, nor one that ships.{hint}"
+    )
 
 
 def differences(stored: StudySpec, given: StudySpec) -> tuple[list[str], list[str]]:

@@ -22,10 +22,11 @@ from tunefast.cli.options import (
 )
 from tunefast.cli.output import console, counts_line, number, plain_table, print_json
 from tunefast.cli.showing import best_document, show_best, show_study, show_trial, study_document, trial_document
-from tunefast.cli.specs import differences, find_spec, located
-from tunefast.errors import SpecChanged, StudyExists, UserError, nearest
+from tunefast.cli.specs import differences, find_spec
+from tunefast.errors import SpecChanged, StudyExists, UserError
 from tunefast.run.commands import create_study, delete_study, extend_study
 from tunefast.run.host import GRACE_SECONDS
+from tunefast.run.prepare import located
 from tunefast.run.slots import devices_for
 from tunefast.spec.study import Budget, GridSampler, StudySpec
 from tunefast.store.engine import database_path
@@ -151,8 +152,7 @@ def show(
         print_json(study_document(study)) if to_json else show_study(console(), study)
         return
     if not 0 <= trial < len(study.trials):
-        known = nearest(str(trial), [str(number) for number in range(len(study.trials))][-1:])
-        raise UserError(message=f"study {name!r} has no trial {trial}; it has {len(study.trials)} trials.{known}")
+        raise UserError(message=f"study {name!r} has no trial {trial}; it has {len(study.trials)}, counted from 0")
     print_json(trial_document(study, trial)) if to_json else show_trial(console(), study, trial)
 
 
@@ -191,7 +191,9 @@ def extend(
         print_json({"study": name, "budget": limits})
         return
     words = ", ".join(f"{key} {value:g}" for key, value in limits.items())
-    console().print(f"Study {name} now goes to {words}. Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+    console().print(
+        f"Study {name} now goes to {words}. Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True
+    )
 
 
 @app.command("delete")

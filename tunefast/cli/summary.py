@@ -40,7 +40,9 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     """Print what won, what stopping early saved, and the commands to type next."""
     ended = f": {REASONS[reason]}" if reason in REASONS else ""
     console.print(Text(f"Study {study.name}{ended}.", style="bold"))
-    console.print(f"{len(study.trials)} trials in {duration(study.active_seconds)}: {counts_line(study.counts) or 'none'}.")
+    console.print(
+        f"{len(study.trials)} trials in {duration(study.active_seconds)}: {counts_line(study.counts) or 'none'}."
+    )
     if study.best is not None:
         _show_best(console, study)
     _show_saved(console, study)
@@ -54,7 +56,9 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
     epoch = best.user_attrs.get("kept_epoch")
     at = f", at epoch {epoch} of {study.spec.epochs_for(best.params)}" if epoch else ""
     console.print()
-    console.print(Text(f"Best {study.spec.study.metric}: {number(best.value)} (trial {best.number}{at})", style="bold green"))
+    console.print(
+        Text(f"Best {study.spec.study.metric}: {number(best.value)} (trial {best.number}{at})", style="bold green")
+    )
     width = max((len(path) for path in best.params), default=0)
     for path, value in best.params.items():
         console.print(f"  {path:<{width}}  {setting(value)}")

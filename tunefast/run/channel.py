@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 from types import TracebackType
-
-from typing_extensions import Self
+from typing import Self
 
 from tunefast.run.messages import Message, decode, encode
 from tunefast.spec.progress import Record

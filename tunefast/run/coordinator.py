@@ -111,7 +111,9 @@ class Coordinator:
                 self._worker_hello(peer, message)
             case HostHello() | Command():
                 try:
-                    peer.send(self._host_hello(peer, message) if isinstance(message, HostHello) else self._command(message))
+                    peer.send(
+                        self._host_hello(peer, message) if isinstance(message, HostHello) else self._command(message)
+                    )
                 except TunefastError as error:
                     peer.send(Refused(error=type(error).__name__, message=str(error)))
             case Leave():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -67,13 +68,15 @@ class Host:
     async def run(self) -> Departure:
         """Lend the slots. Returns why it ended; raises what the coordinator refuses, and `CoordinatorLost`."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        signals = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
+        for number in signals:
             loop.add_signal_handler(number, self._on_signal, number)
         try:
             while (departure := await self._session()) is None:
                 self._note_loss()
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in signals:
                 loop.remove_signal_handler(number)
         return departure
 

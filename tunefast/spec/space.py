@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping
+from itertools import islice, product
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -248,21 +249,29 @@ def corners(space: Mapping[str, DomainPart]) -> Iterator[dict[str, Scalar]]:
     order = ordered(space)
     for path in order:
         for value in space[path].corners():
-            wanted = {**_conditions(space, path), path: value}
-            params: dict[str, Scalar] = {}
-            for other in order:
-                if space[other].holds(params):
-                    params[other] = wanted.get(other, space[other].corners()[0])
-            if params.get(path) == value:
-                yield params
+            ways = ({**conditions, path: value} for conditions in _conditions(space, path))
+            candidates = (_completed(space, order, wanted) for wanted in ways)
+            yield from islice((params for params in candidates if params.get(path) == value), 1)
     if not space:
         yield {}
 
 
-def _conditions(space: Mapping[str, DomainPart], path: str) -> dict[str, Scalar]:
-    """Values of other paths under which `path` is searched."""
-    wanted: dict[str, Scalar] = {}
-    for parent, values in space[path].when.items():
-        wanted.update(_conditions(space, parent))
-        wanted[parent] = values[0] if isinstance(values, list) else values
-    return wanted
+def _completed(space: Mapping[str, DomainPart], order: list[str], wanted: Params) -> dict[str, Scalar]:
+    """A parameter set with the wanted values, and the first extreme value where none is wanted."""
+    params: dict[str, Scalar] = {}
+    for path in order:
+        if space[path].holds(params):
+            params[path] = wanted.get(path, space[path].corners()[0])
+    return params
+
+
+def _conditions(space: Mapping[str, DomainPart], path: str) -> Iterator[dict[str, Scalar]]:
+    """The ways in which the conditions of `path`, and of the settings they name, may be met.
+
+    Some contradict themselves: two conditions may want different values of one setting.
+    """
+    when = space[path].when
+    for values in product(*(wanted if isinstance(wanted, list) else [wanted] for wanted in when.values())):
+        for above in product(*(list(_conditions(space, parent)) for parent in when)):
+            wanted = {other: value for conditions in above for other, value in conditions.items()}
+            yield {**wanted, **dict(zip(when, values, strict=True))}

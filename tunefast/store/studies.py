@@ -15,7 +15,8 @@ from tunefast.spec.study import Budget, StudySpec
 from tunefast.store import tables
 from tunefast.store.database import Database
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.trials import check_schema, create_schema, delete_study_rows, insert_study, study_uuids
+from tunefast.store.schema import check_schema, create_schema
+from tunefast.store.trials import delete_study_rows, insert_study, study_uuids
 
 
 class StoredStudy(NamedTuple):

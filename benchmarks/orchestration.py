@@ -1,0 +1,126 @@
+"""What does a trial cost beside its training? tunefast against stock Optuna, on a no-op objective.
+
+``python -m benchmarks.orchestration [--trials N] [--rounds R] [--json]``: 8 parameters, 20 reports a trial, random
+sampler, median pruner, one worker. Both sides write a fresh SQLite file; rounds alternate.
+
+tunefast's figure is the time between the first and the last trial's end, by its own records, over the trials between:
+process start-up is left out on both sides, everything a trial needs is in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from sqlalchemy import event
+
+from benchmarks.noop import NUM_PARAMS, NUM_REPORTS, curve
+from tunefast.run.commands import create_study
+from tunefast.run.host import Host
+from tunefast.spec.load import parse_spec
+from tunefast.store.snapshot import snapshot
+
+Side = Callable[[Path, int], float]
+
+
+def tunefast_ms(path: Path, trials: int) -> float:
+    """Milliseconds a trial through tunefast's coordinator and one worker."""
+    spec = {
+        "study": {"name": "noop", "sampler": {"name": "random"}, "pruner": {"name": "median"}},
+        "budget": {"trials": trials},
+        "recipe": {"objective": "benchmarks.noop:run", "epochs": NUM_REPORTS},
+        "space": {f"params.x{index}": {"low": 0.0, "high": 1.0} for index in range(NUM_PARAMS)},
+    }
+    create_study(path, parse_spec(spec))
+    asyncio.run(Host(path, "noop", ["cpu"], explicit=True).run())
+    ends = sorted(row["ended_at"] for row in snapshot(path, "noop").attempts)
+    seconds: float = (ends[-1] - ends[0]).total_seconds()
+    return seconds / (len(ends) - 1) * 1000
+
+
+def optuna_default_ms(path: Path, trials: int) -> float:
+    """Milliseconds a trial through stock Optuna on SQLite, as its documentation shows it."""
+    return _optuna_ms(optuna.storages.RDBStorage(f"sqlite:///{path}"), trials)
+
+
+def optuna_wal_ms(path: Path, trials: int) -> float:
+    """The same with a write-ahead log, as experienced users set it."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+
+    @event.listens_for(storage.engine, "connect")
+    def _wal(connection: object, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[attr-defined]
+
+    storage.engine.dispose()
+    return _optuna_ms(storage, trials)
+
+
+def optuna_memory_ms(_path: Path, trials: int) -> float:
+    """The same without any storage: what nothing that writes can beat."""
+    return _optuna_ms(optuna.storages.InMemoryStorage(), trials)
+
+
+def _optuna_ms(storage: optuna.storages.BaseStorage, trials: int) -> float:
+    study = optuna.create_study(
+        storage=storage,
+        direction="maximize",
+        sampler=optuna.samplers.RandomSampler(seed=0),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=4),
+    )
+    ends: list[float] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        for index in range(NUM_PARAMS):
+            trial.suggest_float(f"x{index}", 0.0, 1.0)
+        for epoch in range(1, NUM_REPORTS + 1):
+            trial.report(curve(epoch), epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return curve(NUM_REPORTS)
+
+    study.optimize(objective, trials, callbacks=[lambda _study, _trial: ends.append(time.perf_counter())])
+    return (ends[-1] - ends[0]) / (len(ends) - 1) * 1000
+
+
+SIDES: dict[str, Side] = {
+    "tunefast": tunefast_ms,
+    "Optuna, default SQLite": optuna_default_ms,
+    "Optuna, SQLite with WAL": optuna_wal_ms,
+    "Optuna, in memory": optuna_memory_ms,
+}
+
+
+def main() -> None:
+    """Run the rounds and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    figures: dict[str, list[float]] = {name: [] for name in SIDES}
+    for _ in range(arguments.rounds):
+        for name, side in SIDES.items():
+            with tempfile.TemporaryDirectory() as folder:
+                figures[name].append(side(Path(folder) / "bench.db", arguments.trials))
+    if arguments.json:
+        print(json.dumps(figures))
+        return
+    base = statistics.median(figures["tunefast"])
+    print(
+        f"ms a trial of {NUM_PARAMS} parameters and {NUM_REPORTS} reports; {arguments.rounds} rounds, {arguments.trials} trials"
+    )
+    for name, values in figures.items():
+        median = statistics.median(values)
+        print(f"{name:<26} {median:8.2f}  ({min(values):.2f} to {max(values):.2f})  {median / base:6.1f} x tunefast")
+
+
+if __name__ == "__main__":
+    main()
