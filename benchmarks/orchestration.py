@@ -114,9 +114,7 @@ def main() -> None:
         print(json.dumps(figures))
         return
     base = statistics.median(figures["tunefast"])
-    print(
-        f"ms a trial of {NUM_PARAMS} parameters and {NUM_REPORTS} reports; {arguments.rounds} rounds, {arguments.trials} trials"
-    )
+    print(f"ms a trial of {NUM_PARAMS} parameters and {NUM_REPORTS} reports; {arguments.rounds} rounds")
     for name, values in figures.items():
         median = statistics.median(values)
         print(f"{name:<26} {median:8.2f}  ({min(values):.2f} to {max(values):.2f})  {median / base:6.1f} x tunefast")

@@ -42,8 +42,8 @@ def run_study(
 ) -> StudySnapshot:
     """Work on a study with `workers` processes until it ends; returns the study as it is then.
 
-    Works in a notebook too, where an event loop runs already. Raises `UserError` where there is no such study or device,
-    and `StudyFailed` where its first trials all failed with the same error.
+    Works in a notebook too, where an event loop runs already. Raises `UserError` where there is no such study or
+    device, and `StudyFailed` where its first trials all failed with the same error.
     """
     path = database_path(storage)
     snapshot(path, name)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tunefast.cli.options import DEFAULT_STORAGE, Storage, Verbose
+from tunefast.api import DEFAULT_STORAGE
+from tunefast.cli.options import Storage, Verbose
 from tunefast.cli.output import console
 from tunefast.store.engine import database_path
 

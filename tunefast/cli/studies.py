@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.lend import lend
 from tunefast.cli.options import (
-    DEFAULT_STORAGE,
     Device,
     Grace,
     Json,

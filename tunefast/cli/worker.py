@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.lend import lend
-from tunefast.cli.options import DEFAULT_STORAGE, Device, Grace, Json, Storage, StudyName, Verbose, Workers
+from tunefast.cli.options import Device, Grace, Json, Storage, StudyName, Verbose, Workers
 from tunefast.cli.output import console, plain_table, print_json
 from tunefast.run.commands import list_workers
 from tunefast.run.host import GRACE_SECONDS
