@@ -32,9 +32,9 @@ def train(recipe: TrainingRecipe, seed: int, device: torch.device) -> Generator[
     The same (recipe, seed, device, number of threads) gives the same reports, bit for bit on a CPU. Raises `DataError`
     where the data cannot be read and `ValueError` where the model does not fit it.
     """
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
     dataset = load_dataset(recipe.data, device)
+    if device.type == "cuda":  # only now, since torch refuses it before the device was used
+        torch.cuda.reset_peak_memory_stats(device)
     lane = Lane(recipe, dataset, seed, device)
     val_inputs, val_labels = dataset.inputs[dataset.val_index], dataset.labels[dataset.val_index]
     for epoch in range(1, recipe.epochs + 1):

@@ -1,0 +1,1 @@
+"""One contract per kind of part, run over every part of the kind."""

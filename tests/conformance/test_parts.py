@@ -1,0 +1,73 @@
+"""What every part of every kind keeps to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from tests.conformance.parts import ALL_PARTS, UNIONS, parts_of
+from tunefast.recipe.part import Part
+
+each_part = pytest.mark.parametrize(("kind", "part"), ALL_PARTS, ids=lambda value: getattr(value, "__name__", value))
+
+
+@each_part
+def test_has_defaults(kind: str, part: type[Part]) -> None:
+    """A part can be chosen by its name alone, and every option has a default that is valid."""
+    made = part()
+    adapter: TypeAdapter[Any] = TypeAdapter(UNIONS[kind])
+    assert adapter.validate_python({"name": made.table()["name"]}) == made
+    assert part.model_validate(made.table()) == made
+
+
+@each_part
+def test_frozen(kind: str, part: type[Part]) -> None:
+    """No option can change once a part is made, so it can be shared and be a key."""
+    made = part()
+    for option in part.model_fields:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(made, option, None)
+    assert hash(made) == hash(part())
+
+
+@each_part
+def test_round_trip(kind: str, part: type[Part]) -> None:
+    """A part's table, and its JSON, make an equal part through the union."""
+    made = part()
+    adapter: TypeAdapter[Any] = TypeAdapter(UNIONS[kind])
+    assert adapter.validate_python(made.table()) == made
+    assert adapter.validate_json(adapter.dump_json(made)) == made
+
+
+@each_part
+def test_documented(kind: str, part: type[Part]) -> None:
+    """The class says what it is, and every option says what it does: `tunefast explain` shows nothing else."""
+    assert part.__doc__
+    assert part.__doc__ != Part.__doc__
+    for option, field in part.model_fields.items():
+        assert field.description or option == "name", f"{part.__name__}.{option} has no docstring"
+
+
+@each_part
+def test_refuses_unknown_options(kind: str, part: type[Part]) -> None:
+    """A mistyped option is refused."""
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        part.model_validate({"no_such_option": 1})
+
+
+@pytest.mark.parametrize("kind", UNIONS)
+def test_names(kind: str) -> None:
+    """Each part of a kind has one name of its own, in small letters."""
+    names = [part().table()["name"] for part in parts_of(kind)]
+    assert len(set(names)) == len(names)
+    assert all(name == name.lower() and name.isidentifier() for name in names)
+
+
+@pytest.mark.parametrize("kind", UNIONS)
+def test_unknown_name(kind: str) -> None:
+    """A name that no part has is refused with those that there are."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(UNIONS[kind]).validate_python({"name": "no_such_part"})
+    assert all(part().table()["name"] in str(caught.value) for part in parts_of(kind))

@@ -1,0 +1,220 @@
+"""Spec files: what is refused, and what the one message says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.spec.specs import BASE, table
+from tunefast.errors import SpecError
+from tunefast.spec.load import load_spec, parse_spec
+
+GRID = BASE.replace("[budget]", 'sampler = { name = "grid" }\n[budget]')
+
+MESSAGES = {
+    # unknown keys: the nearest valid one is named
+    "batchsize = 3": "[recipe] batchsize: unknown key 'batchsize'. Did you mean 'batch_size'?",
+    "[recip]\nx = 3": "[recip]: unknown key 'recip'. Did you mean 'recipe'?",
+    'model = { name = "mlp", widht = 3 }': "[recipe] model.widht: unknown key 'widht'. Did you mean 'width'?",
+    "[space]\nbatchsize = { choices = [1, 2] }": (
+        "[space] \"batchsize\" = 1: unknown key 'batchsize'. Did you mean 'batch_size'?"
+    ),
+    '[space]\n"optimizer.lrr" = { low = 1.0, high = 2.0 }': (
+        "[space] \"optimizer.lrr\" = 1.0: unknown key 'lrr'. Did you mean 'lr'?"
+    ),
+    "[space]\nbatch_size = { choises = [1, 2] }": (
+        "[space] batch_size.choises: unknown key 'choises'. Did you mean 'choices'? (and 2 more)"
+    ),
+    "[space]\nbatch_size = { low = 1, hihg = 2 }": (
+        "[space] batch_size.hihg: unknown key 'hihg'. Did you mean 'high'? (and 1 more)"
+    ),
+    "[space]\nbatch_size = { choices = [1, 2], log = true }": (
+        "[space] batch_size.log: unknown key 'log'. Known: choices, when."
+    ),
+    # unknown names: all valid ones are listed
+    'schedule = { name = "cosin" }': (
+        "[recipe] schedule: unknown name 'cosin'. Did you mean 'cosine'? Known: constant, cosine, one_cycle."
+    ),
+    'model = { name = "resnet" }': "[recipe] model: unknown name 'resnet'. Known: mlp, small_cnn.",
+    "model = { width = 3 }": "[recipe] model: needs a name. Known: mlp, small_cnn.",
+    '[space]\n"model.width" = { low = 1, high = 2 }': "[recipe] model: needs a name. Known: mlp, small_cnn.",
+    '[space]\n"model.name" = { choices = ["mlp", "resnet"] }': (
+        "[recipe] model: unknown name 'resnet'. Known: mlp, small_cnn."
+    ),
+    # wrong types
+    'batch_size = "64"': "[recipe] batch_size = '64': input should be a valid integer",
+    "batch_size = 64.0": "[recipe] batch_size = 64.0: input should be a valid integer",
+    "batch_size = true": "[recipe] batch_size = True: input should be a valid integer",
+    'model = "mlp"': "[recipe] model = 'mlp': should be a table, { ... }",
+    '[space]\nbatch_size = { choices = [2, "a"] }': "[space] \"batch_size\" = 'a': input should be a valid integer",
+    "[space]\nbatch_size = 3": "[space] batch_size = 3: should be a table, { ... }",
+    "[space]\nbatch_size = { low = 'a', high = 3 }": "[space] batch_size.low = 'a': input should be a valid number",
+    '[space]\n"batch_size.x" = { low = 1, high = 2 }': "[recipe] batch_size: input should be a valid integer",
+    # out of range
+    "batch_size = 0": "[recipe] batch_size = 0: input should be greater than or equal to 1",
+    "[space]\nbatch_size = { low = 0, high = 4 }": (
+        '[space] "batch_size" = 0: input should be greater than or equal to 1'
+    ),
+    '[space]\n"optimizer.momentum" = { low = 0.5, high = 1.0 }': (
+        '[space] "optimizer.momentum" = 1.0: input should be less than 1'
+    ),
+    # domains that make no sense
+    "[space]\nbatch_size = { choices = [] }": "[space] batch_size.choices: choices is empty",
+    "[space]\nbatch_size = { low = 1 }": "[space] batch_size.high: is missing",
+    "[space]\nbatch_size = { low = 4, high = 2 }": "[space] batch_size: low = 4 is greater than high = 2",
+    '[space]\n"optimizer.lr" = { low = 0.0, high = 2.0, log = true }': (
+        '[space] "optimizer.lr": log = true needs low > 0, and low = 0'
+    ),
+    "[space]\nbatch_size = { low = 1, high = 4, step = 2 }": (
+        "[space] batch_size: high = 4 is not reached in steps of 2; the last value would be 3"
+    ),
+    "[space]\nbatch_size = { choices = [1, 1] }": (
+        "[space] batch_size.choices: choice 1 stands there twice; give tables that share a name a label each"
+    ),
+    '[space]\n"data.x" = { choices = [{ a = 1 }] }': (
+        "[space] \"data.x\".choices: a choice that is a table needs a label: {'a': 1}"
+    ),
+    '[space]\n"optimizer.lr" = { low = 1, high = 9 }': (
+        '[space] "optimizer.lr": the setting is a real number, and whole bounds search whole numbers only; '
+        "write low = 1.0, high = 9.0"
+    ),
+    # conditions
+    "[space]\nbatch_size = { choices = [1, 2], when = { precision = 'fp32' } }": (
+        "space.\"batch_size\".when: 'precision' is not searched; only searched settings can be conditions"
+    ),
+    "[space]\nbatch_size = { choices = [1], when = { epochs = 1 } }\n"
+    "epochs = { choices = [1], when = { batch_size = 1 } }": "conditions go in a circle: batch_size, epochs",
+    # options that some choice lacks
+    '[space]\n"optimizer.name" = { choices = ["sgd", "adamw"] }\n"optimizer.momentum" = { low = 0.1, high = 0.9 }': (
+        "[space] \"optimizer.momentum\" = 0.1: unknown key 'momentum'. Known: betas, eps, lr, name, weight_decay. "
+        "That is so with optimizer.name = 'adamw': give it a condition (when = ...) in [space]."
+    ),
+    # settings that do not go together
+    'schedule = { name = "one_cycle", base_momentum = 0.99 }': (
+        "[recipe] schedule: base_momentum = 0.99 must not exceed max_momentum = 0.95"
+    ),
+    'early_stopping = { monitor = "val_f1" }': (
+        "[recipe]: early_stopping.monitor = 'val_f1' is not reported; known: loss, accuracy, val_loss, val_accuracy"
+    ),
+}
+
+
+@pytest.mark.parametrize("extra", MESSAGES)
+def test_message(extra: str) -> None:
+    """A mistake is named by file, key and value, with what would be valid."""
+    with pytest.raises(SpecError) as caught:
+        parse_spec(table(extra), "my.toml")
+    assert str(caught.value) == f"my.toml: {MESSAGES[extra]}"
+
+
+BASE_MESSAGES = {
+    BASE.replace("trials = 3", ""): "budget: give trials or minutes, or the search has no end",
+    BASE.replace("trials = 3", "trails = 3"): "[budget] trails: unknown key 'trails'. Did you mean 'trials'?",
+    BASE.replace('data = { name = "digits" }', ""): "[recipe] data: is missing",
+    BASE.replace("val_accuracy", "val_acuracy"): (
+        "[study]: direction is missing, and the name 'val_acuracy' does not say which way is better. "
+        "Did you mean 'val_accuracy'?"
+    ),
+    BASE.replace("val_accuracy", "top5_accuracy"): (
+        "[study] metric = 'top5_accuracy': not reported by the training. Did you mean 'accuracy'?"
+    ),
+    BASE.replace("val_accuracy", "f1"): (
+        "[study] metric = 'f1': not reported by the training. Known: accuracy, loss, val_accuracy, val_loss."
+    ),
+    BASE.replace("[budget]", 'sampler = "grid"\n[budget]'): "[study] sampler = 'grid': should be a table, { ... }",
+    BASE.replace("[budget]", 'sampler = { name = "gird" }\n[budget]'): (
+        "[study] sampler: unknown name 'gird'. Did you mean 'grid'? Known: grid, random, tpe."
+    ),
+    GRID + '[space]\n"optimizer.lr" = { low = 0.1, high = 0.2 }': (
+        'space."optimizer.lr": a grid cannot cover a continuous domain, nor one of more than 100,000 values; '
+        "give it a step or choices, or use another sampler"
+    ),
+    GRID + "[space]\nbatch_size = { low = 1, high = 999 }\nepochs = { low = 1, high = 999 }": (
+        "space: more than 100,000 cells in the grid; narrow it, or use another sampler"
+    ),
+    BASE.replace('{ name = "sgd" }', '{ name = "sgd", momentum = 0.9 }')
+    + '[space]\n"optimizer.name" = { choices = ["sgd", "adamw"] }': (
+        "[recipe] optimizer.momentum: unknown key 'momentum'. Known: betas, eps, lr, name, weight_decay. "
+        "That is so with optimizer.name = 'adamw': give it a condition (when = ...) in [space]."
+    ),
+    BASE.replace('{ name = "sgd" }', '{ name = "sgd", nesterov = true }'): (
+        "[recipe] optimizer: nesterov = true needs momentum > 0"
+    ),
+    BASE.replace('data = { name = "digits" }\noptimizer = { name = "sgd" }', 'objective = "a:b"\nmodel = 3'): (
+        "[recipe] model: unknown key 'model'. Known: early_stopping, epochs, objective, params."
+    ),
+}
+
+
+@pytest.mark.parametrize("text", BASE_MESSAGES)
+def test_message_of_a_whole_spec(text: str) -> None:
+    """The same goes for sections, budgets, samplers and metrics."""
+    with pytest.raises(SpecError) as caught:
+        parse_spec(table(base=text), "my.toml")
+    assert str(caught.value) == f"my.toml: {BASE_MESSAGES[text]}"
+
+
+def test_file(tmp_path: Path) -> None:
+    """A file is read, and its name is the study's where the spec has none."""
+    path = tmp_path / "my digits.toml"
+    path.write_text(BASE.replace('name = "digits"\nmetric', "metric"))
+    assert load_spec(path).study.name == "my digits"
+    assert load_spec(path, "other").study.name == "other"
+    path.write_text(BASE)
+    assert load_spec(path).study.name == "digits"
+
+
+def test_file_without_a_study_section(tmp_path: Path) -> None:
+    """All of [study] has defaults."""
+    path = tmp_path / "short.toml"
+    path.write_text('[budget]\ntrials = 1\n[recipe]\ndata = { name = "digits" }')
+    assert load_spec(path).study.name == "short"
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """A file that is not there is named."""
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "nowhere.toml")
+    assert str(caught.value) == f"{tmp_path / 'nowhere.toml'}: cannot be read (No such file or directory)"
+
+
+@pytest.mark.parametrize("content", [b"[study\n", b"a = 1\na = 2", b"lr = 1e", b"\xff\xfe", b"study = 3"])
+def test_file_that_is_no_spec(tmp_path: Path, content: bytes) -> None:
+    """Broken TOML, other encodings and plain values are refused by the file's name, and the line if there is one."""
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert ("line 1" in str(caught.value)) == (content in (b"[study\n", b"lr = 1e"))
+
+
+def test_every_choice_is_built() -> None:
+    """A choice that makes no recipe is refused wherever it stands among the choices."""
+    with pytest.raises(SpecError, match=r'"precision" = .fp8.'):
+        parse_spec(table('[space]\nprecision = { choices = ["fp32", "bf16", "fp16", "fp8"] }'))
+
+
+def test_combinations_are_built() -> None:
+    """Choices that are fine alone and wrong together are found too."""
+    space = '[space]\nbatch_size = { choices = [64, 32, 1] }\n"model.batch_norm" = { choices = [false, true] }\n'
+    with pytest.raises(SpecError, match=r"batch_size = 1: model\.batch_norm = true"):
+        parse_spec(table('model = { name = "mlp" }\n' + space))
+
+
+def test_condition_makes_it_valid() -> None:
+    """An option under the condition that its part is chosen passes."""
+    space = """
+    [space]
+    "optimizer.name" = { choices = ["sgd", "adamw"] }
+    "optimizer.momentum" = { low = 0.1, high = 0.9, when = { "optimizer.name" = "sgd" } }
+    """
+    assert len(parse_spec(table(space)).space) == 2
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "studies").glob("*.toml")), ids=lambda path: path.name)
+def test_shipped_study(path: Path) -> None:
+    """Every study that tunefast ships is a valid spec, named like its file."""
+    assert load_spec(path).study.name == path.stem
