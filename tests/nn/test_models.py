@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,21 +34,6 @@ def test_small_cnn_shapes(*, channels: int, sides: tuple[int, int], classes: int
     """Images of any size, odd and oblong ones too, become one logit per class."""
     model = small_cnn((channels, *sides), classes, width=3, depth=depth, dropout=0.0, batch_norm=batch_norm)
     assert model(torch.randn(4, channels, *sides)).shape == (4, classes)
-
-
-@pytest.mark.parametrize("shape", [(64,), (8, 8), (1, 2, 8, 8)])
-def test_small_cnn_needs_images(shape: tuple[int, ...]) -> None:
-    """A table is refused, and the message says what the data looks like."""
-    with pytest.raises(ValueError, match="small_cnn needs images") as caught:
-        small_cnn(shape, 10, width=4, depth=1, dropout=0.0, batch_norm=True)
-    assert str(shape) in str(caught.value)
-
-
-def test_small_cnn_needs_pixels() -> None:
-    """An image that cannot be halved often enough is refused with both sizes."""
-    with pytest.raises(ValueError, match="depth 4 needs at least 16 pixels a side; images are 8x20"):
-        small_cnn((1, 8, 20), 10, width=4, depth=4, dropout=0.0, batch_norm=True)
-    small_cnn((1, 8, 20), 10, width=4, depth=3, dropout=0.0, batch_norm=True)
 
 
 def test_no_bias_before_batch_norm() -> None:

@@ -37,3 +37,18 @@ def test_out_of_range(options: dict[str, object]) -> None:
         Mlp.model_validate(options)
     with pytest.raises(ValidationError):
         SmallCnn.model_validate(options)
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (1, 2, 8, 8)])
+def test_small_cnn_needs_images(shape: tuple[int, ...]) -> None:
+    """A table is refused, and the message says what the data looks like."""
+    with pytest.raises(ValueError, match="small_cnn needs images") as caught:
+        SmallCnn().check(shape)
+    assert str(shape) in str(caught.value)
+
+
+def test_small_cnn_needs_pixels() -> None:
+    """An image that cannot be halved often enough is refused with both sizes."""
+    with pytest.raises(ValueError, match="depth 4 needs at least 16 pixels a side; images are 8x20"):
+        SmallCnn(depth=4).check((1, 8, 20))
+    SmallCnn(depth=3).check((1, 8, 20))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, setting
+from tunefast.spec.study import GridSampler
 from tunefast.store.snapshot import StudySnapshot
 
 REASONS = {
@@ -80,11 +81,9 @@ def _show_saved(console: Console, study: StudySnapshot) -> None:
 def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
     flag = storage_flag(storage)
     more = 2 * (study.spec.budget.trials or len(study.trials) or 1)
-    commands = [
-        (f"tunefast study show {study.name}{flag}", "every trial"),
-        (f"tunefast dashboard{flag}", "browse it"),
-        (f"tunefast study extend {study.name} --trials {more}{flag}", "search on"),
-    ]
+    commands = [(f"tunefast study show {study.name}{flag}", "every trial"), (f"tunefast dashboard{flag}", "browse it")]
+    if not isinstance(study.spec.study.sampler, GridSampler):
+        commands.append((f"tunefast study extend {study.name} --trials {more}{flag}", "search on"))
     width = max(len(command) for command, _ in commands)
     console.print()
     console.print("Next:")

@@ -9,9 +9,6 @@ from torch import nn
 
 from tunefast.nn.dropout import KeyedDropout
 
-IMAGE_AXES = 3
-"""Axes of an image: channels, height, width."""
-
 
 def mlp(
     input_shape: Sequence[int], num_classes: int, *, width: int, depth: int, dropout: float, batch_norm: bool
@@ -34,17 +31,8 @@ def mlp(
 def small_cnn(
     input_shape: Sequence[int], num_classes: int, *, width: int, depth: int, dropout: float, batch_norm: bool
 ) -> nn.Sequential:
-    """Convolutional blocks and a mean: [N, C, H, W] -> logits [N, num_classes].
-
-    Raises `ValueError` where the input is no image, or too small to be halved `depth` times.
-    """
-    if len(input_shape) != IMAGE_AXES:
-        problem = f"this data set has shape {tuple(input_shape)}"
-        raise ValueError(f"small_cnn needs images, channels x height x width; {problem}")
-    channels, height, img_width = input_shape
-    if min(height, img_width) < 2**depth:
-        problem = f"images are {height}x{img_width}"
-        raise ValueError(f"small_cnn of depth {depth} needs at least {2**depth} pixels a side; {problem}")
+    """Convolutional blocks and a mean: [N, C, H, W] -> logits [N, num_classes]; H and W of at least 2**depth."""
+    channels = input_shape[0]
     layers: list[nn.Module] = []
     for block in range(depth):
         outputs = width * 2**block

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DATA_VARIABLE = "TUNEFAST_DATA"
+IMAGE_AXES = 3
 _IDX_UINT8 = 8
 
 
@@ -36,6 +37,12 @@ class Decoded(NamedTuple):
     labels: NDArray[np.int64]
     test_inputs: NDArray[Any] | None
     test_labels: NDArray[np.int64] | None
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample as a model sees it: (channels, height, width), or (features,)."""
+        rest = self.inputs.shape[1:]
+        return (rest[2], rest[0], rest[1]) if len(rest) == IMAGE_AXES else rest
 
 
 class DataPart(Part):

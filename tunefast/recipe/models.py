@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from tunefast.recipe.data import IMAGE_AXES
 from tunefast.recipe.part import Part
 
 if TYPE_CHECKING:
     import torch
+
 
 
 class ModelPart(Part):
@@ -20,6 +22,9 @@ class ModelPart(Part):
     """Share of activations set to zero in training; slows convergence, helps where a model overfits."""
     batch_norm: bool = False
     """Normalise activations over the batch; allows larger rates, needs batches of several samples."""
+
+    def check(self, input_shape: Sequence[int]) -> None:
+        """Raise `ValueError` where the model cannot take samples of `input_shape`, as `Decoded.sample_shape` has it."""
 
 
 class Mlp(ModelPart):
@@ -61,6 +66,15 @@ class SmallCnn(ModelPart):
     """Blocks; each halves height and width, so the input needs at least 2**depth pixels a side."""
     batch_norm: bool = True
     """Normalise activations over the batch; allows larger rates, needs batches of several samples."""
+
+    def check(self, input_shape: Sequence[int]) -> None:
+        """Raise `ValueError` where samples are no images, or too small to be halved `depth` times."""
+        if len(input_shape) != IMAGE_AXES:
+            raise ValueError(f"small_cnn needs images, channels x height x width; samples are {tuple(input_shape)}")
+        _, height, width = input_shape
+        if min(height, width) < 2**self.depth:
+            smallest = f"needs at least {2**self.depth} pixels a side"
+            raise ValueError(f"small_cnn of depth {self.depth} {smallest}; images are {height}x{width}")
 
     def build(self, input_shape: Sequence[int], num_classes: int) -> torch.nn.Module:
         """The torch module for images of `input_shape` (channels, height, width) and `num_classes` outputs."""

@@ -77,9 +77,8 @@ def _administer(path: Path, command: Command) -> None:
                 _asked(channel, command, path)
             return
         with state.owning():
-            database = Database(path)
+            database = studies.open_database(path)
             try:
-                studies.prepare(database)
                 execute(database, command, {})
             finally:
                 database.close()

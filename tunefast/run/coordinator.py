@@ -13,7 +13,7 @@ from typing import Any
 
 from tunefast.errors import TunefastError
 from tunefast.run import commands, slots
-from tunefast.run.leases import Lease, Leases
+from tunefast.run.leases import Leases
 from tunefast.run.messages import (
     Assign,
     Command,
@@ -33,10 +33,11 @@ from tunefast.run.messages import (
     Welcome,
     WorkerHello,
 )
+from tunefast.run.peers import Host, Peer, Send, Worker
 from tunefast.run.progress import progress_of
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
-from tunefast.spec.progress import Answer, Assignment, Record, Verdict
+from tunefast.spec.progress import Answer, Assignment, Verdict
 from tunefast.store.database import Database
 
 TICK_SECONDS = 0.1
@@ -44,40 +45,6 @@ TICK_SECONDS = 0.1
 SHOW_SECONDS = 0.25
 
 log = logging.getLogger("tunefast.coordinator")
-Send = Callable[[Record], None]
-
-
-@dataclass(eq=False)
-class Host:
-    """A process that lends slots to one study."""
-
-    send: Send
-    pid: int
-    study: str
-    lent: slots.Lent
-    names: list[str]
-    leaving: bool = False
-
-
-@dataclass(eq=False)
-class Worker:
-    """A process that trains on one slot."""
-
-    send: Send
-    host: Host
-    name: str
-    device: str
-    provenance: dict[str, Any]
-    lease: Lease | None = None
-    dismissed: bool = False
-
-
-@dataclass(eq=False)
-class Peer:
-    """Whoever is at the other end of a connection."""
-
-    send: Send
-    role: Host | Worker | None = None
 
 
 @dataclass
@@ -141,8 +108,9 @@ class Coordinator:
             peer.send(Dismiss())
             return
         device = host.lent.devices[host.names.index(hello.name)]
-        peer.role = Worker(peer.send, host, hello.name, device, hello.provenance)
+        peer.role = Worker(peer.send, host, hello.name, device, hello.pid, hello.provenance)
         self.workers.append(peer.role)
+        self._dismiss(host)
 
     def _report(self, send: Send, message: Report) -> None:
         key = {"trial": message.trial, "token": message.token, "epoch": message.report.epoch}
@@ -222,9 +190,13 @@ class Coordinator:
         return Done(result=commands.execute(self.database, command, self.studies))
 
     def _row(self, worker: Worker) -> dict[str, Any]:
-        trial = worker.lease.trial if worker.lease else None
-        return {"worker": worker.name, "host": worker.host.pid, "study": worker.host.study, "device": worker.device} | {
-            "trial": trial
+        return {
+            "worker": worker.name,
+            "pid": worker.pid,
+            "host": worker.host.pid,
+            "study": worker.host.study,
+            "device": worker.device,
+            "trial": worker.lease.trial if worker.lease else None,
         }
 
     # Handing out trials.
@@ -235,8 +207,15 @@ class Coordinator:
             if worker.lease is None and not worker.host.leaving:
                 self._assign_to(worker)
         for study in list(self.studies.values()):
+            self._revoke(study)
             if study.finished:
                 self._end(study)
+
+    def _revoke(self, study: LiveStudy) -> None:
+        """Void the leases on trials that others ended; whoever trains one is told so when it reports."""
+        for trial in self.leases.trials(study.name) - study.running.keys():
+            log.warning("trial %d of %r was ended from outside", trial, study.name)
+            self.leases.revoke(study.name, trial)
 
     def _assign_to(self, worker: Worker) -> None:
         lent = [host.lent for host in self.hosts]
@@ -277,6 +256,8 @@ class Coordinator:
         """Write and forget the studies that no host lends slots to any more."""
         for study in list(self.studies.values()):
             if not self._hosts_of(study):
+                for trial in list(study.running):
+                    self._take_back(study.name, trial, "its host left")
                 self._write(study)
                 del self.studies[study.name]
 
@@ -293,26 +274,22 @@ class Coordinator:
         now = time.monotonic()
         passed, self._ticked = now - self._ticked, now
         changed = self.database.changed_outside()
-        for study in list(self.studies.values()):
+        for study in self.studies.values():
             study.active_seconds += passed
             if changed:
-                self._revoke(study, study.reconcile())
-            self._revoke(study, study.flush())
+                study.reconcile()
+            study.flush()
             study.check_budget()
         if now - self._shown >= SHOW_SECONDS:
             self._shown = now
             for host in self.hosts:
-                study = self.studies.get(host.study)
-                if study is not None and not host.leaving:
+                if host.study in self.studies and not host.leaving:
+                    study = self.studies[host.study]
                     host.send(State(progress=progress_of(study, self._workers_of(study))))
         self._assign()
 
-    def _revoke(self, study: LiveStudy, trials: Iterable[int]) -> None:
-        for trial in trials:
-            log.warning("trial %d of %r was ended from outside", trial, study.name)
-            self.leases.revoke(study.name, trial)
-
-    def _write(self, study: LiveStudy) -> None:
+    @staticmethod
+    def _write(study: LiveStudy) -> None:
         if study.end is not End.DELETED:
             study.log.active(study.storage.group, study.active_seconds)
-            self._revoke(study, study.flush())
+            study.flush()

@@ -44,6 +44,10 @@ class Leases:
         """Nobody may speak for the trial any more."""
         self._held.pop((study, trial), None)
 
+    def trials(self, study: str) -> set[int]:
+        """The trials of a study that are held."""
+        return {trial for name, trial in self._held if name == study}
+
     def busy_threads(self) -> int:
         """Threads that are handed out."""
         return sum(lease.threads for lease in self._held.values())

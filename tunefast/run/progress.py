@@ -21,23 +21,24 @@ class Slot(Protocol):
 def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
     """The figures of `study`, and what each of `workers` is doing."""
     slots = sorted((_slot_view(study, worker) for worker in workers), key=lambda view: (len(view.worker), view.worker))
-    finished = study.counts.total()
+    tally = study.tally
     trials = study.spec.budget.trials
-    left = trials - finished if trials is not None else None
+    left = trials - len(tally) if trials is not None else None
+    best_trial, best_value = tally.best or (None, None)
     return Progress(
         study=study.name,
         metric=study.spec.study.metric,
         direction="maximize" if study.spec.study.maximize else "minimize",
         trials=trials,
-        counts={**study.counts, "running": len(study.running)},
-        best_trial=study.best[0] if study.best else None,
-        best_value=study.best[1] if study.best else None,
+        counts={**tally.counts, "running": len(study.running)},
+        best_trial=best_trial,
+        best_value=best_value,
         target=study.spec.budget.target,
         slots=slots,
         elapsed_seconds=study.active_seconds,
-        eta_seconds=study.active_seconds / finished * left if left is not None and finished else None,
+        eta_seconds=study.active_seconds / len(tally) * left if left is not None and len(tally) else None,
         epochs_run=study.epochs_run,
-        epochs_saved=study.epochs_saved,
+        epochs_saved=tally.epochs_saved,
     )
 
 

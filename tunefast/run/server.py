@@ -16,9 +16,10 @@ import optuna
 
 from tunefast.errors import ProtocolError, TunefastError
 from tunefast.run.channel import LINE_LIMIT
-from tunefast.run.coordinator import TICK_SECONDS, Coordinator, Peer
+from tunefast.run.coordinator import TICK_SECONDS, Coordinator
 from tunefast.run.launch.starting import READY
 from tunefast.run.messages import decode, encode
+from tunefast.run.peers import Peer
 from tunefast.spec.progress import Record
 from tunefast.store import studies
 from tunefast.store.database import Database
@@ -105,9 +106,7 @@ def main(database_path: str) -> int:
     state = StateDirectory(path)
     with state.owning():
         try:
-            studies.check_usable(path)
-            database = Database(path)
-            studies.prepare(database)
+            database = studies.open_database(path)
         except TunefastError as error:
             print(json.dumps({"error": type(error).__name__, "message": str(error)}), flush=True)  # noqa: T201
             return error.exit_code

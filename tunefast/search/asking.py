@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import optuna
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tunefast.search.grid import GridCursor
 from tunefast.search.samplers import distribution, optuna_sampler, suggest
@@ -28,7 +28,10 @@ class Asker:
         return self._grid is not None and len(self._grid) == 0
 
     def new(self, number: int) -> FrozenTrial:
-        """A new trial, number `number` unless somebody else adds one meanwhile, with all of its parameters."""
+        """A new trial, number `number` unless somebody else adds one meanwhile, with all of its parameters.
+
+        Where they make no recipe, which somebody enqueued, it has failed.
+        """
         if self._grid is not None:
             trial_id = self._storage.create_new_trial(self._storage.study_id)
         else:
@@ -37,17 +40,25 @@ class Asker:
         return self._with_params(trial_id)
 
     def completed(self, trial: FrozenTrial) -> FrozenTrial:
-        """`trial` with all of its parameters, also where its coordinator died while it asked for them."""
+        """`trial` with all of its parameters, also where its coordinator died while it asked for them; see `new`."""
         if trial.params or not self._spec.space:
             return trial
         self._study.sampler = optuna_sampler(self._spec, trial.number)
         return self._with_params(trial._trial_id)  # noqa: SLF001
 
     def _with_params(self, trial_id: int) -> FrozenTrial:
-        if self._grid is not None:
-            for path, value in self._grid.take().items():
-                kind = distribution(self._spec.space[path])
-                self._storage.set_trial_param(trial_id, path, kind.to_internal_repr(value), kind)
-        else:
-            suggest(Trial(self._study, trial_id), self._spec.space)
+        try:
+            self._set_params(trial_id)
+            self._spec.recipe_for(self._storage.get_trial(trial_id).params)
+        except ValueError as error:
+            self._storage.set_trial_user_attr(trial_id, "error", str(error))
+            self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
         return self._storage.get_trial(trial_id)
+
+    def _set_params(self, trial_id: int) -> None:
+        if self._grid is None:
+            suggest(Trial(self._study, trial_id), self._spec.space)
+            return
+        for path, value in self._grid.take().items():
+            kind = distribution(self._spec.space[path])
+            self._storage.set_trial_param(trial_id, path, kind.to_internal_repr(value), kind)

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from tunefast.spec.study import Budget
 
+SAME_FAILURES = 3
+"""Trials at the start of a session that fail with one error before the study is stopped."""
+
 
 class End(StrEnum):
     """Why a study hands out no more trials."""
@@ -39,3 +42,18 @@ def reached(budget: Budget, value: float, *, maximize: bool) -> bool:
     if budget.target is None:
         return False
     return value >= budget.target if maximize else value <= budget.target
+
+
+class FirstErrors:
+    """Watches how the first trials of a session end: where all fail alike, what is wrong is not their recipes."""
+
+    def __init__(self) -> None:
+        self._last_lines: list[str] = []
+
+    def all_same(self, error: str | None) -> bool:
+        """Take in a trial's error, None where it did not fail; returns whether it was the last of all-alike ones."""
+        if len(self._last_lines) == SAME_FAILURES:
+            return False
+        self._last_lines.append(error.strip().splitlines()[-1] if error and error.strip() else "")
+        full = len(self._last_lines) == SAME_FAILURES
+        return full and len(set(self._last_lines)) == 1 and self._last_lines[0] != ""

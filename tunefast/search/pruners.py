@@ -39,7 +39,7 @@ class PruningRule(Protocol):
 class NeverPrune:
     """The rule that lets every trial run."""
 
-    def judge(self, epoch: int, best: float, warmup_epochs: int) -> Decision:
+    def judge(self, epoch: int, best: float, warmup_epochs: int) -> Decision:  # noqa: ARG002  the protocol's
         """Never stop."""
         return Decision(prune=False)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from typing import cast
+
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -19,8 +21,9 @@ from tunefast.spec.study import StudySpec, TpeSampler
 
 
 def optuna_sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
-    """The sampler for trial `number`, seeded by the study's seed and the number: what it draws depends on those, and on
-    the results it sees, but on no earlier draw.
+    """The sampler for trial `number`, seeded by the study's seed and the number.
+
+    What it draws depends on those, and on the results it sees, but on no earlier draw.
     """
     seed = derive_seed(spec.study.seed, number, "sampler") % 2**32
     settings = spec.study.sampler
@@ -46,7 +49,7 @@ def suggest(trial: Trial, space: Space) -> dict[str, Scalar]:
 
 def _suggested(trial: Trial, path: str, domain: DomainPart) -> Scalar:
     if isinstance(domain, Choice):
-        return trial.suggest_categorical(path, domain.labels)
+        return cast("Scalar", trial.suggest_categorical(path, domain.labels))
     if isinstance(domain, Int):
         return trial.suggest_int(path, domain.low, domain.high, step=domain.step or 1, log=domain.log)
     if isinstance(domain, Float):

@@ -44,7 +44,9 @@ def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
         spec = StudySpec.model_validate(table)
     except ValidationError as error:
         raise SpecError(where=where, problem=_describe(error, StudySpec, table)) from error
+    searched: set[str] = set()
     for params in spec.samples():
+        searched |= params.keys()
         try:
             recipe = spec.recipe_for(params)
         except ValidationError as error:
@@ -53,6 +55,8 @@ def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
             raise SpecError(where=where, problem=f"[space] {error}") from error
         _check_metric(spec, recipe, where)
         _check_whole_numbers(spec, recipe, params, where)
+    for path in spec.space.keys() - searched:
+        raise SpecError(where=where, problem=f'[space] "{path}": its conditions can never hold together')
     return spec
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from tunefast.errors import nearest
 from tunefast.recipe.part import Part
@@ -74,8 +74,15 @@ class MedianPruner(Part):
 Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="name")]
 
 
+def _name_optional(schema: dict[str, Any]) -> None:
+    """A file need not name its study: the file's own name serves."""
+    schema["required"].remove("name")
+
+
 class StudySection(Part):
     """What the study is called, what it optimises and how."""
+
+    model_config = ConfigDict(json_schema_extra=_name_optional)
 
     name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
     """The study's name in its database."""

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from tunefast.errors import StorageError
@@ -41,28 +42,40 @@ def writing_engine(path: Path) -> Engine:
     Transactions begin with the write lock (``BEGIN IMMEDIATE``), so what one reads cannot change before it writes.
     Raises `StorageError` where the file cannot be written or is no database.
     """
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
+    engine = sa.create_engine(file_url(path), connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _on_writing_connect)
+    event.listen(engine, "begin", _on_writing_begin)
     with checked(path):
         engine.connect().close()
     return engine
 
 
 def reading_engine(path: Path) -> Engine:
-    """An engine that cannot change the file. Raises `StorageError` where there is none, or it is no database."""
+    """An engine that cannot change the file; all that one connection reads is of one moment.
+
+    Raises `StorageError` where there is none, or it is no database.
+    """
     if not path.is_file():
-        raise StorageError(storage=path, problem="there is no such database; create a study first: tunefast study create FILE")
-    engine = sa.create_engine(read_only_url(path), connect_args={"timeout": BUSY_SECONDS})
+        raise StorageError(
+            storage=path, problem="there is no such database; create a study first: tunefast study create FILE"
+        )
+    engine = sa.create_engine(read_only_url(path), connect_args={"timeout": BUSY_SECONDS}, poolclass=sa.NullPool)
+    event.listen(engine, "connect", _on_reading_connect)
+    event.listen(engine, "begin", _on_reading_begin)
     with checked(path), engine.connect() as connection:
         connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
     return engine
 
 
+def file_url(path: Path) -> URL:
+    """The SQLAlchemy URL of the file at `path`, whatever signs its name has."""
+    return URL.create("sqlite", database=str(path))
+
+
 def read_only_url(path: Path) -> str:
     """The SQLAlchemy URL that opens `path` for reading only."""
-    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return f"sqlite:///file:{quoted}?mode=ro&uri=true"
+    query = {"mode": "ro", "uri": "true"}
+    return URL.create("sqlite", database=f"file:{quote(str(path))}", query=query).render_as_string()
 
 
 @contextmanager
@@ -75,11 +88,19 @@ def checked(path: Path) -> Iterator[None]:
         raise StorageError(storage=path, problem=f"cannot be used as a database ({cause})") from error
 
 
-def _on_connect(connection: Any, _record: Any) -> None:
+def _on_writing_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
 
 
-def _on_begin(connection: Connection) -> None:
+def _on_writing_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _on_reading_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+
+
+def _on_reading_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

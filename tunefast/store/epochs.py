@@ -21,10 +21,11 @@ class TrialLog:
 
     def attempts(self) -> dict[int, int]:
         """How many attempts each trial has had."""
-        count = sa.func.max(tables.attempts.c.attempt)
+        count = sa.func.max(tables.attempts.c.attempt).label("num")
         wanted = sa.select(tables.attempts.c.trial, count).where(tables.attempts.c.study_uuid == self._uuid)
         with self._database.transaction() as connection:
-            return {trial: attempt for trial, attempt in connection.execute(wanted.group_by(tables.attempts.c.trial))}
+            rows = connection.execute(wanted.group_by(tables.attempts.c.trial))
+            return {row.trial: row.num for row in rows}
 
     def report(self, group: Group, trial: int, attempt: int, report: EpochReport) -> None:
         """Note an epoch report."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import StorageError
 from tunefast.store.database import Database
+from tunefast.store.engine import file_url
 from tunefast.store.trials import STUDIES
 
 
-def check_schema(connection: Connection) -> None:
-    """Refuse a database of another Optuna schema before anything in it changes. Raises `StorageError`."""
+def check_schema(connection: Connection, path: Path) -> None:
+    """Refuse a database, at `path`, of another Optuna schema before anything in it changes. Raises `StorageError`."""
     tables = set(sa.inspect(connection).get_table_names())
     if not tables:
         return
-    storage = connection.engine.url.database
     if "alembic_version" not in tables or STUDIES.name not in tables:
-        raise StorageError(storage=storage, problem="is a database of another program; give tunefast a file of its own")
+        raise StorageError(storage=path, problem="is a database of another program; give tunefast a file of its own")
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     wanted = RDBStorage("sqlite://").get_head_version()
     if found != wanted:
@@ -26,10 +29,25 @@ def check_schema(connection: Connection) -> None:
             f"has Optuna's schema {found}, and this Optuna wants {wanted}. Make a copy of the file, upgrade the copy "
             "(optuna storage upgrade --storage sqlite:///COPY.db), and use it in place of the old one"
         )
-        raise StorageError(storage=storage, problem=problem)
+        raise StorageError(storage=path, problem=problem)
 
 
 def create_schema(database: Database) -> None:
     """Create Optuna's tables where they are missing."""
-    storage = RDBStorage(f"sqlite:///{database.path}")
-    storage.engine.dispose()
+    _create_tables(database.path)
+
+
+def create_file(path: Path) -> None:
+    """Create the database file with Optuna's tables, whole or not at all: nobody ever sees a half-made one."""
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+            new = Path(folder) / "new.db"
+            _create_tables(new)
+            new.replace(path)
+    except OSError as error:
+        raise StorageError(storage=path, problem=f"cannot be written ({error.strerror or error})") from error
+
+
+def _create_tables(path: Path) -> None:
+    url = file_url(path).render_as_string().replace("{", "{{").replace("}", "}}")
+    RDBStorage(url).engine.dispose()

@@ -17,6 +17,7 @@ from tunefast.store.engine import checked, reading_engine
 from tunefast.store.studies import find
 from tunefast.store.trials import STATE_WORDS, read_trials, study_uuids
 
+
 @dataclass(frozen=True)
 class StudySnapshot:
     """A study at one moment."""
@@ -63,7 +64,7 @@ def snapshot(path: Path, name: str) -> StudySnapshot:
     engine = reading_engine(path)
     with checked(path), engine.connect() as connection:
         stored = find(connection, name, path)
-        read = StudySnapshot(
+        return StudySnapshot(
             name=name,
             uuid=stored.uuid,
             spec=stored.spec,
@@ -72,8 +73,6 @@ def snapshot(path: Path, name: str) -> StudySnapshot:
             attempts=_rows(connection, tables.attempts, stored.uuid),
             epochs=_rows(connection, tables.epochs, stored.uuid),
         )
-    engine.dispose()
-    return read
 
 
 def study_names(path: Path) -> dict[str, bool]:
@@ -81,9 +80,7 @@ def study_names(path: Path) -> dict[str, bool]:
     engine = reading_engine(path)
     with checked(path), engine.connect() as connection:
         has_studies = sa.inspect(connection).has_table("studies")
-        names = {name: uuid is not None for name, uuid in study_uuids(connection).items()} if has_studies else {}
-    engine.dispose()
-    return names
+        return {name: uuid is not None for name, uuid in study_uuids(connection).items()} if has_studies else {}
 
 
 def _rows(connection: Connection, table: sa.Table, uuid: str) -> list[dict[str, Any]]:

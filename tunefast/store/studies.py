@@ -15,7 +15,7 @@ from tunefast.spec.study import Budget, StudySpec
 from tunefast.store import tables
 from tunefast.store.database import Database
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.schema import check_schema, create_schema
+from tunefast.store.schema import check_schema, create_file, create_schema
 from tunefast.store.trials import delete_study_rows, insert_study, study_uuids
 
 
@@ -28,7 +28,7 @@ class StoredStudy(NamedTuple):
 
 
 def check_usable(path: Path) -> None:
-    """Raise `StorageError` where `path` can be no database of ours, before anything is written there or beside it."""
+    """Raise `StorageError` where `path` can be no database of ours, before we write anything there or beside it."""
     if not path.parent.is_dir():
         raise StorageError(storage=path, problem=f"there is no directory {path.parent}")
     if path.is_dir():
@@ -39,8 +39,20 @@ def check_usable(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         engine = reading_engine(path)
         with checked(path), engine.connect() as connection:
-            check_schema(connection)
-        engine.dispose()
+            check_schema(connection, path)
+
+
+def open_database(path: Path) -> Database:
+    """Open the database at `path` for its owner, making the file and the tables where they are missing.
+
+    Raises `StorageError` as `check_usable` does.
+    """
+    check_usable(path)
+    if not path.exists() or not path.stat().st_size:
+        create_file(path)
+    database = Database(path)
+    prepare(database)
+    return database
 
 
 def prepare(database: Database) -> None:
@@ -49,7 +61,7 @@ def prepare(database: Database) -> None:
     Raises `StorageError` for a database of another program or another schema, which stays as it is.
     """
     with database.transaction() as connection:
-        check_schema(connection)
+        check_schema(connection, database.path)
     create_schema(database)
     with database.transaction() as connection:
         tables.metadata.create_all(connection)

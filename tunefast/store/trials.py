@@ -1,9 +1,11 @@
 """Optuna's rows: the one file that knows how Optuna lays out its database and its memory.
 
 Everything private to Optuna that tunefast uses stands here: the ORM tables of ``optuna.storages._rdb.models``, the
-counters and lists of `InMemoryStorage`, and the system attribute of metric names. `tests/store/test_trials.py` reads back
-what is written here with stock Optuna, so a release that changes any of it fails there.
+counters and lists of `InMemoryStorage`, and the system attribute of metric names. `tests/store` reads back with stock
+Optuna what is written here, so a release that changes any of it fails there.
 """
+
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 
@@ -15,13 +17,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
-from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
-from tunefast.errors import StorageError
 from tunefast.store.database import Database, Group
 from tunefast.store.tables import UUID_ATTRIBUTE
 
@@ -47,30 +48,6 @@ STATE_WORDS = {
 }
 """Optuna's states in tunefast's words."""
 _METRIC_NAMES = "study:metric_names"
-
-
-def check_schema(connection: Connection) -> None:
-    """Refuse a database of another Optuna schema before anything in it changes. Raises `StorageError`."""
-    tables = set(sa.inspect(connection).get_table_names())
-    if not tables:
-        return
-    storage = connection.engine.url.database
-    if "alembic_version" not in tables or STUDIES.name not in tables:
-        raise StorageError(storage=storage, problem="is a database of another program; give tunefast a file of its own")
-    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    wanted = RDBStorage("sqlite://").get_head_version()
-    if found != wanted:
-        problem = (
-            f"has Optuna's schema {found}, and this Optuna wants {wanted}. Make a copy of the file, upgrade the copy "
-            "(optuna storage upgrade --storage sqlite:///COPY.db), and use it in place of the old one"
-        )
-        raise StorageError(storage=storage, problem=problem)
-
-
-def create_schema(database: Database) -> None:
-    """Create Optuna's tables where they are missing."""
-    storage = RDBStorage(f"sqlite:///{database.path}")
-    storage.engine.dispose()
 
 
 def insert_study(connection: Connection, name: str, uuid: str, metric: str, *, maximize: bool) -> None:
@@ -247,29 +224,35 @@ class MirroredStorage(InMemoryStorage):
                 state, moment = self._endings[trial_id]
                 guarded = sa.update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
                 connection.execute(guarded.values(state=state, datetime_complete=moment))
-            refused = sorted(self._touched - living)
+            refused = self._take_over(connection, self._touched - living)
         self.group, self._touched, self._endings = Group(), set(), {}
-        return self._take_over(refused)
+        return refused
 
     def reconcile(self) -> list[int]:
-        """Take in what others did to the study: new trials, and running ones that they ended, whose numbers it returns.
+        """Take in what others did to the study: new trials, and ones they claimed or ended, whose numbers it returns.
 
         Raises `StudyGone` where somebody deleted the study.
         """
+        of_study = sa.select(TRIALS.c.trial_id, TRIALS.c.state).where(TRIALS.c.study_id == self.study_id)
         with self._database.transaction() as connection:
             self._check_still_there(connection)
+            states = {row.trial_id: row.state for row in connection.execute(of_study)}
+            unfinished = [trial for trial in self._trials() if not trial.state.is_finished()]
+            changed = {trial._trial_id for trial in unfinished if states.get(trial._trial_id) != trial.state}
             self._add(read_trials(connection, self._name, len(self._trials())))
-            running = [trial._trial_id for trial in self._trials() if trial.state == TrialState.RUNNING]
-            refused = sorted(set(running) - self._living(connection, running))
-        return self._take_over(refused)
+            return self._take_over(connection, changed)
+
+    def _is_still_there(self, connection: Connection) -> bool:
+        return study_uuids(connection).get(self._name) == self._uuid
 
     def _check_still_there(self, connection: Connection) -> None:
-        if study_uuids(connection).get(self._name) != self._uuid:
+        if not self._is_still_there(connection):
             raise StudyGone(self._name)
 
     def _claim(self, trial_id: int) -> bool:
         waiting = sa.update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.WAITING)
         with self._database.transaction() as connection:
+            self._check_still_there(connection)
             claimed = connection.execute(waiting.values(state=TrialState.RUNNING, datetime_start=_utc_now()))
             return claimed.rowcount == 1
 
@@ -280,18 +263,13 @@ class MirroredStorage(InMemoryStorage):
         running = (TRIALS.c.state == TrialState.RUNNING) & TRIALS.c.trial_id.in_(list(trial_ids))
         return set(connection.execute(sa.select(TRIALS.c.trial_id).select_from(join).where(running)).scalars())
 
-    def _take_over(self, trial_ids: Sequence[int]) -> list[int]:
-        """Replace trials in memory by what the database holds of them; returns their numbers."""
-        if not trial_ids:
-            return []
-        with self._database.transaction() as connection:
-            stored = {trial._trial_id: trial for trial in read_trials(connection, self._name)}
-        numbers = []
-        for trial_id in trial_ids:
-            numbers.append(self.get_trial_number_from_id(trial_id))
-            if trial_id in stored:
-                self._set_trial(trial_id, stored[trial_id])
-        return numbers
+    def _take_over(self, connection: Connection, trial_ids: set[int]) -> list[int]:
+        """Replace trials in memory by what the database holds of them, if it does; returns their numbers."""
+        if trial_ids and self._is_still_there(connection):
+            for trial in read_trials(connection, self._name):
+                if trial._trial_id in trial_ids:
+                    self._set_trial(trial._trial_id, trial)
+        return sorted(self.get_trial_number_from_id(trial_id) for trial_id in trial_ids)
 
     def _trials(self) -> list[FrozenTrial]:
         return self._studies[self.study_id].trials

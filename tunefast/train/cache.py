@@ -17,6 +17,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from tunefast.errors import DataError
 from tunefast.recipe.data import DataPart, Decoded
 
 CACHE_VERSION = 1
@@ -31,7 +32,11 @@ def decoded(part: DataPart) -> Decoded:
     Copy-on-write mapping: all processes share the pages, and none can change the file.
     """
     directory = cache_directory() / "data"
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the cache of decoded data cannot be made there ({error.strerror}); set {CACHE_VARIABLE}"
+        raise DataError(path=directory, problem=problem) from error
     folder = directory / _fingerprint(part)
     with _locked(folder):
         try:

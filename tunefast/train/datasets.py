@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tunefast.errors import DataError
-from tunefast.nn.models import IMAGE_AXES
-from tunefast.recipe.data import DataPart
+from tunefast.recipe.data import IMAGE_AXES, DataPart
 from tunefast.train.cache import decoded
 
 TEST_SHARE = 0.1
@@ -36,15 +35,11 @@ class Dataset:
     val_index: Tensor
     test_inputs: Tensor
     test_labels: Tensor
+    input_shape: tuple[int, ...]
+    """Of one sample as a model sees it: (channels, height, width), or (features,)."""
     num_classes: int
     mean: Tensor
     std: Tensor
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one sample as a model sees it: (channels, height, width), or (features,)."""
-        rest = tuple(self.inputs.shape[1:])
-        return (rest[2], rest[0], rest[1]) if len(rest) == IMAGE_AXES else rest
 
     def normalised(self, raw: Tensor) -> Tensor:
         """Rows of `inputs` as float32 with the training part's mean 0 and deviation 1.
@@ -82,6 +77,7 @@ def load_dataset(part: DataPart, device: torch.device) -> Dataset:
         val_index=torch.from_numpy(val_index).to(device),
         test_inputs=torch.from_numpy(test_inputs).to(device),
         test_labels=torch.from_numpy(test_labels).to(device),
+        input_shape=arrays.sample_shape,
         num_classes=int(labels.max()) + 1,
         mean=mean.to(device),
         std=std.to(device),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tunefast.nn.dropout import seed_dropout
-from tunefast.nn.models import IMAGE_AXES
+from tunefast.recipe.data import IMAGE_AXES
 from tunefast.recipe.precision import autocast, loss_scaler
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.seed import derive_seed
@@ -103,6 +103,7 @@ def _seeded_model(recipe: TrainingRecipe, dataset: Dataset, seed: int) -> nn.Mod
 
     That generator is lent and given back; those of other devices stay as they are.
     """
+    recipe.model.check(dataset.input_shape)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "weights"))
         return recipe.model.build(dataset.input_shape, dataset.num_classes)

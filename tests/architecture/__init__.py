@@ -1,0 +1,1 @@
+"""What holds for the whole tree: what it loads, what users see of it."""

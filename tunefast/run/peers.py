@@ -1,0 +1,47 @@
+"""Whom the coordinator talks to: hosts, workers, and whoever is at the other end of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tunefast.run.leases import Lease
+from tunefast.run.slots import Lent
+from tunefast.spec.progress import Record
+
+Send = Callable[[Record], None]
+
+
+@dataclass(eq=False)
+class Host:
+    """A process that lends slots to one study."""
+
+    send: Send
+    pid: int
+    study: str
+    lent: Lent
+    names: list[str]
+    leaving: bool = False
+
+
+@dataclass(eq=False)
+class Worker:
+    """A process that trains on one slot."""
+
+    send: Send
+    host: Host
+    name: str
+    device: str
+    pid: int
+    provenance: dict[str, Any]
+    lease: Lease | None = None
+    dismissed: bool = False
+
+
+@dataclass(eq=False)
+class Peer:
+    """Whoever is at the other end of a connection."""
+
+    send: Send
+    role: Host | Worker | None = None

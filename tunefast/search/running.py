@@ -1,0 +1,36 @@
+"""Running: what is kept of a trial from the moment it is handed out until it ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
+from tunefast.spec.progress import Assignment
+
+
+@dataclass
+class Running:
+    """A trial that was handed out and has not ended."""
+
+    number: int
+    trial_id: int
+    recipe: TrainingRecipe | ObjectiveRecipe
+    warmup_epochs: int
+    values: dict[int, float] = field(default_factory=dict)
+    """The study's metric by epoch, over all attempts."""
+    attempt: int = 0
+    idle_attempts: int = 0
+    epochs_before: int = 0
+    """Epochs that earlier attempts had got to."""
+    assignment: Assignment | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that it has got to."""
+        return max(self.values, default=0)
+
+    def best(self, *, maximize: bool) -> float:
+        """The best value reported so far; NaN where there is none."""
+        numbers = [value for value in self.values.values() if not math.isnan(value)]
+        return (max if maximize else min)(numbers, default=math.nan)

@@ -1,0 +1,56 @@
+"""Tally: what has come of the trials of a study."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+
+class Ended(NamedTuple):
+    """How a trial ended."""
+
+    state: str
+    value: float | None
+    """That of a complete trial."""
+    epochs_run: int
+    epochs_planned: int
+
+
+class Tally:
+    """Figures over the trials that ended, each counted once, as it was noted last."""
+
+    def __init__(self, *, maximize: bool) -> None:
+        self._sign = -1 if maximize else 1
+        self._ended: dict[int, Ended] = {}
+
+    def __len__(self) -> int:
+        return len(self._ended)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._ended
+
+    def note(self, number: int, ended: Ended) -> None:
+        """Note how trial `number` ended, whatever was noted of it before."""
+        self._ended[number] = ended
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Trials by state."""
+        return Counter(ended.state for ended in self._ended.values())
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """Number and value of the best complete trial, the earliest of equals; None where none is complete."""
+        values = ((number, ended.value) for number, ended in self._ended.items())
+        complete = [(number, value) for number, value in values if value is not None]
+        return min(complete, key=lambda trial: (self._sign * trial[1], trial[0]), default=None)
+
+    @property
+    def epochs_run(self) -> int:
+        """Epochs that they ran."""
+        return sum(ended.epochs_run for ended in self._ended.values())
+
+    @property
+    def epochs_saved(self) -> int:
+        """Epochs that they would have run, had nothing stopped them."""
+        return sum(max(ended.epochs_planned - ended.epochs_run, 0) for ended in self._ended.values())
