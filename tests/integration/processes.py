@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tunefast.errors import UserError
 from tunefast.store.snapshot import StudySnapshot, snapshot
 
 REPOSITORY = Path(__file__).parents[2]
@@ -73,6 +74,13 @@ class Terminal:
         """The study as it is now."""
         return snapshot(self.database, name)
 
+    def counts(self, name: str) -> dict[str, int]:
+        """The study's trials by state; none where there is no such study yet."""
+        try:
+            return self.study(name).counts
+        except UserError:
+            return {}
+
     def write(self, name: str, text: str) -> Path:
         """A file in the working directory."""
         path = self.directory / name
@@ -100,6 +108,15 @@ def ended(process: subprocess.Popen[str], code: int) -> str:
     output, _ = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == code, f"exit {process.returncode}\n{output}"
     return output
+
+
+def listen(process: subprocess.Popen[str], text: str) -> str:
+    """Read what a background command prints up to the line with `text`; that line."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return line
+    raise AssertionError(f"the command ended without saying {text!r}")
 
 
 def worker_pids(terminal: Terminal) -> dict[int, int | None]:

@@ -11,18 +11,15 @@ import urllib.request
 
 import pytest
 
-from tests.integration.processes import Terminal
+from tests.integration.processes import Terminal, listen
 from tests.integration.specs import objective
 
 
 def address(process: subprocess.Popen[str]) -> str:
     """The address that the command prints."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
-        if found:
-            return found.group()
-    raise AssertionError("the dashboard printed no address")
+    found = re.search(r"http://127\.0\.0\.1:\d+", listen(process, "http://"))
+    assert found is not None
+    return found.group()
 
 
 def test_it_shows_the_studies_and_changes_nothing(terminal: Terminal) -> None:

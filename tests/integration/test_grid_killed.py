@@ -16,7 +16,7 @@ def test_each_cell_is_trained_exactly_once_though_a_worker_is_killed(terminal: T
             victims.extend(pid for pid, trial in worker_pids(terminal).items() if trial is not None)
             return bool(victims)
 
-        wait_until(terminal.database.exists, "the study is there")
+        wait_until(lambda: "running" in terminal.counts("grid"), "a trial runs")
         wait_until(someone_trains, "a worker trains")
         kill(victims[0])
         output = ended(run, 0)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 
 import pytest
 
-from tests.integration.processes import Terminal, ended, kill, wait_until
+from tests.integration.processes import Terminal, ended, kill, listen, wait_until
 from tests.integration.specs import objective
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_cleanly_and_the_same_command_goes_on(terminal: Terminal, number: int, code: int) -> None:
     """A signal leaves no failed trial and says how to go on; the same command then ends the study exactly."""
-    spec = str(terminal.write("s.toml", objective("night", "paced", 8, pause=0.1)))
+    spec = str(terminal.write("s.toml", objective("night", "paced", 8, pause=0.2)))
     with terminal.started("study", "run", spec, "-n", "2") as run:
-        wait_until(lambda: terminal.database.exists() and _complete(terminal) >= 2, "two trials are complete")
+        wait_until(lambda: terminal.counts("night").get("complete", 0) >= 2, "two trials are complete")
         os.kill(run.pid, number)
         output = ended(run, code)
     assert "tunefast study run night" in output
@@ -30,36 +29,21 @@ def test_a_second_signal_leaves_at_once(terminal: Terminal) -> None:
     """With an epoch that takes long, the second Ctrl-C does not wait for its end; no trial is failed by it."""
     spec = str(terminal.write("s.toml", objective("long", "paced", 2, pause=60)))
     with terminal.started("study", "run", spec, "-n", "1") as run:
-        wait_until(lambda: terminal.database.exists() and bool(_counts(terminal, "long")), "a trial runs")
-        wait_until(lambda: _again(run), "the command has left")
+        wait_until(lambda: "running" in terminal.counts("long"), "a trial runs")
+        os.kill(run.pid, signal.SIGINT)
+        listen(run, "once more to stop at once")
+        os.kill(run.pid, signal.SIGINT)
         ended(run, 130)
-    assert _counts(terminal, "long") == {"running": 1}
+    assert terminal.counts("long") == {"running": 1}
 
 
 def test_a_killed_command_leaves_no_process_behind(terminal: Terminal) -> None:
     """SIGKILL of the command ends its workers and its coordinator too, and the study goes on afterwards."""
     spec = str(terminal.write("s.toml", objective("killed", "paced", 4, pause=0.1)))
     with terminal.started("study", "run", spec, "-n", "2") as run:
-        wait_until(lambda: terminal.database.exists() and bool(_counts(terminal, "killed")), "a trial runs")
+        wait_until(lambda: "running" in terminal.counts("killed"), "a trial runs")
         kill(run.pid)
     wait_until(lambda: terminal.json("worker", "list")["coordinator"] is None, "the coordinator has left")
     assert not list((terminal.directory / "run" / "tunefast").glob("*.sock"))
     terminal.tunefast("study", "run", spec, "-n", "2")
     assert terminal.study("killed").counts == {"complete": 4}
-
-
-def _again(run: subprocess.Popen[str]) -> bool:
-    """Press Ctrl-C once more, unless the command has left."""
-    if run.poll() is None:
-        os.kill(run.pid, signal.SIGINT)
-    return run.poll() is not None
-
-
-def _counts(terminal: Terminal, name: str) -> dict[str, int]:
-    listed = {row["study"]: row["trials"] for row in terminal.json("study", "list")}
-    counts: dict[str, int] = listed.get(name, {})
-    return counts
-
-
-def _complete(terminal: Terminal) -> int:
-    return _counts(terminal, "night").get("complete", 0)

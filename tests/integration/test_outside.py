@@ -18,7 +18,7 @@ def test_a_trial_failed_from_outside_stays_failed_and_stops_nothing_else(termina
     """Stock Optuna fails a running trial: it stays failed, its worker goes on with the next, the budget is exact."""
     spec = str(terminal.write("s.toml", objective("out", "paced", 8, pause=0.3)))
     with terminal.started("study", "run", spec, "-n", "2") as run:
-        wait_until(lambda: terminal.database.exists() and _running(terminal) >= 1, "a trial runs")
+        wait_until(lambda: "running" in terminal.counts("out"), "a trial runs")
         stock = optuna.load_study(study_name="out", storage=f"sqlite:///{terminal.database}")
         victim = next(trial.number for trial in stock.trials if not trial.state.is_finished())
         stock.tell(victim, state=optuna.trial.TrialState.FAIL)
@@ -34,7 +34,7 @@ def test_a_study_deleted_from_outside_ends_its_run_and_leaves_nothing_of_ours(te
     spec = str(terminal.write("s.toml", objective("gone", "paced", 20, pause=0.2)))
     url = f"sqlite:///{terminal.database}"
     with terminal.started("study", "run", spec, "-n", "1") as run:
-        wait_until(lambda: terminal.database.exists() and _running(terminal) >= 1, "a trial runs")
+        wait_until(lambda: "running" in terminal.counts("gone"), "a trial runs")
         optuna.delete_study(study_name="gone", storage=url)
         assert "was deleted meanwhile" in ended(run, 1)
     terminal.tunefast("study", "create", str(terminal.write("n.toml", objective("next", "paced", 1))))
@@ -53,7 +53,7 @@ def test_stock_command_line_reads_a_running_study(terminal: Terminal) -> None:
     spec = str(terminal.write("s.toml", objective("stock", "paced", 6, pause=0.2)))
     command = [str(Path(sys.executable).parent / "optuna"), "trials", "--study-name", "stock", "-f", "json"]
     with terminal.started("study", "run", spec, "-n", "1") as run:
-        wait_until(lambda: terminal.database.exists() and _running(terminal) >= 1, "a trial runs")
+        wait_until(lambda: "running" in terminal.counts("stock"), "a trial runs")
         url = f"sqlite:///{terminal.database}"
         listed = subprocess.run([*command, "--storage", url], capture_output=True, text=True, check=True)
         ended(run, 0)
@@ -70,8 +70,3 @@ def test_a_trial_enqueued_from_outside_is_trained(terminal: Terminal) -> None:
     study = terminal.study("queue")
     assert study.trials[0].params == {"params.x": 0.125}
     assert study.counts == {"complete": 3}
-
-
-def _running(terminal: Terminal) -> int:
-    listed = terminal.json("study", "list")
-    return int(listed[0]["trials"].get("running", 0)) if listed else 0

@@ -42,12 +42,14 @@ def asked(url: str) -> Any:
         return None
 
 
-@pytest.mark.parametrize(("sampler", "trials"), [("grid", 24), ("tpe", 12)])
+@pytest.mark.parametrize(("sampler", "trials", "epochs"), [("grid", 24, 90), ("tpe", 12, 90)])
 def test_two_terminals_train_while_stock_dashboard_shows_the_study_grow(
-    terminal: Terminal, sampler: str, trials: int
+    terminal: Terminal, sampler: str, trials: int, epochs: int
 ) -> None:
     """Two `worker start -n 1` share a study exactly, and stock optuna-dashboard shows it growing meanwhile."""
-    created = terminal.tunefast("study", "create", str(terminal.write("s.toml", digits("mine", sampler, trials, 8))))
+    created = terminal.tunefast(
+        "study", "create", str(terminal.write("s.toml", digits("mine", sampler, trials, epochs)))
+    )
     assert "tunefast worker start mine -n 1" in created.stdout
     seen: set[int] = set()
     with ExitStack() as stack:

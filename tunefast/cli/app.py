@@ -10,6 +10,8 @@ import typer
 from tunefast.cli import dashboard, explain, init, studies, worker
 from tunefast.errors import TunefastError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="tunefast",
     help="Find the training recipe that reaches the accuracy you need soonest.",
@@ -36,3 +38,5 @@ def main() -> None:
             traceback.print_exc()
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
