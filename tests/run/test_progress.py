@@ -1,0 +1,78 @@
+"""Progress: where a live study stands, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.search.playing import claimed, fail, live_study, play, report
+from tunefast.run.leases import Lease
+from tunefast.run.progress import progress_of
+from tunefast.spec.progress import SlotView
+from tunefast.store.database import Database
+
+
+@dataclass
+class Slot:
+    """A worker's slot."""
+
+    name: str
+    lease: Lease | None = None
+    device: str = "cpu"
+
+
+def slot(name: str, trial: int) -> Slot:
+    """A slot that trains."""
+    return Slot(name, Lease("study", trial, 1, 1, "cpu"))
+
+
+def test_the_figures_of_a_study(database: Database) -> None:
+    """Counts, best, epochs and the time that is left, from what has ended so far."""
+    live = live_study(database, budget={"trials": 8, "target": 0.9})
+    before = progress_of(live, [])
+    assert (before.finished, before.best_trial, before.best_value, before.eta_seconds) == (0, None, None, None)
+    play(live, [0.5, 0.75])
+    fail(live, "ValueError")
+    running = claimed(live)
+    report(live, running, 1, 0.6)
+    live.active_seconds = 10.0
+    now = progress_of(live, [])
+    assert now.counts == {"complete": 1, "failed": 1, "running": 1}
+    assert (now.study, now.metric, now.direction, now.trials, now.target) == ("study", "score", "maximize", 8, 0.9)
+    assert (now.finished, now.best_trial, now.best_value) == (2, 0, 0.75)
+    assert (now.elapsed_seconds, now.eta_seconds) == (10.0, 30.0)
+    assert (now.epochs_run, now.epochs_saved) == (3, 18)
+
+
+def test_a_study_by_the_minute_has_no_end_in_sight(database: Database) -> None:
+    """Where the budget does not count trials there is no telling how long they take."""
+    live = live_study(database, budget={"minutes": 1}, direction="minimize")
+    play(live, [0.5])
+    now = progress_of(live, [])
+    assert (now.trials, now.eta_seconds, now.direction) == (None, None, "minimize")
+
+
+def test_what_the_slots_do(database: Database) -> None:
+    """Slots are in the order of their numbers, each with its trial and how far it is; one that idles has none."""
+    live = live_study(database)
+    far, new = claimed(live), claimed(live)
+    for epoch in (1, 2):
+        report(live, far, epoch, epoch / 4)
+    slots = [slot("w10", 99), slot("w2", new.number), Slot("w1"), slot("w3", far.number)]
+    assert progress_of(live, slots).slots == [
+        SlotView(worker="w1", device="cpu"),
+        SlotView(worker="w2", device="cpu", trial=1, attempt=1, epoch=0, epochs=10, metric=None),
+        SlotView(worker="w3", device="cpu", trial=0, attempt=1, epoch=2, epochs=10, metric=0.5),
+        SlotView(worker="w10", device="cpu"),
+    ]
+
+
+@pytest.mark.parametrize("settings", [{}, {"sampler": {"name": "grid"}, "space": {}, "budget": {}}])
+def test_progress_travels(database: Database, settings: dict[str, Any]) -> None:
+    """Progress survives the way to a host's terminal."""
+    live = live_study(database, **settings)
+    play(live, [0.5])
+    now = progress_of(live, [])
+    assert type(now).model_validate_json(now.model_dump_json()) == now

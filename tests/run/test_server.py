@@ -1,0 +1,93 @@
+"""The coordinator's process: its socket, and the peers behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.store.databases import STUDY, stock_trials, study_spec
+from tunefast.run import server
+from tunefast.run.channel import Channel
+from tunefast.run.messages import Assign, Command, Done, HostHello, Reply, Report, Welcome, WorkerHello
+from tunefast.spec.progress import EpochReport
+from tunefast.store import studies
+from tunefast.store.database import Database
+from tunefast.store.ownership import StateDirectory
+
+pytestmark = pytest.mark.usefixtures("runtime")
+
+
+@contextmanager
+def serving(database: Database) -> Iterator[StateDirectory]:
+    """A coordinator that serves the database until its last host has left, which it must."""
+    state = StateDirectory(database.path)
+    path = database.path
+    database.close()
+
+    def run() -> None:
+        own = Database(path)
+        asyncio.run(server.serve(own, state))
+        own.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_until(state.socket.is_socket)
+    yield state
+    thread.join(20)
+    assert not thread.is_alive()
+    assert not state.socket.exists()
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    """Wait for something that happens soon."""
+    deadline = time.monotonic() + 20
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def hello(state: StateDirectory) -> Channel:
+    """A host that was welcomed."""
+    host = Channel(state.socket)
+    host.send(HostHello(pid=10, study=STUDY, devices=["cpu"], explicit=True))
+    assert isinstance(host.receive(), Welcome)
+    return host
+
+
+def test_peers_talk_over_the_socket(database: Database) -> None:
+    """Hosts and workers are served until the last host leaves; what was reported then is on disk."""
+    studies.create(database, study_spec())
+    with serving(database) as state, hello(state), Channel(state.socket) as worker:
+        worker.send(WorkerHello(host=10, name="w1", pid=11, provenance={}))
+        given = worker.receive()
+        assert isinstance(given, Assign)
+        key = {"study": STUDY, "trial": 0, "token": given.assignment.token}
+        worker.send(Report(**key, report=EpochReport(epoch=1, metrics={"score": 0.5})))
+        assert isinstance(worker.receive(), Reply)
+    [trial] = stock_trials(database.path)
+    assert trial.intermediate_values == {1: 0.5}
+
+
+def test_a_peer_that_talks_nonsense_is_cut_off(database: Database) -> None:
+    """Noise ends the connection that it came by, and no other."""
+    studies.create(database, study_spec())
+    with serving(database) as state, hello(state):
+        with Channel(state.socket) as noisy:
+            noisy.socket.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert noisy.receive() is None
+        with Channel(state.socket) as asking:
+            asking.send(Command(verb="workers"))
+            assert isinstance(asking.receive(), Done)
+
+
+def test_a_coordinator_without_hosts_ends(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that nobody comes to does not stay; a socket that a dead one left behind is no obstacle."""
+    monkeypatch.setattr(server, "LONELY_SECONDS", 0.3)
+    StateDirectory(database.path).socket.touch()
+    with serving(database):
+        pass

@@ -1,0 +1,21 @@
+"""What the tests of the search share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.store.databases import prepared
+from tunefast.store.database import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An open database with all tables and no study."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    database = prepared(tmp_path / "search.db")
+    yield database
+    database.close()

@@ -1,0 +1,195 @@
+"""LiveStudy: trials that lose their worker, and studies that lose their coordinator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.search.playing import claimed, fail, finish, live_study, play, report
+from tests.store.databases import STUDY, mirrored, rows, stock_trials, uuid_of
+from tunefast.search.budget import End
+from tunefast.search.live import MAX_IDLE_ATTEMPTS, LiveStudy
+from tunefast.spec.progress import Ending, Verdict
+from tunefast.store import studies
+from tunefast.store.database import Database
+from tunefast.store.epochs import TrialLog
+from tunefast.store.snapshot import snapshot
+
+
+def attempts(database: Database) -> list[tuple[Any, ...]]:
+    """Trial, attempt, ending and reason of every attempt."""
+    return [
+        (row["trial"], row["attempt"], row["ending"], row["reason"]) for row in snapshot(database.path, STUDY).attempts
+    ]
+
+
+def test_a_released_trial_goes_on_first(database: Database) -> None:
+    """A trial that lost its worker goes on under its number, before any new one, with what it reported."""
+    live = live_study(database)
+    first, second = claimed(live), claimed(live)
+    report(live, first, 1, 0.5)
+    live.release(first.number, "worker w1 died")
+    again = claimed(live)
+    assert (again.number, again.attempt, again.values) == (0, 2, {1: 0.5})
+    report(live, again, 2, 0.75)
+    finish(live, again)
+    finish(live, second)
+    assert claimed(live).number == 2
+    [trial, *_] = stock_trials(database.path)
+    assert (trial.state, trial.value, trial.intermediate_values) == (TrialState.COMPLETE, 0.75, {1: 0.5, 2: 0.75})
+    live.flush()
+    assert attempts(database)[:2] == [(0, 1, "lost", "worker w1 died"), (0, 2, "complete", "")]
+    epochs = [(row["trial"], row["epoch"], row["attempt"]) for row in snapshot(database.path, STUDY).epochs]
+    assert epochs == [(0, 1, 1), (0, 2, 2)]
+
+
+def test_the_last_released_goes_on_first(database: Database) -> None:
+    """Of several that lost their workers, the one that lost it last goes on first; new trials come after them."""
+    live = live_study(database)
+    for running in [claimed(live) for _ in range(3)]:
+        live.release(running.number, "died")
+    assert [claimed(live).number for _ in range(4)] == [2, 1, 0, 3]
+
+
+def test_a_trial_that_kills_its_workers_is_given_up(database: Database) -> None:
+    """Five attempts in a row without a new epoch, and the trial has failed; it counts, and the study goes on."""
+    live = live_study(database, budget={"trials": 2})
+    for attempt in range(1, MAX_IDLE_ATTEMPTS + 1):
+        running = claimed(live)
+        assert (running.number, running.attempt) == (0, attempt)
+        live.release(0, "worker w1 died")
+    [trial] = stock_trials(database.path)
+    assert trial.state is TrialState.FAIL
+    reason = "poison: 5 attempts ended without a new epoch; the last one: worker w1 died"
+    assert (trial.user_attrs["reason"], trial.user_attrs["error"]) == (reason, reason)
+    assert claimed(live).number == 1
+    assert live.claim() is None
+
+
+def test_a_new_epoch_earns_new_attempts(database: Database) -> None:
+    """Attempts count as idle only where no epoch came that no earlier attempt had got to."""
+    live = live_study(database)
+    for _ in range(3):
+        for _ in range(MAX_IDLE_ATTEMPTS - 1):
+            running = claimed(live)
+            for epoch in range(1, running.epochs_before + 1):
+                report(live, running, epoch, 0.5)
+            live.release(0, "died")
+        running = claimed(live)
+        report(live, running, running.epochs_before + 1, 0.5)
+        live.release(0, "died")
+    assert claimed(live).number == 0
+    assert live.running[0].attempt == 3 * MAX_IDLE_ATTEMPTS + 1
+
+
+def test_a_restart_takes_up_the_running_trials(database: Database) -> None:
+    """What ran when the coordinator died goes on, in order, with its reports that were written and the next attempt."""
+    live = live_study(database, budget={"trials": 3})
+    first, second = claimed(live), claimed(live)
+    report(live, first, 1, 0.5)
+    report(live, first, 2, 0.6)
+    live.flush()
+    report(live, second, 1, 0.9)
+    live.active_seconds = 12.0
+    play(live, [0.25])
+    again = LiveStudy(database, STUDY)
+    assert (again.active_seconds, again.epochs_run) == (12.0, 4)
+    assert again.end is None
+    one, two = claimed(again), claimed(again)
+    assert (one.number, one.attempt, one.values, one.epochs_before) == (0, 2, {1: 0.5, 2: 0.6}, 2)
+    assert (two.number, two.attempt, two.values) == (1, 2, {1: 0.9})
+    assert again.claim() is None
+    assert again.end is End.TRIALS
+
+
+def test_a_restart_knows_the_figures(database: Database) -> None:
+    """Counts, best and epochs are those of all starts."""
+    live = live_study(database)
+    for curve in ([0.5, 0.75], [0.5], [0.25]):
+        play(live, curve)
+    running = claimed(live)
+    report(live, running, 1, 0.9)
+    finish(live, running, Ending.PRUNED)
+    fail(live, "ValueError")
+    again = LiveStudy(database, STUDY)
+    assert again.tally.counts == live.tally.counts == {"complete": 3, "pruned": 1, "failed": 1}
+    assert again.tally.best == live.tally.best == (0, 0.75)
+    assert again.epochs_run == live.epochs_run == 5
+    assert again.tally.epochs_saved == live.tally.epochs_saved == 45
+
+
+def test_a_restart_knows_the_completed_curves(database: Database) -> None:
+    """The pruner judges by the completed trials of all starts."""
+    settings = {"pruner": {"name": "median", "startup_trials": 2, "warmup_epochs": 1}}
+    live = live_study(database, **settings)
+    play(live, [0.5, 0.6])
+    play(live, [0.5, 0.8])
+    again = LiveStudy(database, STUDY)
+    for value, verdict in ((0.71, Verdict.CONTINUE), (0.69, Verdict.PRUNE)):
+        running = claimed(again)
+        assert report(again, running, 1, 0.1).verdict is Verdict.CONTINUE
+        assert report(again, running, 2, value).verdict is verdict
+
+
+def test_a_restart_after_the_target_ends_at_once(database: Database) -> None:
+    """A study that reached its target hands out nothing, however often it is started."""
+    live = live_study(database, budget={"trials": 9, "target": 0.9})
+    play(live, [0.95])
+    again = LiveStudy(database, STUDY)
+    assert again.claim() is None
+    assert again.end is End.TARGET
+    assert again.finished
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_a_trial_born_dead_is_completed(database: Database, sampler: str) -> None:
+    """A trial whose coordinator died before it had settings gets them at the next start, and is trained."""
+    space = {"params.a": {"low": 1, "high": 3}}
+    live = live_study(database, space=space, sampler={"name": sampler}, budget={"trials": 3})
+    play(live, [0.5])
+    storage = mirrored(database)
+    storage.create_new_trial(storage.study_id)
+    again = LiveStudy(database, STUDY)
+    running = claimed(again)
+    assert (running.number, running.attempt) == (1, 1)
+    trial = stock_trials(database.path)[1]
+    assert running.recipe.table()["params"] == {"a": trial.params["params.a"]}
+
+
+def test_active_time_is_on_disk_with_every_group(database: Database) -> None:
+    """A coordinator that is killed loses no more of the active time than of the reports."""
+    live = live_study(database)
+    running = claimed(live)
+    live.active_seconds = 30.0
+    report(live, running, 1, 0.5)
+    live.flush()
+    live.active_seconds = 31.0
+    assert live.flush() == []
+    with database.transaction() as connection:
+        assert studies.find(connection, STUDY, "").active_seconds == 30.0
+
+
+def test_a_restart_reads_the_attempts_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a study costs as many queries for ten trials as for one."""
+    live = live_study(database)
+    for _ in range(4):
+        play(live, [0.5])
+    calls: list[TrialLog] = []
+    monkeypatch.setattr(type(live.log), "attempts", lambda log: calls.append(log) or {})  # type: ignore[func-returns-value]
+    LiveStudy(database, STUDY)
+    assert len(calls) == 1
+
+
+def test_an_outcome_is_on_disk(database: Database) -> None:
+    """Outcomes and their attempts are on disk when `finish` returns."""
+    live = live_study(database)
+    play(live, [0.5, 0.6])
+    uuid = uuid_of(database)
+    assert [row[:3] for row in rows(database.path, "tunefast_epochs")["tunefast_epochs"]] == [
+        (uuid, 0, 1),
+        (uuid, 0, 2),
+    ]
+    assert attempts(database) == [(0, 1, "complete", "")]
+    assert not live.storage.unwritten
