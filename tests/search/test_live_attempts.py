@@ -53,12 +53,21 @@ def test_the_last_released_goes_on_first(database: Database) -> None:
     assert [claimed(live).number for _ in range(4)] == [2, 1, 0, 3]
 
 
-def test_a_trial_that_kills_its_workers_is_given_up(database: Database) -> None:
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_a_trial_that_kills_its_workers_is_given_up(database: Database, epochs: int) -> None:
     """Five attempts in a row without a new epoch, and the trial has failed; it counts, and the study goes on."""
     live = live_study(database, budget={"trials": 2})
-    for attempt in range(1, MAX_IDLE_ATTEMPTS + 1):
+    first = 1
+    if epochs:
+        running, first = claimed(live), 2
+        for epoch in range(1, epochs + 1):
+            report(live, running, epoch, 0.5)
+        live.release(0, "worker w1 died")
+    for attempt in range(first, first + MAX_IDLE_ATTEMPTS):
         running = claimed(live)
         assert (running.number, running.attempt) == (0, attempt)
+        for epoch in range(1, epochs + 1):
+            report(live, running, epoch, 0.5)
         live.release(0, "worker w1 died")
     [trial] = stock_trials(database.path)
     assert trial.state is TrialState.FAIL

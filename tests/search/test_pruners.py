@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given, settings
@@ -48,6 +49,15 @@ def test_decides_what_optuna_decides(
         study.tell(trial, 0.0 if ended is TrialState.COMPLETE else None, state=ended)
         if ended is TrialState.COMPLETE:
             rule.complete(running.values)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9))
+def test_the_median_is_numpys_to_the_last_bit(values: list[float]) -> None:
+    """A trial exactly as good as the median is judged alike: both sides compute the same number."""
+    rule = MedianRule(1, maximize=True)
+    for value in values:
+        rule.complete({1: value})
+    assert rule.judge(1, 0.0, 0).threshold == float(np.nanpercentile(np.array(values), 50))
 
 
 def test_a_decision_names_its_numbers() -> None:
