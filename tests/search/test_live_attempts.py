@@ -77,6 +77,15 @@ def test_a_trial_that_kills_its_workers_is_given_up(database: Database, epochs: 
     assert live.claim() is None
 
 
+def test_a_pause_is_no_failure(database: Database) -> None:
+    """However often its hosts leave before an epoch ends, a paused trial is not given up."""
+    live = live_study(database)
+    for attempt in range(1, 2 * MAX_IDLE_ATTEMPTS):
+        assert claimed(live).attempt == attempt
+        live.release(0, "its host left", paused=True)
+    assert claimed(live).number == 0
+
+
 def test_a_new_epoch_earns_new_attempts(database: Database) -> None:
     """Attempts count as idle only where no epoch came that no earlier attempt had got to."""
     live = live_study(database)

@@ -248,3 +248,20 @@ def test_prepare_refuses_a_foreign_database(tmp_path: Path) -> None:
     database.close()
     assert rows(path, "sqlite_master")["sqlite_master"][0][1] == "bookmarks"
     assert len(rows(path, "sqlite_master")["sqlite_master"]) == 1
+
+
+def test_a_copied_study_is_not_ours(database: Database) -> None:
+    """A copy that stock Optuna makes has our uuid too, but is refused; the original is still found."""
+    fill(database, STUDY)
+    url = f"sqlite:///{database.path}"
+    optuna.copy_study(from_study_name=STUDY, from_storage=url, to_storage=url, to_study_name="copy")
+    with pytest.raises(StudyNotOurs):
+        found(database, "copy")
+    assert found(database).spec.study.name == STUDY
+
+
+def test_a_renamed_study_is_found_by_its_new_name(database: Database) -> None:
+    """A study that somebody renamed goes on under the new name."""
+    fill(database, STUDY)
+    execute(database.path, "UPDATE studies SET study_name = 'renamed'")
+    assert found(database, "renamed").spec.study.name == "renamed"

@@ -135,7 +135,7 @@ class Coordinator:
 
     def _release(self, peer: Peer, message: Release) -> None:
         if self.leases.valid(message.study, message.trial, message.token):
-            self._take_back(message.study, message.trial, "paused")
+            self._take_back(message.study, message.trial, "its host left", paused=True)
         self._idle(peer)
 
     def _idle(self, peer: Peer) -> None:
@@ -177,9 +177,9 @@ class Coordinator:
                     self.on_empty()
         self._assign()
 
-    def _take_back(self, study: str, trial: int, reason: str) -> None:
+    def _take_back(self, study: str, trial: int, reason: str, *, paused: bool = False) -> None:
         self.leases.revoke(study, trial)
-        self.studies[study].release(trial, reason)
+        self.studies[study].release(trial, reason, paused=paused)
 
     def _holder(self, token: int) -> Worker | None:
         return next((worker for worker in self.workers if worker.lease and worker.lease.token == token), None)

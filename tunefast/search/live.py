@@ -216,13 +216,16 @@ class LiveStudy:
             self.end = End.FAILING
             self.error = error
 
-    def release(self, number: int, reason: str) -> None:
-        """Take back a trial whose worker died or left: it goes on, first in the queue, under the same number."""
+    def release(self, number: int, reason: str, *, paused: bool = False) -> None:
+        """Take back a trial whose worker died, or paused it: it goes on, first in the queue, under the same number."""
         running = self.running[number]
         if running.assignment is not None:
-            self.log.end(self.storage.group, running.assignment, "lost", reason)
+            self.log.end(self.storage.group, running.assignment, "paused" if paused else "lost", reason)
             running.assignment = None
-        running.idle_attempts = 0 if running.epochs > running.epochs_before else running.idle_attempts + 1
+        if running.epochs > running.epochs_before:
+            running.idle_attempts = 0
+        elif not paused:
+            running.idle_attempts += 1
         if running.idle_attempts >= MAX_IDLE_ATTEMPTS:
             reason = f"poison: {MAX_IDLE_ATTEMPTS} attempts ended without a new epoch; the last one: {reason}"
             self.finish(number, Outcome(ending=Ending.FAILED, reason=reason))

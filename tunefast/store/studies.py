@@ -87,9 +87,11 @@ def find(connection: Connection, name: str, storage: object) -> StoredStudy:
     has_ours = tables.studies.name in sa.inspect(connection).get_table_names()
     wanted = sa.select(tables.studies).where(tables.studies.c.uuid == known[name])
     row = connection.execute(wanted).one_or_none() if has_ours else None
-    if row is None:
-        raise StudyNotOurs(name=name, storage=storage)
-    return StoredStudy(row.uuid, StudySpec.model_validate(row.spec), row.active_seconds)
+    spec = StudySpec.model_validate(row.spec) if row is not None else None
+    if row is None or spec is None or (spec.study.name != name and known.get(spec.study.name) == row.uuid):
+        raise StudyNotOurs(name=name, storage=storage)  # or a copy, which has taken the uuid along
+    spec = spec.model_copy(update={"study": spec.study.model_copy(update={"name": name})})
+    return StoredStudy(row.uuid, spec, row.active_seconds)
 
 
 def extend(database: Database, name: str, budget: Budget) -> StudySpec:
