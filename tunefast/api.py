@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tunefast.errors import StudyFailed
 from tunefast.run import commands
 from tunefast.run.host import Departure, Host
-from tunefast.run.prepare import located
+from tunefast.run.prepare import check_objective, located
 from tunefast.run.slots import devices_for
 from tunefast.spec.progress import Progress
 from tunefast.spec.study import StudySpec
@@ -43,12 +43,15 @@ def run_study(
     """Work on a study with `workers` processes until it ends; returns the study as it is then.
 
     Works in a notebook too, where an event loop runs already. Raises `UserError` where there is no such study or
-    device, and `StudyFailed` where its first trials all failed with the same error.
+    device, `KeyboardInterrupt` where the user stopped it, and `StudyFailed` where its first trials all failed with the
+    same error.
     """
     path = database_path(storage)
-    snapshot(path, name)
+    check_objective(snapshot(path, name).spec)
     host = Host(path, name, devices_for(device, workers), explicit=workers is not None, on_progress=on_progress)
     departure = _run(host)
+    if departure.signal is not None:
+        raise KeyboardInterrupt
     if departure.error is not None:
         raise StudyFailed(message=f"the first trials of {name!r} all failed with the same error:\n{departure.error}")
     return snapshot(path, name)

@@ -11,8 +11,8 @@ from tests.integration.processes import Terminal
 from tests.integration.specs import digits, objective
 
 GOOD = digits("good", "tpe", 4)
-SQLITE_OWN = (".db-wal", ".db-shm")
-"""What SQLite puts beside a file that it only reads."""
+PASSING = (".db-wal", ".db-shm", ".lock")
+"""What SQLite puts beside a file that it only reads, and who held a lock last."""
 BAD_SPECS = {
     "unknown key": (
         GOOD.replace("\nepochs =", "\nepochz ="),
@@ -62,7 +62,7 @@ BAD_SPECS = {
 
 def fingerprint(directory: Path) -> dict[str, str]:
     """Every file below `directory` with what is in it."""
-    files = (path for path in sorted(directory.rglob("*")) if path.is_file() and path.suffix not in SQLITE_OWN)
+    files = (path for path in sorted(directory.rglob("*")) if path.is_file() and path.suffix not in PASSING)
     return {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -32,11 +32,13 @@ def test_a_trial_that_raises_is_failed_with_its_traceback_and_the_others_go_on(t
 
 def test_a_worker_that_dies_in_every_trial_is_replaced_each_time(terminal: Terminal) -> None:
     """A process that ends in the middle of a trial costs an attempt, not the trial."""
-    spec = str(terminal.write("s.toml", objective("deadly", "deadly", 2, epochs=2)))
+    spec = str(terminal.write("s.toml", objective("deadly", "deadly", 4, epochs=2)))
     terminal.tunefast("study", "run", spec, "-n", "1")
     study = terminal.study("deadly")
-    assert study.counts == {"complete": 2}
-    assert [(row["trial"], row["attempt"]) for row in study.attempts] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert study.counts == {"complete": 4}
+    assert [(row["trial"], row["attempt"]) for row in study.attempts] == [
+        (trial, attempt) for trial in range(4) for attempt in (1, 2)
+    ]
 
 
 def _first_failed(terminal: Terminal) -> int:

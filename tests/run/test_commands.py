@@ -30,7 +30,9 @@ def coordinator(path: Path, answer: Message | None) -> Iterator[list[Message]]:
     """A coordinator that gives one answer to one command, or none and leaves; and what it was asked."""
     asked: list[Message] = []
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(StateDirectory(path).socket))
+        address = StateDirectory(path).make_socket_path()
+        StateDirectory(path).announce(address)
+        listener.bind(str(address))
         listener.listen()
 
         def serve() -> None:
@@ -77,7 +79,7 @@ def test_through_a_coordinator(tmp_path: Path) -> None:
     with coordinator(path, Done()) as asked:
         create_study(path, study_spec())
     assert asked == [Command(verb="create", study=STUDY, argument=study_spec().model_dump(mode="json"))]
-    StateDirectory(path).socket.unlink()
+    StateDirectory(path).make_socket_path().unlink()
     with coordinator(path, Done()) as asked:
         extend_study(path, STUDY, Budget(trials=3))
     assert asked == [Command(verb="extend", study=STUDY, argument={"trials": 3})]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optuna.trial import TrialState
 
-from tests.run.wires import HostWire, WorkerWire, started, states
+from tests.run.wires import HostWire, WorkerWire, busy_threads, started, states
 from tests.store.databases import STUDY, stock_trials, study_spec
 from tunefast.run.messages import (
     Assign,
@@ -86,7 +86,7 @@ def test_a_study_from_beginning_to_end(database: Database) -> None:
     assert [given.assignment.trial for worker in workers for given in worker.got(Assign)] == [0, 2, 4, 1, 3]
     assert states(database) == [TrialState.COMPLETE] * 5
     assert coordinator.studies == {}
-    assert coordinator.leases.busy_threads() == 0
+    assert busy_threads(coordinator) == 0
 
 
 def test_a_stale_token_is_refused(database: Database) -> None:
@@ -124,9 +124,10 @@ def test_a_dead_workers_trial_goes_on(database: Database) -> None:
     assert (replacement.assignment.trial, replacement.assignment.attempt) == (0, 2)
     assert replacement.assignment.token > other.assignment.token > victim.assignment.token
     assert replacement.assignment.seed == victim.assignment.seed
+    replacement.report(1, 0.75)
     replacement.finish()
     assert replacement.assignment.trial == 2
-    assert stock_trials(database.path)[0].intermediate_values == {1: 0.5}
+    assert stock_trials(database.path)[0].intermediate_values == {1: 0.75}
 
 
 def test_a_deadly_trial_is_given_up(database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.run.wires import HostWire, Wire, WorkerWire, started
 from tests.store.databases import STUDY, stock_trials, study_spec
-from tunefast.run import coordinator as coordinator_module
+from tunefast.run import dispatcher
 from tunefast.run.coordinator import Coordinator
 from tunefast.run.messages import (
     Command,
@@ -41,7 +41,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of coordinators that start with ``_ticked=clock.now``."""
     clock = Clock()
-    monkeypatch.setattr(coordinator_module, "time", clock)
+    monkeypatch.setattr(dispatcher, "time", clock)
     return clock
 
 

@@ -6,7 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.run.wires import HostWire, WorkerWire, end_outside, started
+from tests.run.wires import HostWire, WorkerWire, busy_threads, end_outside, started
 from tests.store.databases import STUDY, stock, stock_trials, study_spec
 from tunefast.run.messages import (
     Assign,
@@ -41,10 +41,10 @@ def test_a_host_that_leaves_pauses_its_trials(database: Database) -> None:
     assert (heir.assignment.trial, heir.assignment.attempt) == (0, 2)
     for gone in (busy, free, idle, host):
         gone.hang_up()
-    heir.report(2, 0.75)
+    heir.report(1, 0.75)
     heir.finish()
     assert other.got(Over) == [Over(reason="trials")]
-    assert stock_trials(database.path)[0].intermediate_values == {1: 0.25, 2: 0.75}
+    assert stock_trials(database.path)[0].intermediate_values == {1: 0.75}
 
 
 def test_a_trial_that_ends_anyway_is_not_paused(database: Database) -> None:
@@ -99,7 +99,7 @@ def test_a_host_that_dies_harms_nobody(database: Database, *, host_first: bool) 
             assert workers[0].report(1, 0.5).verdict is Verdict.PRUNE
         wire.hang_up()
     assert waiting.assignment.study == "other"
-    assert coordinator.leases.busy_threads() == waiting.assignment.threads
+    assert busy_threads(coordinator) == waiting.assignment.threads
     heir = WorkerWire(coordinator, HostWire(coordinator, 12), "w1")
     waiting.finish(Ending.PRUNED)
     assert (heir.assignment.study, heir.assignment.attempt) == (STUDY, 2)
@@ -126,7 +126,7 @@ def test_a_trial_failed_from_outside_is_revoked(database: Database, learn: str) 
     coordinator.tick()
     trial = stock_trials(database.path)[0]
     assert (trial.state, trial.intermediate_values) == (TrialState.FAIL, {})
-    assert coordinator.leases.busy_threads() == 2
+    assert busy_threads(coordinator) == 2
     while not host.got(Over):
         for one in (worker, other):
             if not one.idle:
@@ -147,7 +147,7 @@ def test_a_deleted_study_is_over(database: Database) -> None:
     assert worker.report(2, 0.5).verdict is Verdict.PRUNE
     worker.finish(Ending.PRUNED)
     assert worker.got(Dismiss) == [Dismiss()]
-    assert coordinator.leases.busy_threads() == 0
+    assert busy_threads(coordinator) == 0
     with stock(database.path) as storage:
         assert storage.get_all_studies() == []
 

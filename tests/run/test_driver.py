@@ -56,9 +56,9 @@ def assignment(name: str, *curve: Any, threads: int = 1, **recipe: Any) -> Assig
 
 
 def test_without_early_stopping_the_last_epoch_counts() -> None:
-    """A trial that nobody stops is complete with its last epoch, and each epoch's weights are the ones to keep."""
+    """A trial that nobody stops is complete with its last epoch, and no weights need to be kept before it."""
     driver = Driver(None, say()[0])
-    assert [driver.report(report(epoch, score=0.5)).keep for epoch in (1, 2, 3)] == [True, True, True]
+    assert [driver.report(report(epoch, score=0.5)).keep for epoch in (1, 2, 3)] == [False, False, False]
     assert driver.outcome() == Outcome(ending=Ending.COMPLETE, kept_epoch=3)
 
 
@@ -93,17 +93,23 @@ def test_the_target_epoch_is_kept() -> None:
     [
         (Answer(verdict=Verdict.PRUNE, reason="pruner"), Ending.PRUNED),
         (Answer(verdict=Verdict.STOP, reason="the study ended: minutes"), Ending.COMPLETE),
-        (Answer(verdict=Verdict.PAUSE, reason="its host leaves"), None),
     ],
 )
-def test_what_the_study_says_goes_first(answer: Answer, ending: Ending | None) -> None:
+def test_what_the_study_says_goes_first(answer: Answer, ending: Ending) -> None:
     """A verdict from the study stands, also in the epoch in which patience would have run out."""
     driver = Driver(Patience(monitor="loss", patience=1), say(GO, answer)[0])
     driver.report(report(1, loss=0.5))
     got = driver.report(report(2, loss=0.5))
     assert (got.verdict, got.reason) == (answer.verdict, answer.reason)
-    outcome = driver.outcome()
-    assert outcome == (None if ending is None else Outcome(ending=ending, reason=answer.reason, kept_epoch=1))
+    assert driver.outcome() == Outcome(ending=ending, reason=answer.reason, kept_epoch=1)
+
+
+def test_a_trial_that_is_done_is_not_paused() -> None:
+    """A host that leaves does not throw away a trial whose patience runs out at this very epoch."""
+    driver = Driver(Patience(monitor="loss", patience=1), say(GO, Answer(verdict=Verdict.PAUSE))[0])
+    driver.report(report(1, loss=0.5))
+    assert driver.report(report(2, loss=0.5)).verdict is Verdict.STOP
+    assert driver.outcome() == Outcome(ending=Ending.COMPLETE, reason="early_stopping", kept_epoch=1)
 
 
 # Whole trials.

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.search.playing import claimed, fail, live_study, play, report
+from tests.search.playing import claimed, fail, finish, live_study, play, report
 from tunefast.run.leases import Lease
 from tunefast.run.progress import progress_of
-from tunefast.spec.progress import SlotView
+from tunefast.spec.progress import Ending, SlotView
 from tunefast.store.database import Database
 
 
@@ -35,15 +35,18 @@ def test_the_figures_of_a_study(database: Database) -> None:
     assert (before.finished, before.best_trial, before.best_value, before.eta_seconds) == (0, None, None, None)
     play(live, [0.5, 0.75])
     fail(live, "ValueError")
+    pruned = claimed(live)
+    report(live, pruned, 1, 0.1)
+    finish(live, pruned, Ending.PRUNED, reason="pruner")
     running = claimed(live)
     report(live, running, 1, 0.6)
     live.active_seconds = 10.0
     now = progress_of(live, [])
-    assert now.counts == {"complete": 1, "failed": 1, "running": 1}
+    assert now.counts == {"complete": 1, "failed": 1, "pruned": 1, "running": 1}
     assert (now.study, now.metric, now.direction, now.trials, now.target) == ("study", "score", "maximize", 8, 0.9)
-    assert (now.finished, now.best_trial, now.best_value) == (2, 0, 0.75)
-    assert (now.elapsed_seconds, now.eta_seconds) == (10.0, 30.0)
-    assert (now.epochs_run, now.epochs_saved) == (3, 18)
+    assert (now.finished, now.best_trial, now.best_value) == (3, 0, 0.75)
+    assert (now.elapsed_seconds, now.eta_seconds) == (10.0, 10 / 3 * 5)
+    assert (now.epochs_run, now.epochs_saved) == (4, 9)
 
 
 def test_a_study_by_the_minute_has_no_end_in_sight(database: Database) -> None:

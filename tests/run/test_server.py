@@ -13,6 +13,7 @@ import pytest
 from tests.store.databases import STUDY, stock_trials, study_spec
 from tunefast.run import server
 from tunefast.run.channel import Channel
+from tunefast.run.commands import connect
 from tunefast.run.messages import Assign, Command, Done, HostHello, Reply, Report, Welcome, WorkerHello
 from tunefast.spec.progress import EpochReport
 from tunefast.store import studies
@@ -36,11 +37,23 @@ def serving(database: Database) -> Iterator[StateDirectory]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    wait_until(state.socket.is_socket)
+    wait_until(lambda: listening(state))
     yield state
     thread.join(20)
     assert not thread.is_alive()
-    assert not state.socket.exists()
+    assert not listening(state)
+
+
+def listening(state: StateDirectory) -> bool:
+    """Whether a coordinator has said where it listens, and does."""
+    return state.socket is not None and state.socket.is_socket()
+
+
+def connected(state: StateDirectory) -> Channel:
+    """A channel to the coordinator."""
+    channel = connect(state)
+    assert channel is not None
+    return channel
 
 
 def wait_until(there: Callable[[], bool]) -> None:
@@ -53,7 +66,7 @@ def wait_until(there: Callable[[], bool]) -> None:
 
 def hello(state: StateDirectory) -> Channel:
     """A host that was welcomed."""
-    host = Channel(state.socket)
+    host = connected(state)
     host.send(HostHello(pid=10, study=STUDY, devices=["cpu"], explicit=True))
     assert isinstance(host.receive(), Welcome)
     return host
@@ -62,7 +75,7 @@ def hello(state: StateDirectory) -> Channel:
 def test_peers_talk_over_the_socket(database: Database) -> None:
     """Hosts and workers are served until the last host leaves; what was reported then is on disk."""
     studies.create(database, study_spec())
-    with serving(database) as state, hello(state), Channel(state.socket) as worker:
+    with serving(database) as state, hello(state), connected(state) as worker:
         worker.send(WorkerHello(host=10, name="w1", pid=11, provenance={}))
         given = worker.receive()
         assert isinstance(given, Assign)
@@ -77,10 +90,10 @@ def test_a_peer_that_talks_nonsense_is_cut_off(database: Database) -> None:
     """Noise ends the connection that it came by, and no other."""
     studies.create(database, study_spec())
     with serving(database) as state, hello(state):
-        with Channel(state.socket) as noisy:
+        with connected(state) as noisy:
             noisy.socket.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert noisy.receive() is None
-        with Channel(state.socket) as asking:
+        with connected(state) as asking:
             asking.send(Command(verb="workers"))
             assert isinstance(asking.receive(), Done)
 
@@ -88,6 +101,6 @@ def test_a_peer_that_talks_nonsense_is_cut_off(database: Database) -> None:
 def test_a_coordinator_without_hosts_ends(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that nobody comes to does not stay; a socket that a dead one left behind is no obstacle."""
     monkeypatch.setattr(server, "LONELY_SECONDS", 0.3)
-    StateDirectory(database.path).socket.touch()
+    StateDirectory(database.path).make_socket_path().touch()
     with serving(database):
         pass

@@ -48,6 +48,11 @@ class Wire:
         return [message for message in self.heard if isinstance(message, kind)]
 
 
+def busy_threads(coordinator: Coordinator) -> int:
+    """Threads that workers compute with."""
+    return sum(worker.lease.threads for worker in coordinator.workers if worker.lease is not None)
+
+
 class HostWire(Wire):
     """A host."""
 

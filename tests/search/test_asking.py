@@ -39,7 +39,7 @@ def created(database: Database, sampler: str) -> StudySpec:
 def test_a_new_trial_has_all_of_its_params(database: Database, sampler: str) -> None:
     """Its settings are in memory at once, and in the database as stock Optuna reads them with the next group."""
     spec, storage = created(database, sampler), mirrored(database)
-    trial = Asker(spec, storage).new(0)
+    trial = Asker(spec, storage).new()
     assert {"params.kind", "params.rate"} <= trial.params.keys() <= SPACE.keys()
     assert ("params.depth" in trial.params) == (trial.params["params.kind"] == "deep")
     storage.flush()
@@ -51,7 +51,7 @@ def test_a_new_trial_has_all_of_its_params(database: Database, sampler: str) -> 
 def test_a_trial_whose_coordinator_died_while_it_asked(database: Database, sampler: str) -> None:
     """A trial with a row and no settings gets those that it would have had; one that has them keeps them."""
     spec, lost = created(database, sampler), mirrored(database)
-    expected = Asker(spec, lost).new(0)
+    expected = Asker(spec, lost).new()
     storage = mirrored(database)
     [born_dead] = storage.get_all_trials(storage.study_id)
     assert born_dead.params == {}
@@ -59,7 +59,7 @@ def test_a_trial_whose_coordinator_died_while_it_asked(database: Database, sampl
     completed = asker.completed(born_dead)
     assert (completed.number, completed.params) == (0, expected.params)
     assert asker.completed(completed) == completed
-    assert asker.new(1).number == 1
+    assert asker.new().number == 1
 
 
 def test_a_study_without_a_space(database: Database) -> None:
@@ -67,7 +67,7 @@ def test_a_study_without_a_space(database: Database) -> None:
     spec = study_spec(space={})
     studies.create(database, spec)
     asker = Asker(spec, mirrored(database))
-    trial = asker.new(0)
+    trial = asker.new()
     assert trial.params == {}
     assert asker.completed(trial) is trial
     assert not asker.exhausted
@@ -82,7 +82,7 @@ def test_a_grid_is_exhausted_once(database: Database) -> None:
         asker = Asker(spec, storage)
         for _ in range(session):
             assert not asker.exhausted
-            given.append(asker.new(len(given)).params)
+            given.append(asker.new().params)
         storage.flush()
     assert len({repr(sorted(params.items())) for params in given}) == spec.num_cells == 12
     assert Asker(spec, mirrored(database)).exhausted
@@ -122,13 +122,13 @@ def test_an_enqueued_trial_that_makes_no_recipe_fails(database: Database, params
     storage = mirrored(database)
     asker = Asker(spec, storage)
     left_behind = asker.completed(storage.get_all_trials(storage.study_id)[0])
-    claimed = asker.new(0)
+    claimed = asker.new()
     assert (left_behind.number, claimed.number) == (0, 1)
     storage.flush()
     for trial in stock_trials(database.path):
         assert trial.state is TrialState.FAIL
         assert trial.user_attrs["error"]
-    assert asker.new(2).state is TrialState.RUNNING
+    assert asker.new().state is TrialState.RUNNING
 
 
 def test_an_enqueued_trial_is_completed(database: Database) -> None:
@@ -136,7 +136,7 @@ def test_an_enqueued_trial_is_completed(database: Database) -> None:
     spec = created(database, "random")
     with stock_study(database.path) as study:
         study.enqueue_trial({"params.kind": "deep", "params.depth": 2})
-    trial = Asker(spec, mirrored(database)).new(0)
+    trial = Asker(spec, mirrored(database)).new()
     assert (trial.number, trial.params["params.kind"], trial.params["params.depth"]) == (0, "deep", 2)
     assert trial.params["params.rate"] in (0.0, 0.2, 0.4)
     assert isinstance(trial.distributions["params.rate"], optuna.distributions.FloatDistribution)

@@ -22,11 +22,12 @@ def test_the_target_ends_the_study(database: Database, direction: str, target: f
     assert report(live, winner, 1, before).verdict is Verdict.CONTINUE
     answer = report(live, winner, 2, target)
     assert (answer.verdict, answer.reason) == (Verdict.STOP, "target")
-    assert live.end is End.TARGET
+    assert live.end is None, "the target is reached when a trial is complete with it"
     assert live.claim() is None
+    finish(live, winner, reason=answer.reason, kept_epoch=2)
+    assert live.end is End.TARGET
     late = report(live, other, 1, before)
     assert (late.verdict, late.reason) == (Verdict.STOP, "the study ended: target")
-    finish(live, winner, reason=answer.reason, kept_epoch=2)
     assert not live.finished
     finish(live, other, reason=late.reason, kept_epoch=1)
     assert live.finished

@@ -129,10 +129,10 @@ def test_an_enqueued_trial_that_makes_no_recipe_is_passed_over(database: Databas
     with stock_study(database.path) as study:
         assert study.ask().number == 1
     again = LiveStudy(database, STUDY)
-    assert again.tally.counts == {"failed": 2}
+    assert again.tally.counts == {"failed": 1}, "the other one is being trained by somebody else"
     assert claimed(again).number == 2
     assert again.claim() is None
-    assert states(database) == [TrialState.FAIL, TrialState.FAIL, TrialState.RUNNING]
+    assert states(database) == [TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
 
 
 @pytest.mark.parametrize("learn", ["claim", "reconcile"])

@@ -39,9 +39,8 @@ MESSAGES = {
     ),
     'model = { name = "resnet" }': "[recipe] model: unknown name 'resnet'. Known: mlp, small_cnn.",
     "model = { width = 3 }": "[recipe] model: needs a name. Known: mlp, small_cnn.",
-    '[space]\n"model.width" = { low = 1, high = 2 }': "[recipe] model: needs a name. Known: mlp, small_cnn.",
     '[space]\n"model.name" = { choices = ["mlp", "resnet"] }': (
-        "[recipe] model: unknown name 'resnet'. Known: mlp, small_cnn."
+        "[space] \"model.name\" = 'resnet': unknown name 'resnet'. Known: mlp, small_cnn."
     ),
     # wrong types
     'batch_size = "64"': "[recipe] batch_size = '64': input should be a valid integer",
@@ -51,7 +50,7 @@ MESSAGES = {
     '[space]\nbatch_size = { choices = [2, "a"] }': "[space] \"batch_size\" = 'a': input should be a valid integer",
     "[space]\nbatch_size = 3": "[space] batch_size = 3: should be a table, { ... }",
     "[space]\nbatch_size = { low = 'a', high = 3 }": "[space] batch_size.low = 'a': input should be a valid number",
-    '[space]\n"batch_size.x" = { low = 1, high = 2 }': "[recipe] batch_size: input should be a valid integer",
+    '[space]\n"batch_size.x" = { low = 1, high = 2 }': ('[space] "batch_size.x" = 1: input should be a valid integer'),
     # out of range
     "batch_size = 0": "[recipe] batch_size = 0: input should be greater than or equal to 1",
     "[space]\nbatch_size = { low = 0, high = 4 }": (

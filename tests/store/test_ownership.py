@@ -107,7 +107,7 @@ def test_a_socket_has_a_short_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         monkeypatch.setattr("tempfile.tempdir", str(directory))
     long = tmp_path / ("x" * 200)
     long.mkdir()
-    sockets = {StateDirectory(long / name).socket for name in ("a.db", "b.db")}
+    sockets = {StateDirectory(long / name).make_socket_path() for name in ("a.db", "b.db")}
     assert len(sockets) == 2
     for socket in sockets:
         assert socket.is_relative_to(directory)
@@ -115,14 +115,14 @@ def test_a_socket_has_a_short_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
     link = tmp_path / "link.db"
     link.symlink_to(long / "a.db")
-    assert StateDirectory(link).socket == StateDirectory(long / "a.db").socket
+    assert StateDirectory(link).make_socket_path() == StateDirectory(long / "a.db").make_socket_path()
 
 
 def test_a_strangers_directory_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nobody gets to put another's socket where we would look for our own."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     me = os.getuid()
-    _ = StateDirectory(tmp_path / "a.db").socket
+    _ = StateDirectory(tmp_path / "a.db").make_socket_path()
     monkeypatch.setattr(os, "getuid", lambda: me + 1)
-    with pytest.raises(PermissionError, match="belongs to somebody else"):
-        _ = StateDirectory(tmp_path / "a.db").socket
+    with pytest.raises(StorageError, match="only you can open"):
+        _ = StateDirectory(tmp_path / "a.db").make_socket_path()

@@ -63,7 +63,7 @@ def test_an_infinite_value_can_be_best(database: Database) -> None:
 
 
 def test_epochs_planned_and_run(database: Database) -> None:
-    """Ended trials count with the epochs they would have run and those they did run; running ones do not yet."""
+    """Ended trials count with the epochs they ran, and those that a rule stopped with the epochs it saved."""
     space = {"epochs": {"low": 1, "high": 40}}
     studies.create(database, study_spec(space=space))
     epochs = optuna.distributions.IntDistribution(1, 40)
@@ -73,6 +73,10 @@ def test_epochs_planned_and_run(database: Database) -> None:
         *({"state": state, "params": {"epochs": 20}, "distributions": {"epochs": epochs}} for state in states),
         complete(1.0),
     )
+    execute(
+        database.path,
+        "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (1, 'reason', '\"pruner\"')",
+    )
     storage, log = mirrored(database), TrialLog(database, uuid_of(database))
     for trial, num in ((0, 3), (1, 5), (3, 2)):
         for epoch in range(1, num + 1):
@@ -80,7 +84,7 @@ def test_epochs_planned_and_run(database: Database) -> None:
             log.report(storage.group, trial, 1, report)
     storage.flush()
     read = snapshot(database.path, STUDY)
-    assert read.epochs_planned == 20 + 20 + 10
+    assert read.epochs_planned == 20 + 2
     assert read.epochs_run == 3 + 2
     assert read.train_seconds == 10 * 0.5
 

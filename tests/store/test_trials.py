@@ -34,7 +34,7 @@ from tests.store.databases import (
 from tunefast.errors import StorageError
 from tunefast.store import engine, studies
 from tunefast.store.database import Database
-from tunefast.store.trials import STATE_WORDS, MirroredStorage, read_trials
+from tunefast.store.trials import OURS, STATE_WORDS, MirroredStorage, read_trials
 
 DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "float": FloatDistribution(-1.5, 2.5),
@@ -164,12 +164,13 @@ def test_only_the_row_is_visible_before_a_flush(storage: MirroredStorage, databa
     write_everything(storage, trial_id)
     [before] = stock_trials(database.path)
     assert (before._trial_id, before.number, before.state) == (trial_id, 0, TrialState.RUNNING)
-    assert not any([before.params, before.intermediate_values, before.values, before.user_attrs, before.system_attrs])
+    assert not any([before.params, before.intermediate_values, before.values, before.user_attrs])
+    assert before.system_attrs == {OURS: True}
     assert storage.unwritten
     storage.flush()
     [after] = stock_trials(database.path)
     assert (after.params, after.intermediate_values, after.value) == ({"float": 0.5}, {1: 0.25}, 0.75)
-    assert (after.user_attrs, after.system_attrs) == ({"user": "seen"}, {"system": "seen"})
+    assert (after.user_attrs, after.system_attrs) == ({"user": "seen"}, {"system": "seen", OURS: True})
 
 
 def test_a_full_disk_keeps_the_group(storage: MirroredStorage, database: Database) -> None:

@@ -26,8 +26,8 @@ from tests.store.databases import (
     write_everything,
 )
 from tunefast.store import studies
-from tunefast.store.database import Database
-from tunefast.store.trials import MirroredStorage, StudyGone
+from tunefast.store.database import Database, StudyGone
+from tunefast.store.trials import MirroredStorage
 
 
 @pytest.mark.parametrize("flushed", [False, True])

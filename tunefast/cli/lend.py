@@ -9,6 +9,7 @@ from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.summary import document, show_summary
 from tunefast.run.host import Host
+from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
@@ -21,7 +22,7 @@ def lend(name: str, workers: int | None, device: str, storage: str, grace: float
     """Work on the study until it ends or the user stops it; returns the exit code."""
     path = database_path(storage)
     devices = devices_for(device, workers)
-    snapshot(path, name)
+    check_objective(snapshot(path, name).spec)
     out = console(to_json=to_json)
     with LiveView(out) as view:
         host = Host(
@@ -42,7 +43,8 @@ def lend(name: str, workers: int | None, device: str, storage: str, grace: float
         print_json(document(study, departure.reason))
     if departure.signal is not None:
         running = study.counts.get("running", 0)
-        out.print(f"Stopped. {running} unfinished trials wait; nothing is lost. Go on with:")
+        unfinished = "1 unfinished trial starts" if running == 1 else f"{running} unfinished trials start"
+        out.print(f"Stopped. {unfinished} over when you go on with:", soft_wrap=True)
         out.print(f"  tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
         return INTERRUPTED + departure.signal
     show_summary(out, study, departure.reason, storage)

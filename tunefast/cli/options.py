@@ -20,7 +20,8 @@ Workers = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or cuda:0,1.", metavar="DEVICE")]
 Grace = Annotated[
-    float, typer.Option("--grace", help="Seconds that a trial has to end its epoch after Ctrl-C.", metavar="SECONDS")
+    float,
+    typer.Option("--grace", help="Seconds that a trial has to end its epoch after Ctrl-C.", metavar="SECONDS", min=0),
 ]
 StudyName = Annotated[str, typer.Argument(help="Name of a study.", metavar="NAME")]
 SpecFile = Annotated[Path, typer.Argument(help="Spec of the study, a TOML file.", metavar="FILE")]

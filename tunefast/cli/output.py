@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,12 +16,21 @@ SECONDS_A_MINUTE, SECONDS_AN_HOUR = 60, 3600
 
 def console(*, to_json: bool = False) -> Console:
     """Where people's text goes: standard output, or standard error where that is kept for JSON."""
-    return Console(stderr=to_json, highlight=False, soft_wrap=False)
+    return Console(stderr=to_json, highlight=False, markup=False)
 
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output."""
-    print(json.dumps(document, indent=2, default=str, allow_nan=True))  # noqa: T201
+    print(json.dumps(_finite(document), indent=2, default=str, allow_nan=False))  # noqa: T201
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for them."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:

@@ -112,9 +112,8 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
 
 def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
     """Print the winner's value, parameters and whole recipe."""
-    out.print(Text(f"{study.spec.study.metric} {number(best.value)}, trial {best.number}", style="bold green"))
-    _show_params(out, best)
-    out.print()
+    title = f"# {study.spec.study.metric} {number(best.value)}, trial {best.number}: {short_params(best.params)}"
+    out.print(Text(title, style="bold green"), soft_wrap=True)
     recipe = study.spec.recipe_for(best.params).model_dump(mode="json", exclude_none=True)
     out.print(tomlkit.dumps({"recipe": recipe}), markup=False, soft_wrap=True, end="")
 

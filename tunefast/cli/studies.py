@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -184,15 +185,18 @@ def extend(
     if minutes is not None and minutes <= 0:
         raise UserError(message=f"--minutes {minutes:g}: must be greater than 0")
     path = database_path(storage)
-    snapshot(path, name)
+    num_trials = len(snapshot(path, name).trials)
+    if trials is not None and trials < num_trials:
+        raise UserError(message=f"--trials {trials}: study {name!r} has {num_trials} trials already")
     extend_study(path, name, Budget(trials=trials, minutes=minutes, target=target))
     limits = snapshot(path, name).spec.budget.model_dump(exclude_none=True)
     if to_json:
         print_json({"study": name, "budget": limits})
         return
-    words = ", ".join(f"{key} {value:g}" for key, value in limits.items())
+    words = ", ".join(f"{key} = {value:g}" for key, value in limits.items())
     console().print(
-        f"Study {name} now goes to {words}. Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True
+        f"Study {name} now has the budget {words}. Go on: tunefast study run {name}{storage_flag(storage)}",
+        soft_wrap=True,
     )
 
 
@@ -207,6 +211,8 @@ def delete(
     """Delete a study with all its trials."""
     path = database_path(storage)
     known = study_names(path)
+    if name in known and not yes and not sys.stdin.isatty():
+        raise UserError(message=f"nobody is there to ask; delete study {name!r} with --yes")
     if name in known and not yes:
         typer.confirm(f"Delete study {name} with all its trials?", abort=True, err=to_json)
     delete_study(path, name)

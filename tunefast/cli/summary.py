@@ -82,7 +82,7 @@ def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
     flag = storage_flag(storage)
     more = 2 * (study.spec.budget.trials or len(study.trials) or 1)
     commands = [(f"tunefast study show {study.name}{flag}", "every trial"), (f"tunefast dashboard{flag}", "browse it")]
-    if not isinstance(study.spec.study.sampler, GridSampler):
+    if study.best is not None and not isinstance(study.spec.study.sampler, GridSampler):
         commands.append((f"tunefast study extend {study.name} --trials {more}{flag}", "search on"))
     width = max(len(command) for command, _ in commands)
     console.print()

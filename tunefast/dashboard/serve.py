@@ -7,6 +7,7 @@ import socket
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tunefast.store.engine import read_only_url, reading_engine
 
@@ -30,6 +31,18 @@ def bind(port: int) -> socket.socket:
     raise OSError(errno.EADDRINUSE, "no port is free")
 
 
+def _reading(app: Any) -> Any:
+    """The WSGI application `app` without the requests that would change something: the database would refuse them."""
+
+    def guarded(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return app(environ, start_response)
+        start_response("405 Method Not Allowed", [("Content-Type", "application/json"), ("Allow", "GET, HEAD")])
+        return [b'{"reason": "this dashboard only reads"}']
+
+    return guarded
+
+
 def serve(path: Path, listener: socket.socket, ready: Callable[[str], None]) -> None:
     """Serve the studies in the database at `path` until interrupted; `ready` is told the address.
 
@@ -43,6 +56,6 @@ def serve(path: Path, listener: socket.socket, ready: Callable[[str], None]) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         storage = RDBStorage(read_only_url(path), skip_compatibility_check=True, skip_table_creation=True)
-        server = create_server(optuna_dashboard.wsgi(storage), sockets=[listener], threads=4)
+        server = create_server(_reading(optuna_dashboard.wsgi(storage)), sockets=[listener], threads=4)
     ready(f"http://{HOST}:{listener.getsockname()[1]}/dashboard/")
     server.run()

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import torch
 
 
-
 class ModelPart(Part):
     """Options that all models share."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,9 @@ def execute(database: Database, command: Command, live: Mapping[str, LiveStudy])
 
 def connect(state: StateDirectory) -> Channel | None:
     """A channel to the database's coordinator, or None where there is none."""
+    address = state.socket
     try:
-        return Channel(state.socket)
+        return Channel(address) if address is not None else None
     except (FileNotFoundError, ConnectionRefusedError):
         return None
 
@@ -73,9 +75,9 @@ def _administer(path: Path, command: Command) -> None:
     with state.starting():
         channel = connect(state)
         if channel is not None:
-            with channel:
+            with channel, contextlib.suppress(BrokenPipeError):  # it was about to end, and did nothing
                 _asked(channel, command, path)
-            return
+                return
         with state.owning():
             database = studies.open_database(path)
             try:

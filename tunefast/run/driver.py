@@ -35,9 +35,10 @@ class Driver:
         stop = self._rule is not None and self._rule.update(report.epoch, self._monitored(report, self._rule))
         if answer.verdict is Verdict.STOP and answer.reason == "target":
             self._target_epoch = report.epoch
-        elif answer.verdict is Verdict.CONTINUE and stop:
+        elif answer.verdict in (Verdict.CONTINUE, Verdict.PAUSE) and stop:
             answer = Answer(verdict=Verdict.STOP, reason="early_stopping")
-        self._answer = answer.model_copy(update={"keep": self.kept_epoch == report.epoch})
+        keep = self._rule is not None and self.kept_epoch == report.epoch
+        self._answer = answer.model_copy(update={"keep": keep})
         return self._answer
 
     @staticmethod
@@ -88,8 +89,9 @@ def drive(assignment: Assignment, ask: Ask) -> Outcome | None:
             run_objective(recipe, context)
     except ConnectionLostError as error:
         raise error.cause from error
-    except Exception:  # noqa: BLE001  whatever a trial raises is its own failure
-        return Outcome(ending=Ending.FAILED, reason="error", error=traceback.format_exc()[-MAX_ERROR_CHARS:])
+    except (Exception, SystemExit):  # noqa: BLE001  whatever a trial raises is its own failure
+        error_text = traceback.format_exc()[-MAX_ERROR_CHARS:].encode("utf-8", "backslashreplace").decode()
+        return Outcome(ending=Ending.FAILED, reason="error", error=error_text)
     return driver.outcome()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +18,15 @@ from tunefast.run.channel import LINE_LIMIT
 from tunefast.run.commands import refusal
 from tunefast.run.launch.local import spawn_worker, worker_log
 from tunefast.run.launch.starting import find_or_start
-from tunefast.run.messages import HostHello, Leave, Message, Over, Refused, State, Welcome, decode, encode
+from tunefast.run.messages import HostHello, Leave, Message, Over, Ready, Refused, State, Welcome, decode, encode
 from tunefast.run.worker import COORDINATOR_GONE
 from tunefast.spec.progress import Progress, Record
 from tunefast.store.ownership import StateDirectory
 
 GRACE_SECONDS = 30.0
 MAX_CRASHES = 3
-"""Times in a row that a worker may fail by itself before its host gives up."""
+"""Times in a row that a worker may end before it is ready; what ends it later is its trial's doing."""
+BACK_OFF_SECONDS = 0.2
 MAX_LOSSES, LOSSES_SECONDS = 3, 20.0
 """Coordinators lost within so many seconds before the host gives up."""
 LOG_LINES = 15
@@ -57,6 +59,10 @@ class Host:
     _state: StateDirectory = field(init=False)
     _workers: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     _send: Callable[[Record], None] = lambda _message: None
+    _crashes: Counter[str] = field(default_factory=Counter)
+    """How often in a row each worker ended before it was ready."""
+    _log_starts: dict[str, int] = field(default_factory=dict)
+    """Where in its log a worker's process began."""
     _signal: int | None = None
     _ending: bool = False
     """Whether workers that end are meant to."""
@@ -83,6 +89,7 @@ class Host:
     async def _session(self) -> Departure | None:
         """Lend the slots to one coordinator; None where it was lost, so that another is to be found or started."""
         channel = await asyncio.to_thread(find_or_start, self._state)
+        channel_address = channel.socket.getpeername()
         reader, writer = await asyncio.open_unix_connection(sock=channel.detach(), limit=LINE_LIMIT)
         self._send = lambda message: writer.write(encode(message))
         keepers: list[asyncio.Task[None]] = []
@@ -96,7 +103,8 @@ class Host:
             if self._signal is not None:
                 return Departure(signal=self._signal)
             self.on_note(f"coordinator {welcome.pid}, workers {', '.join(welcome.workers)}; logs in {self._state.logs}")
-            keepers = [asyncio.create_task(self._keep(name)) for name in welcome.workers]
+            address = Path(channel_address)
+            keepers = [asyncio.create_task(self._keep(name, address)) for name in welcome.workers]
             return await self._until_done(reader, keepers)
         finally:
             await self._end_workers(keepers)
@@ -123,27 +131,35 @@ class Host:
         while (message := await _next(reader)) is not None:
             if isinstance(message, State):
                 self.on_progress(message.progress)
+            elif isinstance(message, Ready):
+                self._crashes[message.worker] = 0
             elif isinstance(message, Over):
                 return Departure(reason=message.reason, error=message.error)
         return None
 
-    async def _keep(self, name: str) -> None:
-        """Keep a worker on a slot: one that dies is replaced, one that is dismissed is not."""
-        crashes = 0
+    async def _keep(self, name: str, socket: Path) -> None:
+        """Keep a worker on a slot: one that ends before it is told to is replaced."""
         while not self._ending:
-            process = self._workers[name] = await spawn_worker(self._state, name)
+            self._log_starts[name] = _size(worker_log(self._state, name))
+            process = self._workers[name] = await spawn_worker(self._state, socket, name)
+            self._crashes[name] += 1
             code = await process.wait()
-            if code in (0, COORDINATOR_GONE) or self._ending or self._signal is not None:
+            if self._ending or self._signal is not None:
                 return
-            crashes = crashes + 1 if code > 0 else 0
-            if crashes == MAX_CRASHES:
-                raise TunefastError(f"worker {name} failed {crashes} times in a row:\n{self._log_end(name)}")
-            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            self.on_note(f"worker {name} died ({how}); it is replaced, and its trial goes on")
+            if self._crashes[name] == MAX_CRASHES:
+                raise TunefastError(
+                    f"worker {name} failed {MAX_CRASHES} times before it was ready:\n{self._log_end(name)}"
+                )
+            if code not in (0, COORDINATOR_GONE):
+                how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+                self.on_note(f"worker {name} died ({how}); it is replaced, and its trial starts over")
+            await asyncio.sleep(BACK_OFF_SECONDS)
 
     def _log_end(self, name: str) -> str:
         path = worker_log(self._state, name)
-        lines = path.read_text(errors="replace").splitlines()
+        with path.open("rb") as log:
+            log.seek(self._log_starts[name])
+            lines = log.read().decode(errors="replace").splitlines()
         return "\n".join([*lines[-LOG_LINES:], f"(the whole log: {path})"])
 
     def _on_signal(self, number: int) -> None:
@@ -159,7 +175,8 @@ class Host:
     def _kill_workers(self) -> None:
         for process in self._workers.values():
             if process.returncode is None:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # with the processes that its trial started
 
     async def _end_workers(self, keepers: list[asyncio.Task[None]]) -> None:
         """End the workers that are left; they have nothing to do any more."""
@@ -186,3 +203,7 @@ async def _next(reader: asyncio.StreamReader) -> Message | None:
     except ConnectionError:
         return None
     return decode(line) if line.endswith(b"\n") else None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

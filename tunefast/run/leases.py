@@ -47,11 +47,3 @@ class Leases:
     def trials(self, study: str) -> set[int]:
         """The trials of a study that are held."""
         return {trial for name, trial in self._held if name == study}
-
-    def busy_threads(self) -> int:
-        """Threads that are handed out."""
-        return sum(lease.threads for lease in self._held.values())
-
-    def busy_on(self, device: str) -> int:
-        """Trials on a device."""
-        return sum(lease.device == device for lease in self._held.values())

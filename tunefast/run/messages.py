@@ -86,6 +86,13 @@ class Welcome(Record):
     workers: list[str]
 
 
+class Ready(Record):
+    """A host's worker has said hello."""
+
+    kind: Literal["ready"] = "ready"
+    worker: str
+
+
 class Assign(Record):
     """A trial for a worker."""
 
@@ -157,6 +164,7 @@ Message = Annotated[
     | Leave
     | Command
     | Welcome
+    | Ready
     | Assign
     | Reply
     | Told

@@ -6,7 +6,18 @@ from tunefast.errors import SpecError
 from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
 from tunefast.spec.study import StudySpec
 from tunefast.train.cache import decoded
-from tunefast.train.objective import load_objective
+from tunefast.train.objective import find_objective, load_objective
+
+
+def check_objective(spec: StudySpec) -> None:
+    """Raise `UserError` where a study's own objective is not to be found from the working directory.
+
+    A worker that cannot import it would fail every trial it gets. Only looks for the module: to import it may take
+    long.
+    """
+    objective = spec.recipe.get("objective")
+    if isinstance(objective, str):
+        find_objective(objective)
 
 
 def located(spec: StudySpec) -> StudySpec:

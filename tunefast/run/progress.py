@@ -23,7 +23,7 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
     slots = sorted((_slot_view(study, worker) for worker in workers), key=lambda view: (len(view.worker), view.worker))
     tally = study.tally
     trials = study.spec.budget.trials
-    left = trials - len(tally) if trials is not None else None
+    left = max(trials - len(tally), 0) if trials is not None else None
     best_trial, best_value = tally.best or (None, None)
     return Progress(
         study=study.name,

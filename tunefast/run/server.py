@@ -16,7 +16,8 @@ import optuna
 
 from tunefast.errors import ProtocolError, TunefastError
 from tunefast.run.channel import LINE_LIMIT
-from tunefast.run.coordinator import TICK_SECONDS, Coordinator
+from tunefast.run.coordinator import Coordinator
+from tunefast.run.dispatcher import TICK_SECONDS
 from tunefast.run.launch.starting import READY
 from tunefast.run.messages import decode, encode
 from tunefast.run.peers import Peer
@@ -46,8 +47,10 @@ async def serve(database: Database, state: StateDirectory) -> None:
             del conversations[writer]
             ended.set()
 
-    state.socket.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(connected, state.socket, limit=LINE_LIMIT)
+    address = state.make_socket_path()
+    address.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(connected, address, limit=LINE_LIMIT)
+    state.announce(address)
     print(READY, flush=True)  # noqa: T201  the host that started us waits for it
     try:
         async with asyncio.timeout(LONELY_SECONDS):
@@ -59,7 +62,7 @@ async def serve(database: Database, state: StateDirectory) -> None:
         while not over.is_set():
             await _tick(coordinator, over)
     finally:
-        state.socket.unlink(missing_ok=True)
+        address.unlink(missing_ok=True)
         server.close()
         for writer, ended in list(conversations.items()):
             writer.close()
@@ -88,6 +91,8 @@ async def _converse(coordinator: Coordinator, reader: asyncio.StreamReader, writ
             coordinator.receive(peer, decode(line))
     except (ConnectionError, ProtocolError) as error:
         log.warning("a connection ended: %s", error)
+    except Exception:  # one peer's trouble must not end the others' studies
+        log.exception("a connection ended")
     finally:
         coordinator.gone(peer)
         writer.close()
@@ -104,15 +109,16 @@ def main(database_path: str) -> int:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = Path(database_path)
     state = StateDirectory(path)
-    with state.owning():
-        try:
+    try:
+        with state.owning():
             database = studies.open_database(path)
-        except TunefastError as error:
-            print(json.dumps({"error": type(error).__name__, "message": str(error)}), flush=True)  # noqa: T201
-            return error.exit_code
-        log.info("coordinator %d of %s", os.getpid(), path)
-        asyncio.run(serve(database, state))
-        database.close()
+            log.info("coordinator %d of %s", os.getpid(), path)
+            asyncio.run(serve(database, state))
+            database.close()
+    except TunefastError as error:
+        log.exception("the coordinator ends")
+        print(json.dumps({"error": type(error).__name__, "message": str(error)}), flush=True)  # noqa: T201
+        return error.exit_code
     log.info("no host is left")
     return 0
 

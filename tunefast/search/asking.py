@@ -27,15 +27,14 @@ class Asker:
         """Whether there is nothing left to ask for: every cell of the grid was given to a trial."""
         return self._grid is not None and len(self._grid) == 0
 
-    def new(self, number: int) -> FrozenTrial:
-        """A new trial, number `number` unless somebody else adds one meanwhile, with all of its parameters.
+    def new(self) -> FrozenTrial:
+        """A new trial with all of its parameters, or one that somebody enqueued.
 
         Where they make no recipe, which somebody enqueued, it has failed.
         """
         if self._grid is not None:
             trial_id = self._storage.create_new_trial(self._storage.study_id)
         else:
-            self._study.sampler = optuna_sampler(self._spec, number)
             trial_id = self._study.ask()._trial_id  # noqa: SLF001
         return self._with_params(trial_id)
 
@@ -43,7 +42,6 @@ class Asker:
         """`trial` with all of its parameters, also where its coordinator died while it asked for them; see `new`."""
         if trial.params or not self._spec.space:
             return trial
-        self._study.sampler = optuna_sampler(self._spec, trial.number)
         return self._with_params(trial._trial_id)  # noqa: SLF001
 
     def _with_params(self, trial_id: int) -> FrozenTrial:
@@ -57,6 +55,7 @@ class Asker:
 
     def _set_params(self, trial_id: int) -> None:
         if self._grid is None:
+            self._study.sampler = optuna_sampler(self._spec, self._storage.get_trial_number_from_id(trial_id))
             suggest(Trial(self._study, trial_id), self._spec.space)
             return
         for path, value in self._grid.take().items():

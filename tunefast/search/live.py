@@ -8,26 +8,21 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from tunefast.errors import StorageError
 from tunefast.search import budget, pruners
 from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
-from tunefast.search.running import Running
+from tunefast.search.running import STATES, Running
 from tunefast.search.tally import Ended, Tally
-from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Verdict
+from tunefast.spec.progress import STOPPED_EARLY, Answer, Assignment, Ending, EpochReport, Outcome, Verdict
 from tunefast.spec.study import Budget
-from tunefast.store.database import Database
+from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import TrialLog
 from tunefast.store.studies import find
-from tunefast.store.trials import STATE_WORDS, MirroredStorage, StudyGone
+from tunefast.store.trials import OURS, STATE_WORDS, MirroredStorage
 
 MAX_IDLE_ATTEMPTS = 5
 """Attempts without a new epoch before a trial is given up."""
-STATES = {
-    Ending.COMPLETE: TrialState.COMPLETE,
-    Ending.PRUNED: TrialState.PRUNED,
-    Ending.INFEASIBLE: TrialState.PRUNED,
-    Ending.FAILED: TrialState.FAIL,
-}
 
 
 class LiveStudy:
@@ -47,6 +42,8 @@ class LiveStudy:
         self.end: End | None = None
         self.running: dict[int, Running] = {}
         self.tally = Tally(maximize=self.spec.study.maximize)
+        self._foreign: set[int] = set()
+        """Running trials that somebody else trains, with stock Optuna."""
         self.error: str | None = None
         """What the first trials failed with, where the study ended for that."""
         self._waiting: deque[Running] = deque()
@@ -59,6 +56,9 @@ class LiveStudy:
 
     def _recover(self, trial: FrozenTrial, attempt: int) -> None:
         """Take in a trial that is there already; one that ran goes on, since nobody trains it any more."""
+        if trial.state == TrialState.RUNNING and OURS not in trial.system_attrs:
+            self._foreign.add(trial.number)
+            return
         if trial.state == TrialState.RUNNING:
             trial = self._asker.completed(trial)
         if trial.state == TrialState.RUNNING:
@@ -74,11 +74,13 @@ class LiveStudy:
         value = trial.value if trial.state == TrialState.COMPLETE else None
         if value is not None and trial.number not in self.tally:
             self._rule.complete(trial.intermediate_values)
-        planned = self.spec.epochs_for(trial.params)
-        self._count(trial.number, Ended(STATE_WORDS[trial.state], value, len(trial.intermediate_values), planned))
+        run = len(trial.intermediate_values)
+        planned = self.spec.epochs_for(trial.params) if trial.user_attrs.get("reason") in STOPPED_EARLY else run
+        self._count(trial.number, Ended(STATE_WORDS[trial.state], value, run, planned))
 
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)
+        self._foreign.discard(number)
         self._end_at_target(ended.value)
 
     def _end_at_target(self, value: float | None) -> None:
@@ -93,13 +95,18 @@ class LiveStudy:
         Its row and its parameters are in the database when this returns.
         """
         self.check_budget()
-        if self._is_ending:
+        if self._is_ending or any(running.reached_target for running in self.running.values()):
             return None
         running = self._waiting.popleft() if self._waiting else self._new()
-        if running is not None:
-            running.attempt += 1
-            self.running[running.number] = running
+        if running is None:
+            return None
+        self.running[running.number] = running
+        try:
             self.flush()
+        except StorageError:
+            self._waiting.appendleft(self.running.pop(running.number))
+            raise
+        running.attempt += 1
         return running
 
     def _new(self) -> Running | None:
@@ -107,7 +114,7 @@ class LiveStudy:
         if self.end is not None:
             return None
         try:
-            trial = self._asker.new(self._num_handed_out)
+            trial = self._asker.new()
         except StudyGone:
             self.reconcile()
             return None
@@ -131,7 +138,7 @@ class LiveStudy:
 
     @property
     def _num_handed_out(self) -> int:
-        return len(self.tally) + len(self.running) + len(self._waiting)
+        return len(self.tally) + len(self.running) + len(self._waiting) + len(self._foreign)
 
     @property
     def epochs_run(self) -> int:
@@ -144,9 +151,14 @@ class LiveStudy:
         return Running(trial.number, trial._trial_id, recipe, warmup_epochs)  # noqa: SLF001
 
     def start(self, running: Running, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
-        """Note who trains a claimed trial."""
+        """Note who trains a claimed trial. It trains from its first epoch: what an earlier attempt reported is void."""
         running.assignment = assignment
-        running.epochs_before = running.epochs
+        running.reached_target = False
+        running.epochs_before = max(running.epochs_before, running.epochs)
+        if running.values:
+            running.values.clear()
+            self.storage.forget_reports(running.trial_id)
+            self.log.forget(self.storage.group, running.number)
         self.log.start(self.storage.group, assignment, worker, provenance)
 
     # Reports and outcomes.
@@ -168,7 +180,7 @@ class LiveStudy:
         if report.diverged() or not math.isfinite(value):
             return Answer(verdict=Verdict.PRUNE, reason="diverged")
         if budget.reached(self.spec.budget, value, maximize=self.spec.study.maximize):
-            self.end = End.TARGET
+            running.reached_target = True
             return Answer(verdict=Verdict.STOP, reason=End.TARGET)
         self.check_budget()
         if self.end in (End.FAILING, End.DELETED):
@@ -197,7 +209,8 @@ class LiveStudy:
         if running.assignment is not None:
             self.log.end(self.storage.group, running.assignment, ending, reason)
         complete = ending is Ending.COMPLETE
-        self._count(number, Ended(ending, value if complete else None, len(running.values), running.recipe.epochs))
+        planned = running.recipe.epochs if reason in STOPPED_EARLY else len(running.values)
+        self._count(number, Ended(ending, value if complete else None, len(running.values), planned))
         self._note_error(error)
         refused = self.flush()
         if complete and number not in refused:

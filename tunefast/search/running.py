@@ -5,8 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from optuna.trial import TrialState
+
 from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
-from tunefast.spec.progress import Assignment
+from tunefast.spec.progress import Assignment, Ending
+
+STATES = {
+    Ending.COMPLETE: TrialState.COMPLETE,
+    Ending.PRUNED: TrialState.PRUNED,
+    Ending.INFEASIBLE: TrialState.PRUNED,
+    Ending.FAILED: TrialState.FAIL,
+}
+"""How Optuna stores each ending."""
 
 
 @dataclass
@@ -18,11 +28,13 @@ class Running:
     recipe: TrainingRecipe | ObjectiveRecipe
     warmup_epochs: int
     values: dict[int, float] = field(default_factory=dict)
-    """The study's metric by epoch, over all attempts."""
+    """The study's metric by epoch, of this attempt."""
     attempt: int = 0
     idle_attempts: int = 0
     epochs_before: int = 0
     """Epochs that earlier attempts had got to."""
+    reached_target: bool = False
+    """Whether it was told to end because it is as good as the target."""
     assignment: Assignment | None = None
 
     @property

@@ -98,7 +98,7 @@ def _describe_recipe(error: ValidationError, spec: StudySpec, params: Mapping[st
     first = details[0]
     model = ObjectiveRecipe if first["loc"][:1] == ("objective",) else TrainingRecipe
     loc = first["loc"][1:]
-    searched = next((path for path in params if _names(loc, path)), None)
+    searched = next((path for path in params if _names(loc, path) or _starts(loc, path, spec.recipe)), None)
     if searched is not None:
         where = f'[space] "{searched}" = {params[searched]!r}'
     else:
@@ -110,6 +110,11 @@ def _describe_recipe(error: ValidationError, spec: StudySpec, params: Mapping[st
         names = ", ".join(f"{path} = {value!r}" for path, value in choices.items())
         text += f" That is so with {names}: give it a condition (when = ...) in [space]."
     return text
+
+
+def _starts(loc: Location, path: str, recipe: Mapping[str, Any]) -> bool:
+    """Whether the location is the first step of the searched path, which the fixed settings have not got."""
+    return len(loc) == 1 and loc[0] == path.partition(".")[0] and loc[0] not in recipe
 
 
 def _names(loc: Location, path: str) -> bool:

@@ -27,6 +27,10 @@ class Verdict(StrEnum):
     """Leave the trial as it is, to go on later."""
 
 
+STOPPED_EARLY = ("pruner", "early_stopping")
+"""Reasons of outcomes that saved the epochs which were left."""
+
+
 class Ending(StrEnum):
     """How a trial ended."""
 

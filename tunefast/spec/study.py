@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import math
 import random
 from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from tunefast.errors import nearest
 from tunefast.recipe.part import Part
@@ -134,6 +135,14 @@ class StudySpec(Part):
     space: Space = Field(default_factory=dict)
     """A path into the recipe -> the domain that is searched."""
 
+    @field_validator("recipe")
+    @classmethod
+    def _finite(cls, recipe: dict[str, Any]) -> dict[str, Any]:
+        for path, value in _leaves(recipe):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{path} = {value}: must be a finite number")
+        return recipe
+
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
         for path in self.space:
@@ -147,7 +156,16 @@ class StudySpec(Part):
 
     def recipe_for(self, params: Params) -> TrainingRecipe | ObjectiveRecipe:
         """The checked recipe of a trial; raises `pydantic.ValidationError` where `params` make none."""
-        return RECIPE.validate_python(apply(self.recipe, self.space, params))
+        return RECIPE.validate_python(apply(self._base(), self.space, params))
+
+    def _base(self) -> dict[str, Any]:
+        """The fixed settings; a part that is left out, but of which an option is searched, is the default one."""
+        parts = {path.partition(".")[0] for path in self.space if "." in path} - self.recipe.keys()
+        defaults = {
+            part: TrainingRecipe.model_fields[part].default for part in parts & set(TrainingRecipe.model_fields)
+        }
+        named = {part: {"name": default.name} for part, default in defaults.items() if hasattr(default, "name")}
+        return {**named, **self.recipe}
 
     def epochs_for(self, params: Params) -> int:
         """The epochs that a trial with `params` trains for when nothing stops it."""
@@ -187,6 +205,15 @@ def _check_conditions(space: Space, path: str) -> None:
             if not domain.contains(value):
                 known = map(str, domain.labels) if isinstance(domain, Choice) else ()
                 raise ValueError(f"{where}: {parent!r} is never {value!r}.{nearest(str(value), known)}")
+
+
+def _leaves(table: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value in nested tables and lists, with its path."""
+    if isinstance(table, dict | list):
+        for key, value in table.items() if isinstance(table, dict) else enumerate(table):
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, table
 
 
 def _refuse_endless(space: Space) -> None:

@@ -16,8 +16,12 @@ from tunefast.store.engine import checked, writing_engine
 Row = Mapping[str, Any]
 
 
+class StudyGone(Exception):
+    """Somebody deleted the study meanwhile."""
+
+
 class Database:
-    """An open SQLite file. Only the process that holds its `tunefast.store.ownership.OwnerLock` makes one.
+    """An open SQLite file. Only the process that holds its owner lock of `tunefast.store.ownership` makes one.
 
     Raises `StorageError` where the file cannot be written or is no database.
     """
@@ -62,9 +66,17 @@ class Group:
     def __init__(self) -> None:
         self._rows: dict[tuple[sa.Table, tuple[str, ...]], list[Row]] = {}
         self._updates: list[sa.Update] = []
+        self._cleared: list[tuple[sa.Table, Row]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._rows) or bool(self._updates)
+        return bool(self._rows) or bool(self._updates) or bool(self._cleared)
+
+    def clear(self, table: sa.Table, row: Row) -> None:
+        """Let the rows that are equal to `row` in its columns be deleted, before anything is written."""
+        self._cleared.append((table, row))
+        for (other, _), rows in self._rows.items():
+            if other is table:
+                rows[:] = [kept for kept in rows if any(kept[name] != value for name, value in row.items())]
 
     def add(self, table: sa.Table, key: tuple[str, ...], row: Row) -> None:
         """Let `row` be written into `table`, in place of a row that is equal in the columns of `key`."""
@@ -76,6 +88,9 @@ class Group:
 
     def write(self, connection: Connection, *, column: str, living: Mapping[sa.Table, set[Any]]) -> None:
         """Write all rows; those of the tables in `living` only where their `column` is among the values given there."""
+        for table, row in self._cleared:
+            if table not in living or row[column] in living[table]:
+                connection.execute(sa.delete(table).where(*(table.c[name] == value for name, value in row.items())))
         for (table, key), rows in self._rows.items():
             kept = [row for row in rows if table not in living or row[column] in living[table]]
             if kept:

@@ -17,6 +17,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from tunefast.errors import StorageError
 
 BUSY_SECONDS = 60
+WRITER_BUSY_SECONDS = 2
+"""The coordinator rather tries again than keeps everybody waiting."""
 
 
 def database_path(storage: str) -> Path:
@@ -33,7 +35,7 @@ def database_path(storage: str) -> Path:
         raise StorageError(storage=shown, problem="only SQLite databases are supported; write sqlite:///FILE.db")
     if not url.database or url.database == ":memory:":
         raise StorageError(storage=shown, problem="the database must be a file; write sqlite:///FILE.db")
-    return Path(url.database).absolute()
+    return Path(url.database).resolve()
 
 
 def writing_engine(path: Path) -> Engine:
@@ -42,7 +44,7 @@ def writing_engine(path: Path) -> Engine:
     Transactions begin with the write lock (``BEGIN IMMEDIATE``), so what one reads cannot change before it writes.
     Raises `StorageError` where the file cannot be written or is no database.
     """
-    engine = sa.create_engine(file_url(path), connect_args={"timeout": BUSY_SECONDS})
+    engine = sa.create_engine(file_url(path), connect_args={"timeout": WRITER_BUSY_SECONDS})
     event.listen(engine, "connect", _on_writing_connect)
     event.listen(engine, "begin", _on_writing_begin)
     with checked(path):

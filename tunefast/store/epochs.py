@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from tunefast.spec.progress import Assignment, EpochReport
 from tunefast.store import tables
+from tunefast.store.clock import utc_now
 from tunefast.store.database import Database, Group
 
 
@@ -32,6 +32,10 @@ class TrialLog:
         row = {"attempt": attempt, **report.model_dump()}
         self._add(group, tables.epochs, trial, ("epoch",), row)
 
+    def forget(self, group: Group, trial: int) -> None:
+        """Take back what a trial reported: it starts over."""
+        group.clear(tables.epochs, {"study_uuid": self._uuid, "trial": trial})
+
     def start(self, group: Group, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
         """Note the start of an attempt."""
         row = {
@@ -41,7 +45,7 @@ class TrialLog:
             "threads": assignment.threads,
             "seed": assignment.seed,
             "provenance": provenance,
-            "started_at": _utc_now(),
+            "started_at": utc_now(),
         }
         self._add(group, tables.attempts, assignment.trial, ("attempt",), row)
 
@@ -49,7 +53,7 @@ class TrialLog:
         """Note the end of an attempt whose start was noted."""
         attempt = (tables.attempts.c.attempt == assignment.attempt) & (tables.attempts.c.trial == assignment.trial)
         where = attempt & (tables.attempts.c.study_uuid == self._uuid)
-        group.update(sa.update(tables.attempts).where(where).values(ended_at=_utc_now(), ending=ending, reason=reason))
+        group.update(sa.update(tables.attempts).where(where).values(ended_at=utc_now(), ending=ending, reason=reason))
 
     def active(self, group: Group, seconds: float) -> None:
         """Note for how long the study has been worked on, over all starts."""
@@ -58,7 +62,3 @@ class TrialLog:
 
     def _add(self, group: Group, table: sa.Table, trial: int, key: tuple[str, ...], row: dict[str, Any]) -> None:
         group.add(table, ("study_uuid", "trial", *key), {"study_uuid": self._uuid, "trial": trial, **row})
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

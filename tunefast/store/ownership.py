@@ -5,13 +5,20 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tunefast.errors import StorageError
+
+STARTING_SECONDS = 90.0
+OWNING_SECONDS = 20.0
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -37,33 +44,67 @@ class StateDirectory:
         logs.mkdir(exist_ok=True)
         return logs
 
-    @property
-    def socket(self) -> Path:
-        """Where the database's coordinator listens. Short, in a directory of the user's own, as sockets want it."""
+    def make_socket_path(self) -> Path:
+        """Where a coordinator of the database is to listen: short, in a directory of the user's own.
+
+        Raises `StorageError` where that directory is open to others.
+        """
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         base = Path(runtime) / "tunefast" if runtime else Path(tempfile.gettempdir()) / f"tunefast-{os.getuid()}"
         base.mkdir(mode=0o700, exist_ok=True, parents=True)
-        if base.stat().st_uid != os.getuid():
-            raise PermissionError(f"{base} belongs to somebody else")
+        status = base.lstat()
+        if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
+            raise StorageError(storage=base, problem="must be a directory that only you can open (mode 700)")
         name = hashlib.blake2b(str(self.database.resolve()).encode(), digest_size=10).hexdigest()
         return base / f"{name}.sock"
+
+    @property
+    def socket(self) -> Path | None:
+        """Where the database's coordinator says that it listens, whatever the environment it was started in."""
+        try:
+            return Path((self.path / "socket").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def announce(self, socket: Path) -> None:
+        """Say where the coordinator listens."""
+        (self.path / "socket").write_text(str(socket), encoding="utf-8")
 
     @contextmanager
     def starting(self) -> Iterator[None]:
         """Held by whoever looks for a coordinator and starts one if there is none; others wait for their turn."""
-        with _flocked(self.path / "starting.lock"):
+        with self._locked("starting.lock", STARTING_SECONDS):
             yield
 
     @contextmanager
     def owning(self) -> Iterator[None]:
         """Held by the process that writes the database, for as long as it does; waits for the one before to let go."""
-        with _flocked(self.path / "owner.lock"):
+        with self._locked("owner.lock", OWNING_SECONDS):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, patience_seconds: float) -> Iterator[None]:
+        """An exclusive lock that the kernel releases when its process ends, however it ends; its holder's id is in it.
+
+        Raises `StorageError` where somebody else does not let go.
+        """
+        end = time.monotonic() + patience_seconds
+        with (self.path / name).open("a+", encoding="utf-8") as handle:
+            while not _taken(handle):
+                if time.monotonic() > end:
+                    handle.seek(0)
+                    problem = f"is in use by process {handle.read().strip() or '?'}, which does not answer"
+                    raise StorageError(storage=self.database, problem=problem)
+                time.sleep(POLL_SECONDS)  # the kernel has no lock with a deadline
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
             yield
 
 
-@contextmanager
-def _flocked(path: Path) -> Iterator[None]:
-    """An exclusive lock that the kernel releases when its process ends, however it ends."""
-    with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def _taken(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -43,6 +43,8 @@ def create_file(path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
             new = Path(folder) / "new.db"
             _create_tables(new)
+            for rest in ("-wal", "-shm", "-journal"):  # of a file that was there before: SQLite would replay it
+                path.with_name(path.name + rest).unlink(missing_ok=True)
             new.replace(path)
     except OSError as error:
         raise StorageError(storage=path, problem=f"cannot be written ({error.strerror or error})") from error

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
+from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
@@ -44,8 +45,14 @@ class StudySnapshot:
 
     @property
     def epochs_planned(self) -> int:
-        """Epochs that all ended trials would have run without rules that stop them."""
-        return sum(self.spec.epochs_for(trial.params) for trial in self.trials if trial.state.is_finished())
+        """Epochs that the ended trials would have run, had no rule stopped any of them."""
+        run = Counter(row["trial"] for row in self.epochs)
+        saved = sum(
+            self.spec.epochs_for(trial.params) - run[trial.number]
+            for trial in self.trials
+            if trial.user_attrs.get("reason") in STOPPED_EARLY
+        )
+        return self.epochs_run + saved
 
     @property
     def epochs_run(self) -> int:

@@ -12,11 +12,11 @@ from sqlalchemy.engine import Connection
 
 from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs, nearest
 from tunefast.spec.study import Budget, StudySpec
-from tunefast.store import tables
+from tunefast.store import tables, trials
 from tunefast.store.database import Database
 from tunefast.store.engine import checked, reading_engine
 from tunefast.store.schema import check_schema, create_file, create_schema
-from tunefast.store.trials import delete_study_rows, insert_study, study_uuids
+from tunefast.store.trials import insert_study, study_uuids
 
 
 class StoredStudy(NamedTuple):
@@ -111,5 +111,16 @@ def delete(database: Database, name: str) -> None:
         known = study_uuids(connection)
         if name not in known:
             raise StudyNotFound(name=name, storage=database.path, hint=nearest(name, known))
-        delete_study_rows(connection, name)
+        _delete_rows(connection, name)
         tables.sweep(connection, [uuid for other, uuid in known.items() if other != name and uuid is not None])
+
+
+def _delete_rows(connection: Connection, name: str) -> None:
+    """Delete an Optuna study with everything that hangs on it."""
+    study = sa.select(trials.STUDIES.c.study_id).where(trials.STUDIES.c.study_name == name).scalar_subquery()
+    trial_ids = sa.select(trials.TRIALS.c.trial_id).where(trials.TRIALS.c.study_id == study)
+    for table in (*trials.TRIAL_TABLES, trials.HEARTBEATS):
+        connection.execute(sa.delete(table).where(table.c.trial_id.in_(trial_ids)))
+    for table in (trials.TRIALS, trials.DIRECTIONS, trials.STUDY_ATTRS, trials.STUDY_SYSTEM_ATTRS):
+        connection.execute(sa.delete(table).where(table.c.study_id == study))
+    connection.execute(sa.delete(trials.STUDIES).where(trials.STUDIES.c.study_name == name))

@@ -9,6 +9,7 @@ Optuna what is written here, so a release that changes any of it fails there.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
-from tunefast.store.database import Database, Group
+from tunefast.store.clock import utc_now
+from tunefast.store.database import Database, Group, StudyGone
 from tunefast.store.tables import UUID_ATTRIBUTE
 
 STUDIES: sa.Table = models.StudyModel.__table__
@@ -38,7 +40,7 @@ ATTRS: sa.Table = models.TrialUserAttributeModel.__table__
 SYSTEM_ATTRS: sa.Table = models.TrialSystemAttributeModel.__table__
 HEARTBEATS: sa.Table = models.TrialHeartbeatModel.__table__
 
-_TRIAL_TABLES = (PARAMS, VALUES, REPORTS, ATTRS, SYSTEM_ATTRS)
+TRIAL_TABLES = (PARAMS, VALUES, REPORTS, ATTRS, SYSTEM_ATTRS)
 STATE_WORDS = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -47,6 +49,8 @@ STATE_WORDS = {
     TrialState.WAITING: "waiting",
 }
 """Optuna's states in tunefast's words."""
+OURS = "tunefast:ours"
+"""System attribute of the trials that tunefast trains."""
 _METRIC_NAMES = "study:metric_names"
 
 
@@ -57,17 +61,6 @@ def insert_study(connection: Connection, name: str, uuid: str, metric: str, *, m
     connection.execute(sa.insert(DIRECTIONS).values(study_id=study_id, direction=direction, objective=0))
     for table, key, value in ((STUDY_ATTRS, UUID_ATTRIBUTE, uuid), (STUDY_SYSTEM_ATTRS, _METRIC_NAMES, [metric])):
         connection.execute(sa.insert(table).values(study_id=study_id, key=key, value_json=json.dumps(value)))
-
-
-def delete_study_rows(connection: Connection, name: str) -> None:
-    """Delete an Optuna study with everything that hangs on it."""
-    study = sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == name).scalar_subquery()
-    trial_ids = sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == study)
-    for table in (*_TRIAL_TABLES, HEARTBEATS):
-        connection.execute(sa.delete(table).where(table.c.trial_id.in_(trial_ids)))
-    for table in (TRIALS, DIRECTIONS, STUDY_ATTRS, STUDY_SYSTEM_ATTRS):
-        connection.execute(sa.delete(table).where(table.c.study_id == study))
-    connection.execute(sa.delete(STUDIES).where(STUDIES.c.study_name == name))
 
 
 def study_uuids(connection: Connection) -> dict[str, str | None]:
@@ -85,13 +78,13 @@ def read_trials(connection: Connection, study_name: str, first: int = 0) -> list
     chosen = (TRIALS.c.study_id == of_study) & (TRIALS.c.number >= first)
     ids = sa.select(TRIALS.c.trial_id).where(chosen)
     rows: dict[sa.Table, dict[int, list[Any]]] = {}
-    for table in _TRIAL_TABLES:
+    for table in TRIAL_TABLES:
         by_trial: dict[int, list[Any]] = defaultdict(list)
         for row in connection.execute(sa.select(table).where(table.c.trial_id.in_(ids)).order_by(*table.primary_key)):
             by_trial[row.trial_id].append(row)
         rows[table] = by_trial
     found = connection.execute(sa.select(TRIALS).where(chosen).order_by(TRIALS.c.number)).mappings()
-    return [_frozen(trial, {table: rows[table][trial["trial_id"]] for table in _TRIAL_TABLES}) for trial in found]
+    return [_frozen(trial, {table: rows[table][trial["trial_id"]] for table in TRIAL_TABLES}) for trial in found]
 
 
 def _frozen(trial: Any, rows: dict[sa.Table, list[Any]]) -> FrozenTrial:
@@ -117,10 +110,6 @@ def _frozen(trial: Any, rows: dict[sa.Table, list[Any]]) -> FrozenTrial:
             row.step: to_report(row.intermediate_value, row.intermediate_value_type) for row in rows[REPORTS]
         },
     )
-
-
-class StudyGone(Exception):
-    """Somebody deleted the study meanwhile."""
 
 
 class MirroredStorage(InMemoryStorage):
@@ -158,9 +147,26 @@ class MirroredStorage(InMemoryStorage):
             if number > len(self._trials()):
                 self._add(read_trials(connection, self._name, len(self._trials())))
             row = {"number": number, "study_id": study_id, "state": TrialState.RUNNING}
-            inserted = connection.execute(sa.insert(TRIALS).values(**row, datetime_start=_utc_now()))
-        self._max_trial_id = _new_id(inserted) - 1
-        return super().create_new_trial(study_id)
+            trial_id = _new_id(connection.execute(sa.insert(TRIALS).values(**row, datetime_start=utc_now())))
+            self._mark(connection, trial_id)
+        self._max_trial_id = trial_id - 1
+        super().create_new_trial(study_id)
+        super().set_trial_system_attr(trial_id, OURS, value=True)
+        return trial_id
+
+    @staticmethod
+    def _mark(connection: Connection, trial_id: int) -> None:
+        """Mark a trial that we train, so that a restart tells it from one that somebody else runs."""
+        row = {"trial_id": trial_id, "key": OURS, "value_json": "true"}
+        connection.execute(sa.insert(SYSTEM_ATTRS).values(row))
+
+    def forget_reports(self, trial_id: int) -> None:
+        """Take back what a running trial reported: it starts over."""
+        trial = copy.copy(self._get_trial(trial_id))
+        trial.intermediate_values = {}
+        self._set_trial(trial_id, trial)
+        self._touched.add(trial_id)
+        self.group.clear(REPORTS, {"trial_id": trial_id})
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
@@ -178,7 +184,7 @@ class MirroredStorage(InMemoryStorage):
         if not updated or state == TrialState.RUNNING:
             return updated
         self._touched.add(trial_id)
-        self._endings[trial_id] = (state, _utc_now())
+        self._endings[trial_id] = (state, utc_now())
         for objective, value in enumerate(values or ()):
             stored, kind = models.TrialValueModel.value_to_stored_repr(value)
             row = {"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind}
@@ -219,7 +225,7 @@ class MirroredStorage(InMemoryStorage):
         """
         with self._database.transaction() as connection:
             living = self._living(connection, self._touched)
-            self.group.write(connection, column="trial_id", living=dict.fromkeys(_TRIAL_TABLES, living))
+            self.group.write(connection, column="trial_id", living=dict.fromkeys(TRIAL_TABLES, living))
             for trial_id in living & self._endings.keys():
                 state, moment = self._endings[trial_id]
                 guarded = sa.update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
@@ -253,7 +259,9 @@ class MirroredStorage(InMemoryStorage):
         waiting = sa.update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.WAITING)
         with self._database.transaction() as connection:
             self._check_still_there(connection)
-            claimed = connection.execute(waiting.values(state=TrialState.RUNNING, datetime_start=_utc_now()))
+            claimed = connection.execute(waiting.values(state=TrialState.RUNNING, datetime_start=utc_now()))
+            if claimed.rowcount == 1:
+                self._mark(connection, trial_id)
             return claimed.rowcount == 1
 
     def _living(self, connection: Connection, trial_ids: Iterable[int]) -> set[int]:
@@ -282,11 +290,6 @@ class MirroredStorage(InMemoryStorage):
 
 def _new_id(result: Any) -> int:
     return int(result.inserted_primary_key[0])
-
-
-def _utc_now() -> datetime:
-    """Optuna stores naive UTC."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _local(moment: datetime | None) -> datetime | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tunefast.errors import UserError
@@ -63,18 +64,31 @@ def _drive(reports: Any, context: Context) -> None:
     reports.close()
 
 
+def find_objective(path: str) -> None:
+    """Raise `UserError` where the module of ``package.module:function`` is not there; does not import it."""
+    module_name = path.partition(":")[0]
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = importlib.util.find_spec(module_name)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise UserError(message=f"objective {path!r}: there is no module {module_name!r} to be imported from {here}")
+
+
 def load_objective(path: str) -> Objective:
     """The function at ``package.module:function``, looked for from the working directory too.
 
     Raises `UserError` where there is none.
     """
+    find_objective(path)
     module_name, _, name = path.partition(":")
-    if os.getcwd() not in sys.path:  # noqa: PTH109
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UserError(message=f"objective {path!r}: cannot be imported from {os.getcwd()} ({error})") from error  # noqa: PTH109
+    except Exception as error:
+        raise UserError(message=f"objective {path!r}: cannot be imported ({type(error).__name__}: {error})") from error
     objective = getattr(module, name, None)
     if not callable(objective):
         raise UserError(message=f"objective {path!r}: module {module_name} has no function {name!r}")

@@ -10,8 +10,8 @@ from pathlib import Path
 from tunefast.store.ownership import StateDirectory
 
 
-async def spawn_worker(state: StateDirectory, name: str) -> asyncio.subprocess.Process:
-    """Start the worker `name` in a session of its own, so that Ctrl-C reaches its host alone.
+async def spawn_worker(state: StateDirectory, socket: Path, name: str) -> asyncio.subprocess.Process:
+    """Start the worker `name`, to connect to `socket`, in a session of its own, so that Ctrl-C reaches its host alone.
 
     The worker ends when its standard input does, and writes what it prints to its log.
     """
@@ -20,7 +20,7 @@ async def spawn_worker(state: StateDirectory, name: str) -> asyncio.subprocess.P
             sys.executable,
             "-m",
             "tunefast.run.worker",
-            str(state.socket),
+            str(socket),
             str(os.getpid()),
             name,
             stdin=asyncio.subprocess.PIPE,

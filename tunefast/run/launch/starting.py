@@ -25,7 +25,9 @@ def find_or_start(state: StateDirectory) -> Channel:
         channel = connect(state)
         if channel is None:
             _start(state)
-            channel = Channel(state.socket)
+            channel = connect(state)
+        if channel is None:
+            raise CoordinatorLost(storage=state.database, problem="it ended as it started")
         return channel
 
 

@@ -1,0 +1,181 @@
+"""The dispatcher: gives trials to idle workers while the machine has room, writes in groups, keeps the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from tunefast.errors import StorageError
+from tunefast.run import slots
+from tunefast.run.leases import Leases
+from tunefast.run.messages import Assign, Dismiss, Finish, Over, State, Told
+from tunefast.run.peers import Host, Peer, Worker
+from tunefast.run.progress import progress_of
+from tunefast.search.budget import End
+from tunefast.search.live import LiveStudy
+from tunefast.spec.progress import Assignment
+from tunefast.store.database import Database
+
+TICK_SECONDS = 0.1
+"""Reports are on disk at most this long after they were answered."""
+SHOW_SECONDS = 0.25
+
+log = logging.getLogger("tunefast.coordinator")
+
+
+@dataclass
+class Dispatcher:
+    """Who is there, what is being worked on, and who gets the next trial."""
+
+    database: Database
+    pid: int
+    cores: int = field(default_factory=slots.num_cores)
+    studies: dict[str, LiveStudy] = field(default_factory=dict)
+    hosts: list[Host] = field(default_factory=list)
+    workers: list[Worker] = field(default_factory=list)
+    leases: Leases = field(default_factory=Leases)
+    on_empty: Callable[[], None] = lambda: None
+    """Called when the last host has left."""
+    _ticked: float = field(default_factory=time.monotonic)
+    _shown: float = 0.0
+    _untold: list[tuple[Peer, Finish]] = field(default_factory=list)
+    """Outcomes that wait for the database."""
+
+    def _assign(self) -> None:
+        """Give trials to idle workers, longest idle first, while the machine has room."""
+        try:
+            for worker in list(self.workers):
+                if worker.lease is None and not worker.host.leaving:
+                    self._assign_to(worker)
+            for study in list(self.studies.values()):
+                self._revoke(study)
+                if study.finished:
+                    self._end(study)
+        except StorageError as error:
+            log.warning("tried again at the next tick: %s", error)
+
+    def _revoke(self, study: LiveStudy) -> None:
+        """Void the leases on trials that others ended; whoever trains one is told so when it reports."""
+        for trial in self.leases.trials(study.name) - study.running.keys():
+            log.warning("trial %d of %r was ended from outside", trial, study.name)
+            self.leases.revoke(study.name, trial)
+
+    def _assign_to(self, worker: Worker) -> None:
+        lent = [host.lent for host in self.hosts]
+        busy = [other.lease for other in self.workers if other.lease is not None]
+        threads = slots.threads_free(self.cores, lent, sum(lease.threads for lease in busy))
+        num_there = sum(lease.device == worker.device for lease in busy)
+        study = self.studies.get(worker.host.study)
+        if study is None or threads is None or not slots.device_free(worker.device, lent, num_there):
+            return
+        running = study.claim()
+        if running is None:
+            return
+        worker.lease = self.leases.grant(study.name, running.number, threads=threads, device=worker.device)
+        assignment = Assignment(
+            study=study.name,
+            trial=running.number,
+            token=worker.lease.token,
+            attempt=running.attempt,
+            recipe=running.recipe.table(),
+            seed=study.spec.trial_seed(running.number),
+            threads=threads,
+            device=worker.device,
+        )
+        study.start(running, assignment, worker.name, worker.provenance)
+        worker.send(Assign(assignment=assignment))
+
+    def _end(self, study: LiveStudy) -> None:
+        """A study has nothing left to do: write its last rows and tell its hosts."""
+        study.settle()
+        self._write(study)
+        error = study.error if study.end is End.FAILING else None
+        for host in self._hosts_of(study):
+            host.send(State(progress=progress_of(study, self._workers_of(study))))
+            host.send(Over(reason=study.end or "", error=error))
+            host.leaving = True
+        del self.studies[study.name]
+        log.info("study %r ended: %s", study.name, study.end)
+
+    def _forget_unused(self) -> None:
+        """Write and forget the studies that no host lends slots to any more."""
+        for study in list(self.studies.values()):
+            if not self._hosts_of(study):
+                for trial in list(study.running):
+                    self._take_back(study.name, trial, "its host left")
+                with contextlib.suppress(StorageError):  # nothing told is lost; the rest is done again
+                    self._write(study)
+                del self.studies[study.name]
+
+    def _hosts_of(self, study: LiveStudy) -> list[Host]:
+        return [host for host in self.hosts if host.study == study.name]
+
+    def _workers_of(self, study: LiveStudy) -> Iterable[Worker]:
+        return [worker for worker in self.workers if worker.host.study == study.name]
+
+    # The clock.
+
+    def tick(self) -> None:
+        """Every `TICK_SECONDS`: write groups, count active time, take in what others changed, show progress."""
+        now = time.monotonic()
+        passed, self._ticked = now - self._ticked, now
+        for study in self.studies.values():
+            study.active_seconds += passed
+            study.check_budget()
+        try:
+            self._synchronise()
+        except StorageError as error:
+            log.warning("tried again at the next tick: %s", error)
+        if now - self._shown >= SHOW_SECONDS:
+            self._shown = now
+            for host in self.hosts:
+                if host.study in self.studies and not host.leaving:
+                    study = self.studies[host.study]
+                    host.send(State(progress=progress_of(study, self._workers_of(study))))
+        self._assign()
+
+    def _synchronise(self) -> None:
+        """Take in what others changed, write what waits, and tell the outcomes that could not be written before."""
+        changed = self.database.changed_outside()
+        for study in self.studies.values():
+            if changed:
+                study.reconcile()
+            study.flush()
+        untold, self._untold = self._untold, []
+        for peer, message in untold:
+            self._tell(peer, message)
+
+    @staticmethod
+    def _write(study: LiveStudy) -> None:
+        if study.end is not End.DELETED:
+            study.log.active(study.storage.group, study.active_seconds)
+            study.flush()
+
+    def _take_back(self, study: str, trial: int, reason: str, *, paused: bool = False) -> None:
+        self.leases.revoke(study, trial)
+        if trial in self.studies[study].running:
+            self.studies[study].release(trial, reason, paused=paused)
+
+    def _tell(self, peer: Peer, message: Finish) -> None:
+        """Say that an outcome is on disk."""
+        peer.send(Told(trial=message.trial, token=message.token))
+        self._idle(peer)
+
+    def _idle(self, peer: Peer) -> None:
+        """A worker is done with its trial: to the end of the queue, or home with its host."""
+        worker = peer.role
+        if isinstance(worker, Worker) and worker in self.workers:
+            worker.lease = None
+            self.workers.remove(worker)
+            self.workers.append(worker)
+            self._dismiss(worker.host)
+
+    def _dismiss(self, host: Host) -> None:
+        """Send the idle workers of a host that leaves home."""
+        for worker in self.workers:
+            if worker.host is host and host.leaving and worker.lease is None and not worker.dismissed:
+                worker.dismissed = True
+                worker.send(Dismiss())
