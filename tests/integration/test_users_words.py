@@ -42,7 +42,7 @@ def asked(url: str) -> Any:
         return None
 
 
-@pytest.mark.parametrize(("sampler", "trials", "epochs"), [("grid", 24, 90), ("tpe", 12, 90)])
+@pytest.mark.parametrize(("sampler", "trials", "epochs"), [("grid", 24, 120), ("tpe", 12, 120)])
 def test_two_terminals_train_while_stock_dashboard_shows_the_study_grow(
     terminal: Terminal, sampler: str, trials: int, epochs: int
 ) -> None:
@@ -64,7 +64,7 @@ def test_two_terminals_train_while_stock_dashboard_shows_the_study_grow(
 
         wait_until(all_trials_seen, "stock optuna-dashboard shows every trial ended")
         outputs = [ended(host, 0) for host in hosts]
-    assert len(seen) > 2, f"the study did not grow before the dashboard's eyes: {seen}"
+    assert any(0 < count < trials for count in seen), f"the study did not grow before the dashboard's eyes: {seen}"
     assert all("Best val_accuracy" in output for output in outputs)
     study = terminal.study("mine")
     assert len(study.trials) == trials
