@@ -89,7 +89,7 @@ class Host:
     async def _session(self) -> Departure | None:
         """Lend the slots to one coordinator; None where it was lost, so that another is to be found or started."""
         channel = await asyncio.to_thread(find_or_start, self._state)
-        channel_address = channel.socket.getpeername()
+        address = Path(channel.socket.getpeername())
         reader, writer = await asyncio.open_unix_connection(sock=channel.detach(), limit=LINE_LIMIT)
         self._send = lambda message: writer.write(encode(message))
         keepers: list[asyncio.Task[None]] = []
@@ -103,7 +103,6 @@ class Host:
             if self._signal is not None:
                 return Departure(signal=self._signal)
             self.on_note(f"coordinator {welcome.pid}, workers {', '.join(welcome.workers)}; logs in {self._state.logs}")
-            address = Path(channel_address)
             keepers = [asyncio.create_task(self._keep(name, address)) for name in welcome.workers]
             return await self._until_done(reader, keepers)
         finally:

@@ -30,12 +30,13 @@ def located(spec: StudySpec) -> StudySpec:
     for objective in {recipe.objective for recipe in recipes if isinstance(recipe, ObjectiveRecipe)}:
         load_objective(objective)
     fits = {(recipe.data.located(), recipe.model) for recipe in recipes if isinstance(recipe, TrainingRecipe)}
+    shapes = {data: decoded(data).sample_shape for data, _ in fits}
     for data, model in fits:
         try:
-            model.check(decoded(data).sample_shape)
+            model.check(shapes[data])
         except ValueError as error:
             raise SpecError(where=f"study {spec.study.name!r}", problem=str(error)) from error
-    roots = {getattr(data, "root", None) for data, _ in fits} - {None}
+    roots = {getattr(data, "root", None) for data in shapes} - {None}
     if len(roots) != 1 or not isinstance(spec.recipe.get("data"), dict):
         return spec
     data_table = {**spec.recipe["data"], "root": roots.pop()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from pathlib import Path
 
@@ -23,13 +24,20 @@ def check_schema(connection: Connection, path: Path) -> None:
     if "alembic_version" not in tables or STUDIES.name not in tables:
         raise StorageError(storage=path, problem="is a database of another program; give tunefast a file of its own")
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    wanted = RDBStorage("sqlite://").get_head_version()
+    wanted = _wanted_schema()
     if found != wanted:
         problem = (
             f"has Optuna's schema {found}, and this Optuna wants {wanted}. Make a copy of the file, upgrade the copy "
             "(optuna storage upgrade --storage sqlite:///COPY.db), and use it in place of the old one"
         )
         raise StorageError(storage=path, problem=problem)
+
+
+@functools.cache
+def _wanted_schema() -> str:
+    """The schema of the Optuna that is installed; asking makes a database in memory, so it is asked once a process."""
+    version: str = RDBStorage("sqlite://").get_head_version()
+    return version
 
 
 def create_schema(database: Database) -> None:
