@@ -132,6 +132,13 @@ def test_nan_is_never_the_best() -> None:
     assert stopped_at(EarlyStopping(patience=2), [math.nan] * 5) == 2
 
 
+def test_direction_is_never_guessed() -> None:
+    """A metric whose name does not say which way is better needs a mode, as in Keras."""
+    with pytest.raises(ValidationError, match="the name 'perplexity' does not say which way is better"):
+        EarlyStopping(monitor="perplexity")
+    assert stopped_at(EarlyStopping(monitor="perplexity", mode="min", patience=2), [3.0, 2.0, 4.0, 5.0]) == 4
+
+
 @pytest.mark.parametrize("settings", [{"patience": -1}, {"min_delta": -0.1}, {"mode": "up"}, {"patients": 3}])
 def test_settings_are_checked(settings: dict[str, object]) -> None:
     """The rule refuses what the spec would refuse."""
@@ -153,6 +160,10 @@ def test_defaults_are_those_of_the_settings() -> None:
         ("f1", "maximize"),
         ("val_loss", "minimize"),
         ("mae", "minimize"),
+        ("val_rmse", "minimize"),
+        ("val_r2", "maximize"),
+        ("val_f1", "maximize"),
+        ("val_top5_accuracy", "maximize"),
         ("seconds_to_target", "minimize"),
         ("top1_error", "minimize"),
         ("steps_to_target", "minimize"),

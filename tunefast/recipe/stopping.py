@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tunefast.recipe.part import Part
 
@@ -39,7 +39,7 @@ class Patience(Part):
     min_delta: float = Field(0.0, ge=0)
     """Smallest change that counts as an improvement."""
     mode: Literal["auto", "min", "max"] = "auto"
-    """Whether smaller or greater is better; auto goes by the metric's name."""
+    """Whether smaller or greater is better; auto goes by the metric's name, and is refused where that does not say."""
     baseline: float | None = None
     """A value to beat; epochs that improve but do not beat it count against the patience."""
     start_from_epoch: int | None = Field(None, ge=0)
@@ -47,11 +47,21 @@ class Patience(Part):
     restore_best_weights: bool = True
     """Keep the weights of the best epoch, and report its metrics, rather than those of the last."""
 
+    @model_validator(mode="after")
+    def _direction_known(self) -> Patience:
+        if self.mode == "auto" and metric_direction(self.monitor) is None:
+            raise ValueError(
+                f'mode = "auto": the name {self.monitor!r} does not say which way is better; set mode = "min" or "max"'
+            )
+        return self
+
 
 class EarlyStopping:
     """The rule itself, usable in any training loop: ``EarlyStopping(monitor="val_loss", patience=3)``.
 
-    Takes the settings of `Patience` by keyword; raises ``pydantic.ValidationError`` for ones that are not valid.
+    Takes the settings of `Patience` by keyword; raises ``pydantic.ValidationError`` for ones that are not valid. Stops
+    and keeps what ``keras.callbacks.EarlyStopping`` does, with epochs counted from 1. It differs where a trial begins
+    with NaN: Keras takes that for the best value, for good; here any number is better.
     """
 
     def __init__(self, **settings: Any) -> None:

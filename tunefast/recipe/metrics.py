@@ -1,0 +1,158 @@
+"""Metrics: what is reported of a model on its validation part, besides the loss."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from tunefast.recipe.data import TargetKind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tunefast.recipe.data import Targets
+    from tunefast.recipe.losses import LossPart
+
+Metric = Literal["accuracy", "top3_accuracy", "top5_accuracy", "f1", "auc", "mae", "rmse", "r2"]
+
+
+class Measure(NamedTuple):
+    """What there is to know of a metric."""
+
+    kinds: tuple[TargetKind, ...]
+    """The kinds of targets that it is for."""
+    greater_is_better: bool
+    meaning: str
+    measure: Callable[[Tensor, Tensor, Targets], Tensor]
+    """From float32 scores [N, K or T] and targets as the data has them to a scalar."""
+
+
+def applies(name: str, kind: TargetKind) -> bool:
+    """Whether there is a metric of that name for that kind of targets."""
+    return name in METRICS and kind in METRICS[name].kinds
+
+
+def default_metrics(kind: TargetKind) -> tuple[str, ...]:
+    """The metrics that are reported where a recipe names none."""
+    return ("mae", "r2") if kind == "numbers" else ("accuracy",)
+
+
+def predictions(outputs: Tensor, kind: TargetKind) -> Tensor:
+    """What `outputs` [n, O] say: class indices [n], int64 labels of 0 or 1 [n, T], or the numbers themselves [n, T].
+
+    One output for classes is the logit of the second of two.
+    """
+    if kind == "numbers":
+        return outputs
+    if kind == "classes":
+        return outputs.argmax(dim=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0).long()
+    return (outputs > 0).long()
+
+
+def num_correct(outputs: Tensor, raw_targets: Tensor) -> Tensor | None:
+    """How many samples `outputs` [n, O] get right, as a scalar on their device; None where the targets are numbers.
+
+    `raw_targets` are those of the data: int64 [n] classes, uint8 [n, T] labels or float32 [n, T] numbers. Of labels a
+    sample counts by the share of its columns that are right. Does not synchronise the device.
+    """
+    if raw_targets.is_floating_point():
+        return None
+    if raw_targets.ndim == 1:
+        return (predictions(outputs, "classes") == raw_targets).sum().float()
+    return (predictions(outputs, "labels") == raw_targets).float().mean(dim=1).sum()
+
+
+def compute(
+    names: Sequence[str], outputs: Tensor, raw_targets: Tensor, loss: LossPart, targets: Targets
+) -> dict[str, Tensor]:
+    """The metrics in `names`, as scalars on the device, over all samples at once.
+
+    `outputs` [N, O] are those of a model that was trained with `loss`; `raw_targets` int64 [N] classes, uint8 [N, T]
+    labels or float32 [N, T] numbers. Raises `KeyError` for a name that is no metric. Only auc may
+    synchronise the device.
+    """
+    import torch
+
+    scores = outputs.float()
+    if loss.num_outputs(targets) < targets.size:  # the logit of the second of two classes
+        scores = torch.cat([torch.zeros_like(scores), scores], dim=1)
+    return {name: METRICS[name].measure(scores, raw_targets, targets) for name in names}
+
+
+# Importing torchmetrics takes seconds, which every worker would pay before its first trial. So what most studies report
+# is computed here, and tests hold it equal to torchmetrics or scikit-learn; only f1 and auc import it.
+
+
+def _accuracy(scores: Tensor, raw: Tensor, targets: Targets) -> Tensor:
+    return (predictions(scores, targets.kind) == raw).double().mean()
+
+
+def _top_accuracy(num_guesses: int) -> Callable[[Tensor, Tensor, Targets], Tensor]:
+    def measure(scores: Tensor, raw: Tensor, targets: Targets) -> Tensor:
+        guesses = scores.topk(min(num_guesses, targets.size), dim=1).indices
+        return (guesses == raw[:, None]).any(dim=1).double().mean()
+
+    return measure
+
+
+def _mae(scores: Tensor, raw: Tensor, targets: Targets) -> Tensor:  # noqa: ARG001 - as all metrics
+    return (scores - raw).abs().mean()
+
+
+def _rmse(scores: Tensor, raw: Tensor, targets: Targets) -> Tensor:  # noqa: ARG001 - as all metrics
+    return (scores - raw).square().mean().sqrt()
+
+
+def _r2(scores: Tensor, raw: Tensor, targets: Targets) -> Tensor:  # noqa: ARG001 - as all metrics
+    """Mean over the columns; a column that never changes has 1 where it is met exactly, else 0, as in scikit-learn.
+
+    Centred first: the difference of sums that torchmetrics takes is noise for targets far from 0.
+    """
+    residual = (scores - raw).square().sum(dim=0)
+    centred = raw - raw.mean(dim=0)
+    total = (centred - centred.mean(dim=0)).square().sum(dim=0)
+    varies = total > 0
+    ratio = residual / total.where(varies, total.new_ones(()))
+    return (1 - ratio).where(varies, (residual == 0).float()).mean()
+
+
+def _f1(scores: Tensor, raw: Tensor, targets: Targets) -> Tensor:
+    """Mean over the classes that occur among the targets or the predictions, or over the labels that do."""
+    from torchmetrics.functional import classification
+
+    predicted, size = predictions(scores, targets.kind), targets.size
+    if targets.kind == "labels":
+        return classification.multilabel_f1_score(predicted, raw.long(), size, validate_args=False)
+    return classification.multiclass_f1_score(predicted, raw, size, validate_args=False)
+
+
+def _auc(scores: Tensor, raw: Tensor, targets: Targets) -> Tensor:
+    """Mean over the classes (each against the rest) or labels of which there are samples with and without."""
+    from torch.nn.functional import one_hot
+    from torchmetrics.functional.classification import multilabel_auroc
+
+    wanted = raw.long() if targets.kind == "labels" else one_hot(raw, targets.size)
+    odds = scores.sigmoid() if targets.kind == "labels" else scores.softmax(dim=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="No (positive|negative) samples in targets")  # left out below
+        values = multilabel_auroc(odds, wanted, targets.size, average="none", validate_args=False)
+    told_apart = (wanted.amax(dim=0) != wanted.amin(dim=0)).float()
+    return (values * told_apart).sum() / told_apart.sum()
+
+
+METRICS: dict[str, Measure] = {
+    "accuracy": Measure(("classes", "labels"), True, "share of the answers that are right", _accuracy),
+    "top3_accuracy": Measure(
+        ("classes",), True, "share of samples whose class is among the 3 likeliest", _top_accuracy(3)
+    ),
+    "top5_accuracy": Measure(
+        ("classes",), True, "share of samples whose class is among the 5 likeliest", _top_accuracy(5)
+    ),
+    "f1": Measure(("classes", "labels"), True, "harmonic mean of precision and recall, every class alike", _f1),
+    "auc": Measure(("classes", "labels"), True, "area under the ROC curve, every class alike", _auc),
+    "mae": Measure(("numbers",), False, "mean absolute error", _mae),
+    "rmse": Measure(("numbers",), False, "root of the mean squared error", _rmse),
+    "r2": Measure(("numbers",), True, "share of the variance that is explained", _r2),
+}
+METRIC_NAMES = tuple(METRICS)
