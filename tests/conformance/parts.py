@@ -1,28 +1,54 @@
-"""All parts of every kind, taken from the unions that are their registries."""
+"""All parts of every kind, taken from the unions that are their registries, and the tables of a recipe beside them."""
 
 from __future__ import annotations
 
+import importlib.util
 import typing
 from pathlib import Path
 from typing import Any
 
-from tests.files import write_images, write_mnist
-from tunefast.recipe.data import Data, DataPart, ImageFolder, Mnist
-from tunefast.recipe.models import Model
+import pytest
+from torchvision import datasets as torchvision_sets
+
+from tests.conftest import REPOSITORY
+from tests.files import trust_cifar, write_cifar, write_images, write_mnist, write_npz
+from tunefast.recipe.augment import Augment
+from tunefast.recipe.data import Cifar10, Cifar100, Data, DataPart, FashionMnist, ImageFolder, Mnist, Npz, TorchDataset
+from tunefast.recipe.hardware import Hardware
+from tunefast.recipe.losses import Loss
+from tunefast.recipe.models import Head, Model, ModelPart
 from tunefast.recipe.optimizers import Optimizer
 from tunefast.recipe.part import Part
+from tunefast.recipe.preprocess import Preprocess
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.recipe.schedules import Schedule
+from tunefast.recipe.regularize import Averaging, Clipping, Penalty
+from tunefast.recipe.schedules import LrScaling, Schedule
+from tunefast.recipe.stopping import Patience
+from tunefast.recipe.transfer import Transfer
 from tunefast.spec.study import Pruner, Sampler
 
 UNIONS: dict[str, Any] = {
     "data": Data,
     "model": Model,
+    "loss": Loss,
     "optimizer": Optimizer,
     "schedule": Schedule,
     "sampler": Sampler,
     "pruner": Pruner,
 }
+SINGLES: dict[str, type[Part]] = {
+    "preprocess": Preprocess,
+    "augment": Augment,
+    "transfer": Transfer,
+    "penalty": Penalty,
+    "clipping": Clipping,
+    "averaging": Averaging,
+    "lr_scaling": LrScaling,
+    "early_stopping": Patience,
+    "hardware": Hardware,
+    "head": Head,
+}
+"""Tables without a name, since there is one of each."""
 
 
 def parts_of(kind: str) -> list[type[Any]]:
@@ -33,19 +59,52 @@ def parts_of(kind: str) -> list[type[Any]]:
 
 ALL_PARTS: list[tuple[str, type[Part]]] = [(kind, part) for kind in UNIONS for part in parts_of(kind)]
 
+SMALL_MODELS: dict[str, dict[str, Any]] = {
+    "mlp": {"width": 16},
+    "small_cnn": {"width": 4},
+    "resnet9": {"width": 4},
+    "torchvision": {"arch": "squeezenet1_1"},
+    "timm": {"arch": "test_resnet"},
+}
+"""What makes a model small enough to be trained in a test."""
+REGULARIZED: dict[str, dict[str, Any]] = {
+    "mlp": {"dropout": 0.2, "batch_norm": True},
+    "small_cnn": {"dropout": 0.2, "batch_norm": True},
+    "resnet9": {"dropout": 0.2},
+    "torchvision": {"head": {"hidden": 8, "dropout": 0.2}},
+    "timm": {"head": {"hidden": 8, "dropout": 0.2}},
+}
 
-def with_files(part: DataPart, root: Path) -> DataPart:
+
+def small(model: type[ModelPart], **options: Any) -> ModelPart:
+    """The model as small as it gets; skips the test where the package that it needs is not installed."""
+    name = model().table()["name"]
+    if name == "timm" and importlib.util.find_spec("timm") is None:
+        pytest.skip("timm is an extra: pip install timm")
+    return model.model_validate({**SMALL_MODELS[name], **options})
+
+
+def with_files(part: DataPart, root: Path, patch: pytest.MonkeyPatch) -> DataPart:
     """The data part itself, or pointed at a small set of its kind, written under `root`."""
-    if isinstance(part, Mnist):
-        write_mnist(root)
+    if isinstance(part, Cifar10 | Cifar100):
+        reader = torchvision_sets.CIFAR100 if isinstance(part, Cifar100) else torchvision_sets.CIFAR10
+        write_cifar(root, reader)
+        trust_cifar(patch, reader)
+    elif isinstance(part, Mnist | FashionMnist):
+        write_mnist(root, folder=part.torchvision_name)
     elif isinstance(part, ImageFolder):
         write_images(root, per_class=20, size=16)
+    elif isinstance(part, Npz):
+        write_npz(root / part.file)
+    elif isinstance(part, TorchDataset):
+        return part.model_copy(update={"root": str(REPOSITORY), "path": "tests.recipe.data.own_sets:Colours"})
     else:
         return part
     return part.model_copy(update={"root": str(root), "validation": 0.2})
 
 
 def recipe(**settings: Any) -> TrainingRecipe:
-    """A recipe over digits with a part or two replaced, each given as a part."""
+    """A recipe over some digits with a part or two replaced, each given as a part."""
     tables = {key: value.table() if isinstance(value, Part) else value for key, value in settings.items()}
-    return TrainingRecipe.model_validate({"data": {"name": "digits"}, "batch_size": 512, "epochs": 1, **tables})
+    digits = {"name": "digits", "fraction": 0.1}
+    return TrainingRecipe.model_validate({"data": digits, "batch_size": 64, "epochs": 1, **tables})

@@ -7,23 +7,32 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tests.conformance.parts import ALL_PARTS, UNIONS, parts_of
+from tests.conformance.parts import ALL_PARTS, SINGLES, UNIONS, parts_of
 from tunefast.recipe.part import Part
+from tunefast.recipe.recipe import TrainingRecipe
 
-each_part = pytest.mark.parametrize(("kind", "part"), ALL_PARTS, ids=lambda value: getattr(value, "__name__", value))
+each_named = pytest.mark.parametrize(("kind", "part"), ALL_PARTS, ids=lambda value: getattr(value, "__name__", value))
+each_part = pytest.mark.parametrize("part", [part for _, part in ALL_PARTS] + list(SINGLES.values()))
 
 
-@each_part
-def test_has_defaults(kind: str, part: type[Part]) -> None:
-    """A part can be chosen by its name alone, and every option has a default that is valid."""
+@each_named
+def test_chosen_by_name(kind: str, part: type[Part]) -> None:
+    """A part can be chosen by its name alone."""
     made = part()
     adapter: TypeAdapter[Any] = TypeAdapter(UNIONS[kind])
     assert adapter.validate_python({"name": made.table()["name"]}) == made
-    assert part.model_validate(made.table()) == made
 
 
 @each_part
-def test_frozen(kind: str, part: type[Part]) -> None:
+def test_has_defaults(part: type[Part]) -> None:
+    """Every option has a default that is valid, and a table of them makes an equal part."""
+    made = part()
+    assert part.model_validate(made.table()) == made
+    assert part.model_validate_json(made.model_dump_json()) == made
+
+
+@each_part
+def test_frozen(part: type[Part]) -> None:
     """No option can change once a part is made, so it can be shared and be a key."""
     made = part()
     for option in part.model_fields:
@@ -32,7 +41,7 @@ def test_frozen(kind: str, part: type[Part]) -> None:
     assert hash(made) == hash(part())
 
 
-@each_part
+@each_named
 def test_round_trip(kind: str, part: type[Part]) -> None:
     """A part's table, and its JSON, make an equal part through the union."""
     made = part()
@@ -42,7 +51,7 @@ def test_round_trip(kind: str, part: type[Part]) -> None:
 
 
 @each_part
-def test_documented(kind: str, part: type[Part]) -> None:
+def test_documented(part: type[Part]) -> None:
     """The class says what it is, and every option says what it does: `tunefast explain` shows nothing else."""
     assert part.__doc__
     assert part.__doc__ != Part.__doc__
@@ -51,10 +60,17 @@ def test_documented(kind: str, part: type[Part]) -> None:
 
 
 @each_part
-def test_refuses_unknown_options(kind: str, part: type[Part]) -> None:
+def test_refuses_unknown_options(part: type[Part]) -> None:
     """A mistyped option is refused."""
     with pytest.raises(ValidationError, match="Extra inputs"):
         part.model_validate({"no_such_option": 1})
+
+
+def test_every_table_of_a_recipe_is_covered() -> None:
+    """A part that is added to the recipe keeps to this contract too."""
+    annotations = {field: str(info.annotation) for field, info in TrainingRecipe.model_fields.items()}
+    tables = {field for field, text in annotations.items() if "tunefast.recipe" in text}
+    assert tables <= UNIONS.keys() | SINGLES.keys()
 
 
 @pytest.mark.parametrize("kind", UNIONS)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tunefast.recipe.data import Targets
 from tunefast.recipe.recipe import RECIPE, ObjectiveRecipe, TrainingRecipe
 
 DIGITS = {"data": {"name": "digits"}}
@@ -62,6 +63,102 @@ def test_monitor_is_reported() -> None:
     ):
         _training(early_stopping={"monitor": "val_f1"})
     RECIPE.validate_python({"objective": "a:b", "early_stopping": {"monitor": "val_f1"}})
+
+
+@pytest.mark.parametrize(
+    ("settings", "reported"),
+    [
+        ({}, ("loss", "accuracy", "val_loss", "val_accuracy")),
+        ({"metrics": ["f1", "accuracy"]}, ("loss", "accuracy", "val_loss", "val_accuracy", "val_f1")),
+        ({"loss": {"name": "mse"}}, ("loss", "val_loss", "val_mae", "val_r2")),
+        ({"loss": {"name": "huber"}, "metrics": ["rmse"]}, ("loss", "val_loss", "val_mae", "val_r2", "val_rmse")),
+    ],
+)
+def test_reported_metrics(settings: dict[str, Any], reported: tuple[str, ...]) -> None:
+    """What is reported goes by the loss, with what was asked for at its end, and each name once."""
+    assert _training(**settings).reported_metrics == reported
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"metrics": ["rmse"]}, "metrics: 'rmse' does not go with the loss 'cross_entropy'"),
+        ({"metrics": ["f1"], "loss": {"name": "mse"}}, "metrics: 'f1' does not go with the loss 'mse'"),
+        ({"schedule": {"name": "plateau", "monitor": "val_mae"}}, "schedule.monitor = 'val_mae' is not reported"),
+        ({"preprocess": {"normalize": "weights"}}, "needs a model with pretrained weights"),
+    ],
+)
+def test_parts_that_do_not_fit(settings: dict[str, Any], message: str) -> None:
+    """Parts that cannot go together are refused before any data is read."""
+    with pytest.raises(ValidationError, match=message):
+        _training(**settings)
+
+
+IMAGES, TABLE = (1, 8, 8), (20,)
+CLASSES = Targets("classes", 10, (5,) * 10, 50)
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape", "targets", "message"),
+    [
+        ({"loss": {"name": "mse"}}, TABLE, CLASSES, "loss 'mse' is for numbers"),
+        ({"drop_last": True}, TABLE, CLASSES, "drop_last = true leaves none of the 50 training samples"),
+        ({}, TABLE, Targets("numbers", 1, (), 50), "loss 'cross_entropy' is for classes"),
+        (
+            {"metrics": ["top3_accuracy"], "loss": {"name": "binary_cross_entropy"}},
+            TABLE,
+            Targets("labels", 3, (5, 5, 5), 50),
+            "metrics: 'top3_accuracy' does not go with targets that are labels",
+        ),
+        ({"augment": {"flip": "random"}}, TABLE, CLASSES, "augment"),
+        ({"preprocess": {"image_size": 12}}, TABLE, CLASSES, "preprocess.image_size"),
+        ({"augment": {"crop_padding": 8}}, IMAGES, CLASSES, "augment.crop_padding = 8 must be less than 8"),
+        ({"model": {"name": "small_cnn"}}, TABLE, CLASSES, "small_cnn needs images"),
+        (
+            {"model": {"name": "small_cnn", "depth": 4}, "preprocess": {"image_size": 8}},
+            (1, 28, 28),
+            CLASSES,
+            "small_cnn of depth 4 needs at least 16 pixels a side; images are 8x8",
+        ),
+    ],
+)
+def test_data_that_does_not_fit(
+    settings: dict[str, Any], shape: tuple[int, ...], targets: Targets, message: str
+) -> None:
+    """A part that cannot take the data is named before anything is built."""
+    with pytest.raises(ValueError, match=message):
+        _training(**settings).check(shape, targets, is_images=len(shape) == 3, num_train=50)
+
+
+def test_input_shape() -> None:
+    """The model sees images as they are scaled, and tables as they are."""
+    scaled = _training(preprocess={"image_size": 12})
+    assert scaled.input_shape((3, 28, 20)) == (3, 12, 12)
+    assert scaled.input_shape((20,)) == (20,)
+    assert _training().input_shape((3, 28, 20)) == (3, 28, 20)
+
+
+def test_rate_follows_the_effective_batch() -> None:
+    """Accumulated batches count together; without the table the rate stays."""
+    scaling = {"rule": "linear", "base_batch_size": 256}
+    assert _training(batch_size=128, accumulation_steps=4, lr_scaling=scaling).lr_factor == 2
+    assert _training(batch_size=128, accumulation_steps=4).lr_factor == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({"transfer": {"freeze": "backbone"}}, True),
+        ({"transfer": {"freeze": "blocks"}}, True),
+        ({"transfer": {"freeze": "blocks", "train_blocks": 1}}, False),
+        ({"transfer": {"freeze": "backbone", "unfreeze_epoch": 3}}, False),
+        ({"transfer": {"freeze": "backbone"}, "augment": {"cutmix_alpha": 1.0}}, False),
+        ({}, False),
+    ],
+)
+def test_features_are_kept_only_where_they_stay_the_same(settings: dict[str, Any], kept: bool) -> None:
+    """A backbone that changes, or images that do, have no features to keep."""
+    assert _training(**settings).caches_features is kept
 
 
 def test_one_sample_has_no_statistics() -> None:

@@ -13,6 +13,9 @@ from tunefast.spec.load import load_spec, parse_spec
 
 GRID = BASE.replace("[budget]", 'sampler = { name = "grid" }\n[budget]')
 
+MODELS = "mlp, resnet9, small_cnn, timm, torchvision"
+ADAMW = "amsgrad, betas, decay_norm_and_bias, eps, lr, name, weight_decay"
+
 MESSAGES = {
     # unknown keys: the nearest valid one is named
     "batchsize = 3": "[recipe] batchsize: unknown key 'batchsize'. Did you mean 'batch_size'?",
@@ -35,12 +38,13 @@ MESSAGES = {
     ),
     # unknown names: all valid ones are listed
     'schedule = { name = "cosin" }': (
-        "[recipe] schedule: unknown name 'cosin'. Did you mean 'cosine'? Known: constant, cosine, one_cycle."
+        "[recipe] schedule: unknown name 'cosin'. Did you mean 'cosine'? Known: constant, cosine, cyclic, exponential, "
+        "multi_step, one_cycle, plateau, step."
     ),
-    'model = { name = "resnet" }': "[recipe] model: unknown name 'resnet'. Known: mlp, small_cnn.",
-    "model = { width = 3 }": "[recipe] model: needs a name. Known: mlp, small_cnn.",
+    'model = { name = "resnet" }': (f"[recipe] model: unknown name 'resnet'. Did you mean 'resnet9'? Known: {MODELS}."),
+    "model = { width = 3 }": f"[recipe] model: needs a name. Known: {MODELS}.",
     '[space]\n"model.name" = { choices = ["mlp", "resnet"] }': (
-        "[space] \"model.name\" = 'resnet': unknown name 'resnet'. Known: mlp, small_cnn."
+        f"[space] \"model.name\" = 'resnet': unknown name 'resnet'. Did you mean 'resnet9'? Known: {MODELS}."
     ),
     # wrong types
     'batch_size = "64"': "[recipe] batch_size = '64': input should be a valid integer",
@@ -87,7 +91,7 @@ MESSAGES = {
     "epochs = { choices = [1], when = { batch_size = 1 } }": "conditions go in a circle: batch_size, epochs",
     # options that some choice lacks
     '[space]\n"optimizer.name" = { choices = ["sgd", "adamw"] }\n"optimizer.momentum" = { low = 0.1, high = 0.9 }': (
-        "[space] \"optimizer.momentum\" = 0.1: unknown key 'momentum'. Known: betas, eps, lr, name, weight_decay. "
+        f"[space] \"optimizer.momentum\" = 0.1: unknown key 'momentum'. Known: {ADAMW}. "
         "That is so with optimizer.name = 'adamw': give it a condition (when = ...) in [space]."
     ),
     # settings that do not go together
@@ -96,6 +100,14 @@ MESSAGES = {
     ),
     'early_stopping = { monitor = "val_f1" }': (
         "[recipe]: early_stopping.monitor = 'val_f1' is not reported; known: loss, accuracy, val_loss, val_accuracy"
+    ),
+    'schedule = { name = "plateau", monitor = "val_f1" }': (
+        "[recipe]: schedule.monitor = 'val_f1' is not reported; known: loss, accuracy, val_loss, val_accuracy"
+    ),
+    'metrics = ["rmse"]': "[recipe]: metrics: 'rmse' does not go with the loss 'cross_entropy'",
+    'preprocess = { normalize = "fixed", mean = [0.5] }': '[recipe] preprocess: normalize = "fixed" needs mean and std',
+    'preprocess = { normalize = "weights" }': (
+        '[recipe]: preprocess.normalize = "weights" needs a model with pretrained weights (model.weights)'
     ),
 }
 
@@ -135,7 +147,7 @@ BASE_MESSAGES = {
     ),
     BASE.replace('{ name = "sgd" }', '{ name = "sgd", momentum = 0.9 }')
     + '[space]\n"optimizer.name" = { choices = ["sgd", "adamw"] }': (
-        "[recipe] optimizer.momentum: unknown key 'momentum'. Known: betas, eps, lr, name, weight_decay. "
+        f"[recipe] optimizer.momentum: unknown key 'momentum'. Known: {ADAMW}. "
         "That is so with optimizer.name = 'adamw': give it a condition (when = ...) in [space]."
     ),
     BASE.replace('{ name = "sgd" }', '{ name = "sgd", nesterov = true }'): (
@@ -201,6 +213,19 @@ def test_combinations_are_built() -> None:
     space = '[space]\nbatch_size = { choices = [64, 32, 1] }\n"model.batch_norm" = { choices = [false, true] }\n'
     with pytest.raises(SpecError, match=r"batch_size = 1: model\.batch_norm = true"):
         parse_spec(table('model = { name = "mlp" }\n' + space))
+
+
+def test_metric_that_the_recipe_reports() -> None:
+    """A metric can be searched for once the recipe measures it, and every choice of the loss has to."""
+    f1 = BASE.replace("val_accuracy", "val_f1")
+    with pytest.raises(SpecError, match=r"metric = 'val_f1': not reported by the training"):
+        parse_spec(table(base=f1))
+    assert parse_spec(table('metrics = ["f1"]', f1)).study.maximize
+    with pytest.raises(SpecError, match=r"metric = 'val_accuracy': not reported by the training"):
+        parse_spec(table('loss = { name = "mse" }'))
+    assert not parse_spec(
+        table('loss = { name = "mse" }', BASE.replace("accuracy", "rmse") + 'metrics = ["rmse"]\n')
+    ).study.maximize
 
 
 def test_condition_makes_it_valid() -> None:

@@ -114,6 +114,42 @@ def test_a_snapshot_is_of_one_study(database: Database) -> None:
     assert read.active_seconds == len(STUDY)
 
 
+def test_details(database: Database) -> None:
+    """What a report says beside its metrics is read back; an epoch without any has none."""
+    studies.create(database, study_spec())
+    storage, log = mirrored(database), TrialLog(database, uuid_of(database))
+    storage.create_new_trial(storage.study_id)
+    costs = {"num_parameters": 3.0, "forward_flops": 1e9}
+    log.report(storage.group, 0, 1, EpochReport(epoch=1, metrics={"score": 0.5}, details=costs))
+    log.report(storage.group, 0, 1, EpochReport(epoch=2, metrics={"score": 0.5}))
+    storage.flush()
+    assert [row["details"] or {} for row in snapshot(database.path, STUDY).epochs] == [costs, {}]
+
+
+def test_database_of_an_earlier_version(database: Database) -> None:
+    """A study whose epochs were written before there were details is read as it is; its owner adds the column."""
+    studies.create(database, study_spec())
+    storage, log = mirrored(database), TrialLog(database, uuid_of(database))
+    storage.create_new_trial(storage.study_id)
+    log.report(storage.group, 0, 1, EpochReport(epoch=1, metrics={"score": 0.5}))
+    storage.flush()
+    path = database.path
+    database.close()
+    execute(path, "ALTER TABLE tunefast_epochs DROP COLUMN details")
+    before = hashlib.sha256(path.read_bytes()).digest()
+    read = snapshot(path, STUDY)
+    assert [(row["metrics"], row["details"]) for row in read.epochs] == [({"score": 0.5}, None)]
+    assert hashlib.sha256(path.read_bytes()).digest() == before
+    owner = Database(path)
+    studies.prepare(owner)
+    log = TrialLog(owner, uuid_of(owner))
+    storage = mirrored(owner)
+    log.report(storage.group, 0, 1, EpochReport(epoch=2, metrics={"score": 0.5}, details={"skipped_steps": 1.0}))
+    storage.flush()
+    assert [row["details"] for row in snapshot(path, STUDY).epochs] == [None, {"skipped_steps": 1.0}]
+    owner.close()
+
+
 def test_reading_changes_nothing(database: Database) -> None:
     """A snapshot is taken while the owner writes, and the file stays as it is."""
     studies.create(database, study_spec())

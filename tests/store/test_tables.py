@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
-from tests.store.databases import OUR_TABLES, execute, rows
+from tests.store.databases import OUR_TABLES, execute, prepared, rows
 from tunefast.store import tables
 from tunefast.store.database import Database
 
@@ -24,7 +26,7 @@ def test_sweep_deletes_what_belongs_to_nobody(database: Database) -> None:
     for uuid in ("alive", "dead", "orphan"):
         execute(
             database.path,
-            f"INSERT INTO tunefast_epochs VALUES ('{uuid}', 0, 1, 1, '{{}}', NULL, 0, 0, 0, 0, NULL)",  # noqa: S608
+            f"INSERT INTO tunefast_epochs VALUES ('{uuid}', 0, 1, 1, '{{}}', NULL, 0, 0, 0, 0, NULL, NULL)",  # noqa: S608
             f"INSERT INTO tunefast_attempts VALUES ('{uuid}', 0, 1, {attempt})",  # noqa: S608
         )
     execute(database.path, "INSERT INTO tunefast_studies VALUES ('alive', '{}', 0), ('dead', '{}', 0)")
@@ -34,6 +36,32 @@ def test_sweep_deletes_what_belongs_to_nobody(database: Database) -> None:
     with database.transaction() as connection:
         assert tables.sweep(connection, []) == 1
     assert not any(rows(database.path, *OUR_TABLES).values())
+
+
+def test_columns_of_an_earlier_version_are_added(tmp_path: Path) -> None:
+    """A database whose epochs have no details gets the column from its owner, and loses no row."""
+    path = tmp_path / "store.db"
+    prepared(path).close()
+    execute(
+        path,
+        "ALTER TABLE tunefast_epochs DROP COLUMN details",
+        "INSERT INTO tunefast_studies VALUES ('alive', '{}', 0)",
+        "INSERT INTO tunefast_epochs VALUES ('alive', 0, 1, 1, '{\"score\": 0.5}', NULL, 0, 0, 0, 0, NULL)",
+    )
+    before = rows(path, "tunefast_epochs")["tunefast_epochs"]
+    database = Database(path)
+    with database.transaction() as connection:
+        assert "details" not in tables.columns(connection, tables.epochs)
+        for _ in range(2):
+            tables.create(connection)
+            assert tables.columns(connection, tables.epochs) == set(tables.epochs.columns.keys())
+    database.close()
+    assert rows(path, "tunefast_epochs")["tunefast_epochs"] == [(*row, None) for row in before]
+
+
+def test_only_columns_that_may_be_empty_can_be_added() -> None:
+    """What is added to rows that are there has no value in them, so the columns of a later version are nullable."""
+    assert tables.epochs.columns.details.nullable
 
 
 def test_a_study_has_a_row_per_epoch(database: Database) -> None:

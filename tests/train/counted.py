@@ -21,6 +21,8 @@ class Counted(DataPart):
     """Files ``arrived-*`` to wait for while decoding."""
     size: int = 1
     """Numbers per sample."""
+    whole: bool = False
+    """Whether there are validation and test samples, groups and times as well."""
 
     def decode(self) -> Decoded:
         """Mark and wait."""
@@ -30,7 +32,10 @@ class Counted(DataPart):
         while len(list(marks.glob("arrived-*"))) < self.wait_for and time.monotonic() < deadline:
             time.sleep(0.01)
         inputs = np.arange(10 * self.size, dtype="float32").reshape(10, self.size)
-        return Decoded(inputs, np.arange(10, dtype="int64") % 2, None, None)
+        targets = np.arange(10, dtype="int64") % 2
+        if not self.whole:
+            return Decoded(inputs, targets)
+        return Decoded(inputs, targets, inputs[:1], targets[:1], inputs[:2], targets[:2], targets + 5, targets / 2)
 
     @property
     def times_decoded(self) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
 
+from tunefast.nn.network import Network
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.progress import Answer, EpochReport, Verdict
-from tunefast.train.datasets import load_dataset
+from tunefast.train.checkpoint import Checkpoints
+from tunefast.train.datasets import Batch, load_dataset
 from tunefast.train.lane import Lane
 from tunefast.train.loop import train
 
@@ -43,20 +44,47 @@ def carry_on(report: EpochReport) -> Answer:
 
 
 def drive(
-    made: TrainingRecipe, seed: int = 0, driver: Driver = carry_on, device: torch.device = CPU
-) -> tuple[list[EpochReport], nn.Module]:
-    """All reports, each answered by `driver`, and the model that comes out."""
-    training, reports = train(made, seed, device), []
+    made: TrainingRecipe,
+    seed: int = 0,
+    driver: Driver = carry_on,
+    device: torch.device = CPU,
+    checkpoints: Checkpoints | None = None,
+) -> tuple[list[EpochReport], Network]:
+    """The reports that are made, each answered by `driver`, and the network that comes out."""
+    training, reports = train(made, seed, device, checkpoints), []
     try:
         report = next(training)
         while True:
             reports.append(report)
             report = training.send(driver(report))
     except StopIteration as end:
-        model: nn.Module = end.value
-        return reports, model
+        network: Network = end.value
+        return reports, network
 
 
-def weights(model: nn.Module) -> list[torch.Tensor]:
+def without_times(reports: list[EpochReport]) -> list[dict[str, Any]]:
+    """What is the same in every run."""
+    measured = {"train_seconds", "eval_seconds", "peak_memory_bytes"}
+    return [report.model_dump(exclude=measured) for report in reports]
+
+
+def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """A copy of all parameters and buffers."""
-    return [value.detach().clone() for value in model.state_dict().values()]
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+def differing(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> list[str]:
+    """The names of the tensors that are not equal to the last bit."""
+    assert one.keys() == other.keys()
+    return [name for name, value in one.items() if not torch.equal(value, other[name])]
+
+
+def largest_difference(one: Lane, other: Lane) -> float:
+    """Between any two numbers of the networks of two lanes."""
+    mine, yours = weights(one.network), weights(other.network)
+    return max((mine[name].double() - yours[name].double()).abs().max().item() for name in mine)
+
+
+def batch_of(trained: Lane, count: int) -> Batch:
+    """The first training samples of a lane."""
+    return trained.dataset.train.take(torch.arange(count, device=trained.device))

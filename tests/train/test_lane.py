@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from tests.train.driving import CPU, drive, lane, recipe, weights
+from tests.train.driving import CPU, batch_of, differing, drive, lane, largest_difference, recipe, weights
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.train.datasets import load_dataset
-from tunefast.train.evaluate import evaluate
-from tunefast.train.lane import Lane
+from tunefast.train.datasets import Batch, load_dataset
 
 DROPOUT = {"name": "mlp", "width": 32, "depth": 2, "dropout": 0.3}
-
-
-def _largest_difference(one: Lane, other: Lane) -> float:
-    return max(
-        (mine - yours).abs().max().item() for mine, yours in zip(weights(one.model), weights(other.model), strict=True)
-    )
 
 
 @pytest.mark.parametrize(
@@ -30,9 +23,9 @@ def test_accumulated_halves_equal_the_whole(model: dict[str, Any], batch_size: i
     """Gradients added up over small batches are those of one large batch, in the last, partial group too."""
     split = lane(model=model, batch_size=batch_size, accumulation_steps=accumulation_steps, optimizer={"name": "sgd"})
     whole = lane(model=model, batch_size=batch_size * accumulation_steps, optimizer={"name": "sgd"})
-    assert len(whole.dataset.train_index) % (batch_size * accumulation_steps) != 0
+    assert len(whole.dataset.train) % (batch_size * accumulation_steps) != 0
     mine, yours = split.train_epoch(1), whole.train_epoch(1)
-    assert _largest_difference(split, whole) < 1e-6
+    assert largest_difference(split, whole) < 1e-6
     assert (mine.steps, mine.samples, mine.accuracy) == (yours.steps, yours.samples, yours.accuracy)
     assert mine.loss == pytest.approx(yours.loss, abs=1e-6)
 
@@ -44,7 +37,7 @@ def test_accumulation_with_adam() -> None:
     for epoch in (1, 2):
         split.train_epoch(epoch)
         whole.train_epoch(epoch)
-    assert _largest_difference(split, whole) < 1e-4
+    assert largest_difference(split, whole) < 1e-4
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
@@ -55,8 +48,8 @@ def test_same_seed_same_bits(precision: str) -> None:
     totals = [one.train_epoch(epoch) for epoch in (1, 2)]
     torch.manual_seed(2)
     assert [other.train_epoch(epoch) for epoch in (1, 2)] == totals
-    assert _largest_difference(one, other) == 0
-    assert _largest_difference(one, third) > 0
+    assert largest_difference(one, other) == 0
+    assert largest_difference(one, third) > 0
 
 
 def test_an_epoch_needs_no_past() -> None:
@@ -64,9 +57,9 @@ def test_an_epoch_needs_no_past() -> None:
     settings: dict[str, Any] = {"model": DROPOUT, "optimizer": {"name": "sgd"}, "epochs": 3}
     through, resumed = lane(3, **settings), lane(3, **settings)
     through.train_epoch(1)
-    resumed.model.load_state_dict(through.model.state_dict())
+    resumed.network.load_state_dict(through.network.state_dict())
     assert resumed.train_epoch(2) == through.train_epoch(2)
-    assert _largest_difference(through, resumed) == 0
+    assert largest_difference(through, resumed) == 0
 
 
 def test_dropout_is_keyed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,34 +68,32 @@ def test_dropout_is_keyed(monkeypatch: pytest.MonkeyPatch) -> None:
     before = torch.get_rng_state()
     seeds, step = [], trained._step
 
-    def noted(group: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    def noted(group: tuple[Batch, ...], parameters: list[torch.nn.Parameter], *key: int) -> torch.Tensor:
+        totals = step(group, parameters, *key)
         seeds.append(trained._dropout.initial_seed())
-        return step(group)
+        return totals
 
     monkeypatch.setattr(trained, "_step", noted)
     trained.train_epoch(1)
     trained.train_epoch(2)
-    assert len(set(seeds)) == len(seeds) == 2 * trained._steps_per_epoch
+    assert len(set(seeds)) == len(seeds) == 2 * trained.horizon.steps_per_epoch
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_totals() -> None:
     """An epoch reports its steps, each sample once, the mean loss and the share that was right on the way."""
     trained = lane(batch_size=100, accumulation_steps=3, optimizer={"name": "sgd", "lr": 1e-9})
-    dataset = trained.dataset
-    count = len(dataset.train_index)
-    scores = evaluate(
-        trained.model, dataset, dataset.inputs[dataset.train_index], dataset.labels[dataset.train_index], "fp32"
-    )
+    trained.dataset = replace(trained.dataset, validation=trained.dataset.train)
+    count, scores = len(trained.dataset.train), trained.evaluate()
     totals = trained.train_epoch(1)
     assert (totals.steps, totals.samples) == (-(-count // 300), count)
-    assert totals.loss == pytest.approx(scores.loss, abs=1e-4)
-    assert totals.accuracy == pytest.approx(scores.accuracy, abs=2e-3)
+    assert totals.loss == pytest.approx(scores["loss"], abs=1e-4)
+    assert totals.accuracy == pytest.approx(scores["accuracy"], abs=2e-3)
 
 
 def test_lone_last_sample_with_batch_norm() -> None:
     """A batch size that leaves a single sample over trains with batch norm."""
-    count = len(load_dataset(recipe().data, CPU).train_index)
+    count = len(load_dataset(recipe().data, CPU).train)
     batch_size = next(size for size in range(2, count) if count % size == 1)
     totals = lane(model={"name": "mlp", "batch_norm": True}, batch_size=batch_size).train_epoch(1)
     assert totals.samples == count
@@ -112,9 +103,9 @@ def test_lone_last_sample_with_batch_norm() -> None:
 def test_schedule_sets_rate_and_momentum(optimizer: dict[str, Any]) -> None:
     """Rate and momentum of the last step are the schedule's; an optimizer without momentum stays without."""
     trained = lane(optimizer=optimizer, schedule={"name": "one_cycle"}, epochs=3)
-    steps = trained._steps_per_epoch
+    steps = trained.horizon.steps_per_epoch
     for epoch in (1, 2, 3):
-        point = trained.recipe.schedule.at(epoch * steps - 1, 3 * steps)
+        point = trained.recipe.schedule.point(epoch * steps - 1, trained.horizon)
         assert trained.train_epoch(epoch).learning_rate == pytest.approx(trained.recipe.optimizer.lr * point.factor)
         group = trained.optimizer.param_groups[0]
         momentum = group["betas"][0] if "betas" in group else group["momentum"]
@@ -153,17 +144,18 @@ def test_fp16_survives_an_overflow() -> None:
     trained = lane(precision="fp16", batch_size=64)
     trained.scaler.scale(torch.ones(()))
     trained.scaler.update(2.0**60)
-    before = weights(trained.model)
-    trained._step((trained.dataset.train_index[:64],))
-    assert all(torch.equal(one, other) for one, other in zip(weights(trained.model), before, strict=True))
+    before = weights(trained.network)
+    totals = trained._step((batch_of(trained, 64),), list(trained.network.parameters()), 1, 0)
+    assert not differing(weights(trained.network), before)
     assert trained.scaler.get_scale() == 2.0**59
+    assert totals[2] == 1
 
 
 def test_weights_stay_in_fp32() -> None:
     """Half precision is for the passes; what is learnt is kept in full."""
     trained = lane(precision="bf16")
     trained.train_epoch(1)
-    assert {parameter.dtype for parameter in trained.model.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in trained.network.parameters()} == {torch.float32}
 
 
 def test_kept_weights() -> None:
@@ -173,19 +165,17 @@ def test_kept_weights() -> None:
     trained.keep_weights()
     trained.train_epoch(2)
     trained.keep_weights()
-    kept = weights(trained.model)
+    kept = weights(trained.network)
     trained.train_epoch(3)
-    trained.restore_weights()
-    assert all(torch.equal(one, other) for one, other in zip(weights(trained.model), kept, strict=True))
+    assert not differing(weights(trained.result()), kept)
 
 
 def test_nothing_kept() -> None:
     """Without kept weights the last ones stay."""
     trained = lane()
     trained.train_epoch(1)
-    before = weights(trained.model)
-    trained.restore_weights()
-    assert all(torch.equal(one, other) for one, other in zip(weights(trained.model), before, strict=True))
+    before = weights(trained.network)
+    assert not differing(weights(trained.result()), before)
 
 
 def test_global_generator_is_given_back() -> None:

@@ -33,9 +33,9 @@ def test_learns_digits(model: dict[str, object], precision: str) -> None:
     assert {parameter.dtype for parameter in trained.parameters()} == {torch.float32}
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adagrad", "rmsprop", "muon"])
 def test_every_optimizer(optimizer: str) -> None:
-    """The fused optimizers work with a scaled loss on the device."""
+    """Every optimizer works with a scaled loss on the device."""
     made = recipe(optimizer={"name": optimizer, "lr": 0.01}, precision="fp16", epochs=3)
     reports, _ = drive(made, device=torch.device("cuda"))
     assert not reports[-1].diverged()

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tunefast.errors import SpecError, nearest
-from tunefast.recipe.recipe import TRAINING_METRICS, ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
 from tunefast.spec.space import Float, Int, apply
 from tunefast.spec.study import StudySpec
 
@@ -19,8 +19,10 @@ Location = tuple[int | str, ...]
 _NO_TABLE = ("dict_type", "model_type", "model_attributes_type")
 
 
-def load_spec(path: str | Path, name: str | None = None) -> StudySpec:
+def load_spec(path: str | Path, name: str | None = None, *, single: bool = False) -> StudySpec:
     """Read and check the spec in the TOML file `path`; `name` replaces the study's, which defaults to the file's.
+
+    With `single` a file that says nothing of a budget has one of a single trial.
 
     Every corner of the space is built into a recipe, so a choice that makes none is refused here and not in the tenth
     trial. Raises `SpecError`.
@@ -35,6 +37,8 @@ def load_spec(path: str | Path, name: str | None = None) -> StudySpec:
     study = table.setdefault("study", {})
     if isinstance(study, dict) and (name is not None or "name" not in study):
         study["name"] = name if name is not None else path.stem
+    if single:
+        table.setdefault("budget", {"trials": 1})
     return parse_spec(table, str(path))
 
 
@@ -78,8 +82,8 @@ def _check_whole_numbers(
 
 
 def _check_metric(spec: StudySpec, recipe: TrainingRecipe | ObjectiveRecipe, where: str) -> None:
-    if isinstance(recipe, TrainingRecipe) and spec.study.metric not in TRAINING_METRICS:
-        problem = f"not reported by the training.{nearest(spec.study.metric, TRAINING_METRICS)}"
+    if isinstance(recipe, TrainingRecipe) and spec.study.metric not in recipe.reported_metrics:
+        problem = f"not reported by the training.{nearest(spec.study.metric, recipe.reported_metrics)}"
         raise SpecError(where=where, problem=f"[study] metric = {spec.study.metric!r}: {problem}")
 
 

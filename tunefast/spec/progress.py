@@ -57,6 +57,9 @@ class EpochReport(Record):
     peak_memory_bytes: int | None = None
     """Most device memory used so far (CUDA), or the process's largest resident size (CPU)."""
 
+    details: dict[str, float] = Field(default_factory=dict)
+    """Other numbers: num_parameters and forward_flops with the first report, skipped_steps in fp16."""
+
     def diverged(self) -> bool:
         """Whether the loss is no longer a finite number."""
         losses = [value for name, value in self.metrics.items() if name in ("loss", "val_loss")]

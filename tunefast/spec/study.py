@@ -12,14 +12,17 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from tunefast.errors import nearest
+from tunefast.recipe.metrics import METRIC_NAMES
 from tunefast.recipe.part import Part
-from tunefast.recipe.recipe import RECIPE, TRAINING_METRICS, ObjectiveRecipe, RecipePart, TrainingRecipe
+from tunefast.recipe.recipe import RECIPE, ObjectiveRecipe, RecipePart, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.schema import recipe_schema
 from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, corners, ordered
 
 NUM_RANDOM_CHECKS = 100
+REPORTED_METRICS = ("loss", "accuracy", "val_loss", *(f"val_{name}" for name in METRIC_NAMES))
+"""What tunefast's own training can report, whatever the recipe."""
 
 
 class GridSampler(Part):
@@ -101,7 +104,7 @@ class StudySection(Part):
     @model_validator(mode="after")
     def _direction_known(self) -> StudySection:
         if self.direction is None and metric_direction(self.metric) is None:
-            close = difflib.get_close_matches(self.metric, TRAINING_METRICS, n=1)
+            close = difflib.get_close_matches(self.metric, REPORTED_METRICS, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise ValueError(
                 f"direction is missing, and the name {self.metric!r} does not say which way is better.{hint}"

@@ -91,5 +91,9 @@ def study_names(path: Path) -> dict[str, bool]:
 
 
 def _rows(connection: Connection, table: sa.Table, uuid: str) -> list[dict[str, Any]]:
-    wanted = sa.select(table).where(table.c.study_uuid == uuid).order_by(*table.primary_key)
-    return [dict(row) for row in connection.execute(wanted).mappings()]
+    """A study's rows; a column that an earlier tunefast did not write is None."""
+    present = tables.columns(connection, table)
+    known = [column for column in table.columns if column.name in present]
+    wanted = sa.select(*known).where(table.c.study_uuid == uuid).order_by(*table.primary_key)
+    absent = dict.fromkeys(column.name for column in table.columns if column.name not in present)
+    return [{**row, **absent} for row in connection.execute(wanted).mappings()]

@@ -64,7 +64,7 @@ def prepare(database: Database) -> None:
         check_schema(connection, database.path)
     create_schema(database)
     with database.transaction() as connection:
-        tables.metadata.create_all(connection)
+        tables.create(connection)
         tables.sweep(connection, [uuid for uuid in study_uuids(connection).values() if uuid is not None])
 
 

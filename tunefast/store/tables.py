@@ -54,10 +54,26 @@ epochs = sa.Table(
     sa.Column("steps", sa.Integer, nullable=False),
     sa.Column("samples", sa.Integer, nullable=False),
     sa.Column("peak_memory_bytes", sa.BigInteger),
+    sa.Column("details", sa.JSON),
 )
 
 KEYED = (attempts, epochs)
 """The tables with a ``study_uuid``."""
+
+
+def create(connection: Connection) -> None:
+    """Create the tables that are missing, and in those of an earlier tunefast the columns, which may be empty."""
+    metadata.create_all(connection)
+    for table in metadata.sorted_tables:
+        present = columns(connection, table)
+        for column in (column for column in table.columns if column.name not in present):
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")
+
+
+def columns(connection: Connection, table: sa.Table) -> set[str]:
+    """The names of the columns that `table` has in the database."""
+    return {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
 
 
 def sweep(connection: Connection, living: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Decoded data on disk: read once, shared by all processes and studies. Needs no torch."""
+"""Arrays on disk, decoded data and features: made once, shared by all processes and studies. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +18,46 @@ import platformdirs
 from numpy.typing import NDArray
 
 from tunefast.errors import DataError
-from tunefast.recipe.data import DataPart, Decoded
+from tunefast.recipe.data import SPLIT_OPTIONS, DataPart, Decoded
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 CACHE_VARIABLE = "TUNEFAST_CACHE"
 CACHE_BYTES = 20 * 2**30
-"""What decoded data may take on disk before the sets that were not used for longest are removed."""
+"""What each kind, decoded data or features, may take on disk before what was not used for longest is removed."""
+_CONTENTS = "arrays.json"
+"""Names the arrays of an entry, so that one which got lost is missed."""
+
+
+Arrays = dict[str, NDArray[Any]]
 
 
 def decoded(part: DataPart) -> Decoded:
-    """The arrays of `part`, mapped from the cache; decoded into it first where they are not there.
+    """The arrays of `part`, mapped from the cache; decoded into it first where they are not there."""
 
-    Copy-on-write mapping: all processes share the pages, and none can change the file.
+    def decode() -> Arrays:
+        return {name: array for name, array in part.decode()._asdict().items() if array is not None}
+
+    return Decoded(**kept_arrays("data", fingerprint(part), decode))
+
+
+def kept_arrays(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
+    """The arrays under `key`, mapped from the cache; made and written there first where they are not there.
+
+    Copy-on-write mapping: all processes share the pages, and none can change the file. Of processes that need the same
+    arrays at once one makes them, and the others wait.
     """
-    directory = cache_directory() / "data"
+    directory = cache_directory() / kind
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        problem = f"the cache of decoded data cannot be made there ({error.strerror}); set {CACHE_VARIABLE}"
+        problem = f"the cache of {kind} cannot be made there ({error.strerror}); set {CACHE_VARIABLE}"
         raise DataError(path=directory, problem=problem) from error
-    folder = directory / _fingerprint(part)
+    folder = directory / key
     with _locked(folder):
         try:
             arrays = _read(folder)
         except (OSError, EOFError, ValueError):  # not there, or cut short by a power failure
-            _write(part.decode(), folder)
+            _write(make(), folder)
             arrays = _read(folder)
         os.utime(folder)
     _evict(directory, keep=folder)
@@ -54,12 +69,19 @@ def cache_directory() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("tunefast"))
 
 
-def _fingerprint(part: DataPart) -> str:
+def fingerprint(part: DataPart) -> str:
     """Changes with the source's options and files, not with the split."""
-    options = {key: value for key, value in part.table().items() if key not in ("validation", "split_seed")}
-    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in part.source()]
-    key = json.dumps([CACHE_VERSION, options, files], sort_keys=True)
+    options = {key: value for key, value in part.table().items() if key not in SPLIT_OPTIONS}
+    key = json.dumps([CACHE_VERSION, options, [_stamp(path) for path in part.source()]], sort_keys=True)
     return hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(path=path, problem=f"cannot be read ({error.strerror})") from error
+    return str(path), status.st_size, status.st_mtime_ns
 
 
 @contextlib.contextmanager
@@ -70,12 +92,12 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write(arrays: Decoded, folder: Path) -> None:
+def _write(arrays: Arrays, folder: Path) -> None:
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=folder.name + ".tmp"))
     try:
-        for name, array in arrays._asdict().items():
-            if array is not None:
-                np.save(scratch / f"{name}.npy", array)
+        for name, array in arrays.items():
+            np.save(scratch / f"{name}.npy", array)
+        (scratch / _CONTENTS).write_text(json.dumps(list(arrays)))
         _remove(folder)
         scratch.rename(folder)
     except BaseException:
@@ -83,13 +105,9 @@ def _write(arrays: Decoded, folder: Path) -> None:
         raise
 
 
-def _read(folder: Path) -> Decoded:
-    def load(name: str) -> NDArray[Any]:
-        return np.load(folder / f"{name}.npy", mmap_mode="c")  # type: ignore[no-any-return]
-
-    tested = (folder / "test_labels.npy").exists()
-    test_arrays = (load("test_inputs"), load("test_labels")) if tested else (None, None)
-    return Decoded(load("inputs"), load("labels"), *test_arrays)
+def _read(folder: Path) -> Arrays:
+    names = json.loads((folder / _CONTENTS).read_text())
+    return {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in names}
 
 
 def _evict(directory: Path, keep: Path) -> None:
@@ -107,6 +125,6 @@ def _evict(directory: Path, keep: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a set, its inputs first: what is left by a kill halfway is not taken for a whole one."""
-    (folder / "inputs.npy").unlink(missing_ok=True)
+    """Remove a set, its list of contents first: what is left by a kill halfway is not taken for a whole one."""
+    (folder / _CONTENTS).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)

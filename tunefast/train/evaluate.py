@@ -1,35 +1,57 @@
-"""Loss and accuracy of a model over samples it does not learn from."""
+"""Loss and metrics of a model over samples it does not learn from."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from tunefast.recipe.precision import Precision, autocast
-from tunefast.train.datasets import Dataset
+from tunefast.recipe.losses import LossPart
+from tunefast.recipe.metrics import compute
+from tunefast.recipe.precision import Precision, autocast, fp32_products
+from tunefast.train.datasets import Batch, Samples
+from tunefast.train.preparing import Preparation
 
 EVAL_BATCH_SIZE = 1000
+EVAL_BATCH_VALUES = 2**22
+"""Numbers in one batch of evaluation at most: 1,000 small images, or some 28 of 224 pixels."""
 
 
-class Scores(NamedTuple):
-    """Means over the samples."""
+def eval_batch_size(samples: Samples) -> int:
+    """Samples that are evaluated at once."""
+    return max(1, min(EVAL_BATCH_SIZE, EVAL_BATCH_VALUES // max(1, math.prod(samples.inputs.shape[1:]))))
 
-    loss: float
-    accuracy: float
+
+def chunks(samples: Samples, device: torch.device) -> list[Callable[[], Batch]]:
+    """The samples in order, as batches that are made when they are called for."""
+    positions = torch.split(torch.arange(len(samples), device=samples.rows.device), eval_batch_size(samples))
+    return [lambda chunk=chunk: samples.take(chunk).to(device) for chunk in positions]  # type: ignore[misc]
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, dataset: Dataset, inputs: Tensor, labels: Tensor, precision: Precision) -> Scores:
-    """Mean cross-entropy and accuracy over raw `inputs` [N, ...] and `labels` [N]; synchronises the device once."""
-    model.eval()
-    loss = torch.zeros((), device=labels.device)
-    correct = torch.zeros((), device=labels.device)
-    for raw, wanted in zip(torch.split(inputs, EVAL_BATCH_SIZE), torch.split(labels, EVAL_BATCH_SIZE), strict=True):
-        with autocast(precision, labels.device):
-            logits = model(dataset.normalised(raw))
-        loss += nn.functional.cross_entropy(logits.float(), wanted, reduction="sum")
-        correct += (logits.argmax(dim=1) == wanted).sum()
-    total_loss, total_correct = torch.stack([loss, correct]).tolist()
-    return Scores(total_loss / len(labels), total_correct / len(labels))
+def evaluate(
+    forward: Callable[[Tensor], Tensor],
+    samples: Samples,
+    preparation: Preparation,
+    loss: LossPart,
+    names: Sequence[str],
+    precision: Precision,
+    device: torch.device,
+) -> dict[str, float]:
+    """``{"loss": ..., name: ...}``: the mean plain loss and the metrics in `names` over `samples`.
+
+    `forward` maps prepared inputs to outputs and must be in evaluation mode. Synchronises the device once.
+    """
+    plain = loss.plain()
+    outputs, targets, losses = [], [], []
+    for batch in (make() for make in chunks(samples, device)):
+        with fp32_products(precision, device), autocast(precision, device):
+            output = forward(preparation.inputs(batch.inputs))
+        outputs.append(output.float())
+        targets.append(batch.targets)
+        losses.append(plain.per_sample(outputs[-1], plain.encode(batch.targets, preparation.target_kind), None))
+    values = compute(names, torch.cat(outputs), torch.cat(targets), loss, preparation.target_kind)
+    named = {"loss": torch.cat(losses).double().mean(), **values}
+    return dict(zip(named, torch.stack([value.double() for value in named.values()]).tolist(), strict=True))

@@ -2,108 +2,238 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from tunefast.nn.dropout import seed_dropout
-from tunefast.recipe.data import IMAGE_AXES
-from tunefast.recipe.precision import autocast, loss_scaler
+from tunefast.nn.network import Network
+from tunefast.nn.summary import forward_flops, num_parameters
+from tunefast.recipe.metrics import num_correct
+from tunefast.recipe.precision import autocast, fp32_products, loss_scaler
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.recipe.schedules import Horizon
 from tunefast.recipe.seed import derive_seed
-from tunefast.train.batches import epoch_order, num_steps, step_groups
-from tunefast.train.datasets import Dataset
+from tunefast.spec.progress import EpochReport
+from tunefast.train.averaging import Average
+from tunefast.train.batches import epoch_order, fetch, step_groups
+from tunefast.train.datasets import Batch, Dataset, Samples
+from tunefast.train.evaluate import evaluate
+from tunefast.train.features import feature_dataset
+from tunefast.train.parameters import parameter_groups, penalty, start_momentum, trainable
+from tunefast.train.preparing import Preparation
+
+BACKWARD_FLOPS = 3
+"""A training step's operations over a forward pass's: the backward pass is two more."""
 
 
 class EpochTotals(NamedTuple):
     """What one epoch of training added up to."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None
+    """Share of samples that were right on the way; None for regression."""
     steps: int
     samples: int
     learning_rate: float
+    skipped_steps: int
+    """Steps left out because fp16 gradients overflowed."""
 
 
 class Lane:
     """A recipe being trained on `dataset`, with all of its random draws decided by `seed`.
 
-    Raises `ValueError` where the model does not fit the data.
+    Raises `ValueError` where the model, the loss or an augmentation does not fit the data.
     """
 
     def __init__(self, recipe: TrainingRecipe, dataset: Dataset, seed: int, device: torch.device) -> None:
-        self.recipe = recipe
+        check(recipe, dataset)
+        self.recipe, self.raw, self.seed, self.device = recipe, dataset, seed, device
+        self.network = _seeded_network(recipe, dataset, seed).to(device)
+        if len(dataset.sample_shape) == 3:  # noqa: PLR2004  channels, height, width
+            layout = torch.channels_last if recipe.hardware.channels_last else torch.contiguous_format
+            self.network = self.network.to(memory_format=layout)
+        self.preparation = Preparation(recipe, dataset, seed, device)
         self.dataset = dataset
-        self.seed = seed
-        self.device = device
-        self.model = _seeded_model(recipe, dataset, seed).to(device)
-        if len(dataset.input_shape) == IMAGE_AXES:
-            self.model = self.model.to(memory_format=torch.channels_last)
-        self.optimizer = recipe.optimizer.build(self.model.parameters())
+        self._whole = True
+        if recipe.caches_features:
+            self.dataset = feature_dataset(recipe, dataset, self.network, self.preparation, device)
+            self.preparation, self._whole = self.preparation.of_features(), False
+        self.optimizer = recipe.optimizer.build(parameter_groups(self.network, recipe))
         self.scaler = loss_scaler(recipe.precision, device)
+        self._one = torch.ones((), device=device)
+        """Scaled by the scaler it is the loss scale, still on the device; that falls after an overflow."""
+        self.average = Average(self.network, recipe.averaging) if recipe.averaging is not None else None
+        self.adapted = 1.0
+        """What the rate is multiplied with because of how training went: see `SchedulePart.adapted`."""
+        self.rate = 0.0
+        """The recipe's learning rate at the last step; groups may have shares of it."""
+        self.kept: dict[str, Tensor] | None = None
+        self._forward = self._compiled()
         self._dropout = torch.Generator(device)
-        seed_dropout(self.model, self._dropout)
-        self._kept: dict[str, Tensor] | None = None
-        self._steps_per_epoch = num_steps(len(dataset.train_index), recipe.batch_size, recipe.accumulation_steps)
+        seed_dropout(self.network, self._dropout)
+        self.horizon = Horizon(recipe.epochs, len(self._groups(1)))
 
     def train_epoch(self, epoch: int) -> EpochTotals:
         """Train on every training sample once. `epoch` counts from 1. Synchronises the device once, at the end."""
-        recipe, index = self.recipe, self.dataset.train_index
-        order = index[epoch_order(len(index), self.seed, epoch).to(self.device)]
-        self.model.train()
-        totals = torch.zeros(2, device=self.device)
-        first_step = (epoch - 1) * self._steps_per_epoch
-        for step, group in enumerate(step_groups(order, recipe.batch_size, recipe.accumulation_steps)):
-            self._set_schedule(first_step + step)
-            self._dropout.manual_seed(derive_seed(self.seed, epoch, step, "dropout"))
-            totals += self._step(group)
-        loss, correct = (totals / len(index)).tolist()
-        return EpochTotals(loss, correct, self._steps_per_epoch, len(index), self.optimizer.param_groups[0]["lr"])
+        groups = self._groups(epoch)
+        self.network.train()
+        self.recipe.transfer.apply(self.network, epoch)
+        if epoch == self.recipe.transfer.unfreeze_epoch:
+            start_momentum(self.optimizer)
+        parameters = trainable(self.network)
+        totals = torch.zeros(3, device=self.device)
+        batches = fetch(self.dataset.train, groups, self.device, self.recipe.hardware)
+        with fp32_products(self.recipe.precision, self.device):
+            for step, group in enumerate(batches):
+                self._set_schedule((epoch - 1) * len(groups) + step)
+                totals += self._step(group, parameters, epoch, step)
+        samples = sum(len(positions) for group in groups for positions in group)
+        loss, correct, skipped = totals.tolist()
+        return EpochTotals(
+            loss=loss / samples,
+            accuracy=None if self.dataset.targets.kind == "numbers" else correct / samples,
+            steps=len(groups),
+            samples=samples,
+            learning_rate=self.rate,
+            skipped_steps=int(skipped),
+        )
 
-    def _step(self, group: tuple[Tensor, ...]) -> Tensor:
-        """One optimizer step over the mean loss of all samples in `group`; returns (summed loss, number correct)."""
-        num_samples = sum(len(batch) for batch in group)
-        totals = torch.zeros(2, device=self.device)
-        for batch in group:
-            inputs, labels = self.dataset.normalised(self.dataset.inputs[batch]), self.dataset.labels[batch]
+    def _groups(self, epoch: int) -> list[tuple[Tensor, ...]]:
+        recipe, num_samples = self.recipe, len(self.dataset.train)
+        order = epoch_order(num_samples, self.seed, epoch)
+        groups = step_groups(order, recipe.batch_size, recipe.accumulation_steps, drop_last=recipe.drop_last)
+        return list(groups)
+
+    def _step(self, group: tuple[Batch, ...], parameters: list[nn.Parameter], epoch: int, step: int) -> Tensor:
+        """One optimizer step over the mean loss of all samples in `group`.
+
+        Returns the summed loss, how many were right, and 1 where the step was left out.
+        """
+        num_samples = sum(len(batch.rows) for batch in group)
+        totals = torch.zeros(3, device=self.device)
+        for position, batch in enumerate(group):
+            inputs, encoded = self.preparation.training(batch, epoch, step, position)
+            self._dropout.manual_seed(derive_seed(self.seed, epoch, step, position, "dropout"))
             with autocast(self.recipe.precision, self.device):
-                logits = self.model(inputs)
-            loss = nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
-            torch.autograd.backward(self.scaler.scale(loss / num_samples))
-            totals += torch.stack([loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()])
+                outputs = self._forward(inputs)
+            outputs = outputs.float()
+            loss = self.recipe.loss.per_sample(outputs, encoded, self.preparation.class_weights).sum()
+            objective = loss / num_samples
+            extra = penalty(parameters, self.recipe.penalty.l1, self.recipe.penalty.l2) if position == 0 else None
+            torch.autograd.backward(self.scaler.scale(objective if extra is None else objective + extra))
+            totals[0] += loss.detach()
+            correct = num_correct(outputs.detach(), batch.targets)
+            if correct is not None:
+                totals[1] += correct
+        totals[2] = self._update(parameters)
+        if self.average is not None:
+            self.average.update((epoch - 1) * self.horizon.steps_per_epoch + step)
+        return totals
+
+    def _update(self, parameters: list[nn.Parameter]) -> Tensor:
+        """Clip, step and clear the gradients; returns 1 where the step was left out because fp16 overflowed, else 0."""
+        clipping = self.recipe.clipping
+        if clipping.norm is not None or clipping.value is not None:
+            self.scaler.unscale_(self.optimizer)
+            if clipping.value is not None:
+                nn.utils.clip_grad_value_(parameters, clipping.value)
+            if clipping.norm is not None:
+                nn.utils.clip_grad_norm_(parameters, clipping.norm)
+        before = self.scaler.scale(self._one)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        return totals
+        return (self.scaler.scale(self._one) < before).float()
 
     def _set_schedule(self, step: int) -> None:
-        point = self.recipe.schedule.at(step, self._steps_per_epoch * self.recipe.epochs)
+        point = self.recipe.schedule.point(step, self.horizon)
+        factor = point.factor * self.adapted
+        self.rate = self.recipe.optimizer.lr * self.recipe.lr_factor * factor
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.optimizer.lr * point.factor
+            group["lr"] = group["initial_lr"] * factor
             if point.momentum is None:
                 continue
             if "betas" in group:
                 group["betas"] = (point.momentum, group["betas"][1])
-            elif group["momentum"] > 0:
+            if group.get("momentum", 0) > 0:
                 group["momentum"] = point.momentum
 
+    def _compiled(self) -> Callable[[Tensor], Tensor]:
+        """What maps prepared inputs to outputs: the network, or its head over cached features; compiled if it pays."""
+        module = self._part(self.network)
+        samples = len(self.dataset.train) * self.recipe.epochs
+        if self.recipe.hardware.compile == "off":
+            return module
+        flops = forward_flops(self.network, self.input_shape) * BACKWARD_FLOPS * samples
+        if not self.recipe.hardware.compiles(flops, self.device.type):
+            return module
+        compiled: Callable[[Tensor], Tensor] = torch.compile(module)
+        return compiled
+
+    def _part(self, network: Network) -> nn.Module:
+        return network if self._whole else network.head
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample as the network sees it, after images were scaled."""
+        return self.recipe.input_shape(self.raw.sample_shape)
+
+    def details(self) -> dict[str, float]:
+        """What the model costs: its parameters, and operations of one forward pass of one sample."""
+        flops = forward_flops(self.network, self.input_shape)
+        return {"num_parameters": num_parameters(self.network), "forward_flops": flops}
+
+    def evaluate(self) -> dict[str, float]:
+        """Loss and metrics on the validation part, of the averaged weights where there are any."""
+        return self._evaluate(self._part(self._judged), self.dataset.validation, self.preparation)
+
+    def evaluate_test(self) -> dict[str, float]:
+        """Loss and metrics on the test part, by the whole network."""
+        preparation = Preparation(self.recipe, self.raw, self.seed, self.device)
+        return self._evaluate(self._judged, self.raw.test, preparation)
+
+    def _evaluate(self, module: nn.Module, samples: Samples, preparation: Preparation) -> dict[str, float]:
+        module.eval()
+        recipe = self.recipe
+        return evaluate(
+            module, samples, preparation, recipe.loss, recipe.validated_metrics, recipe.precision, self.device
+        )
+
+    @property
+    def _judged(self) -> Network:
+        """The network whose value counts."""
+        return self.network if self.average is None else self.average.network
+
+    def adapt(self, reports: Sequence[EpochReport]) -> None:
+        """Let the schedule look at how training went so far, before the next epoch."""
+        monitor = getattr(self.recipe.schedule, "monitor", None)
+        if monitor is not None:
+            self.adapted = self.recipe.schedule.adapted([report.metrics[monitor] for report in reports])
+
     def keep_weights(self) -> None:
-        """Keep a copy of the weights as they are now."""
-        self._kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        """Keep a copy of the weights that count, as they are now."""
+        self.kept = {name: value.detach().clone() for name, value in self._judged.state_dict().items()}
 
-    def restore_weights(self) -> None:
-        """Put the kept weights back, if any were kept."""
-        if self._kept is not None:
-            self.model.load_state_dict(self._kept)
+    def result(self) -> Network:
+        """The network with the weights that count: the kept ones, if any were kept, else the last."""
+        if self.kept is not None:
+            self._judged.load_state_dict(self.kept)
+        return self._judged
 
 
-def _seeded_model(recipe: TrainingRecipe, dataset: Dataset, seed: int) -> nn.Module:
-    """The untrained model, on the CPU: modules initialise themselves from the CPU's global generator.
+def check(recipe: TrainingRecipe, dataset: Dataset) -> None:
+    """Raise `ValueError` where a part of the recipe cannot take the data's samples or targets."""
+    recipe.check(dataset.sample_shape, dataset.targets, is_images=dataset.is_images, num_train=len(dataset.train))
+
+
+def _seeded_network(recipe: TrainingRecipe, dataset: Dataset, seed: int) -> Network:
+    """The untrained network, on the CPU: modules initialise themselves from the CPU's global generator.
 
     That generator is lent and given back; those of other devices stay as they are.
     """
-    recipe.model.check(dataset.input_shape)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "weights"))
-        return recipe.model.build(dataset.input_shape, dataset.num_classes)
+        return recipe.model.build(recipe.input_shape(dataset.sample_shape), recipe.loss.num_outputs(dataset.targets))

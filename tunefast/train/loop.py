@@ -8,66 +8,95 @@ import time
 from collections.abc import Generator
 
 import torch
-from torch import nn
 
+from tunefast.nn.network import Network
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.progress import Answer, EpochReport, Verdict
-from tunefast.train.datasets import load_dataset
-from tunefast.train.evaluate import Scores, evaluate
+from tunefast.train.checkpoint import Checkpoints
+from tunefast.train.datasets import dataset_for
 from tunefast.train.lane import EpochTotals, Lane
 
 
-def train(recipe: TrainingRecipe, seed: int, device: torch.device) -> Generator[EpochReport, Answer, nn.Module]:
+def train(
+    recipe: TrainingRecipe, seed: int, device: torch.device, checkpoints: Checkpoints | None = None
+) -> Generator[EpochReport, Answer, Network]:
     """Train `recipe` and yield a report after each epoch; whoever drives the generator decides how it goes on.
 
     ::
 
-        lane = model, optimizer, schedule, all random draws from seed
-        for epoch in 1 .. epochs:
+        lane = model, optimizer, schedule, all random draws from seed; from the newest checkpoint if there is one
+        for epoch in those that are left:
             train on every batch, evaluate on the validation part
             answer = yield report
-            keep the weights if the answer says so; leave if its verdict says so
+            keep the weights if the answer says so; write a checkpoint if one is due; leave if its verdict says so
         return the model with the kept weights, else the last
 
-    The same (recipe, seed, device, number of threads) gives the same reports, bit for bit on a CPU. Raises `DataError`
-    where the data cannot be read and `ValueError` where the model does not fit it.
+    The same (recipe, seed, device, number of threads) gives the same reports, bit for bit on a CPU, with interruptions
+    or without; a trial that was paused gets a checkpoint. Raises `DataError` where the data cannot be read,
+    `ValueError` where parts of the recipe do not fit it, and `CheckpointError` where the checkpoints are of another
+    trial.
     """
-    dataset = load_dataset(recipe.data, device)
+    lane = yield from train_lane(open_lane(recipe, seed, device), checkpoints)
+    return lane.result()
+
+
+def open_lane(recipe: TrainingRecipe, seed: int, device: torch.device) -> Lane:
+    """A lane that has not trained yet, with its data loaded."""
+    dataset = dataset_for(recipe.data, device, recipe.hardware.loading)
     if device.type == "cuda":  # only now, since torch refuses it before the device was used
         torch.cuda.reset_peak_memory_stats(device)
-    lane = Lane(recipe, dataset, seed, device)
-    val_inputs, val_labels = dataset.inputs[dataset.val_index], dataset.labels[dataset.val_index]
-    for epoch in range(1, recipe.epochs + 1):
-        started = time.perf_counter()
-        totals = lane.train_epoch(epoch)
-        trained = time.perf_counter()
-        scores = evaluate(lane.model, dataset, val_inputs, val_labels, recipe.precision)
-        evaluated = time.perf_counter()
-        answer = yield EpochReport(
-            epoch=epoch,
-            metrics=_metrics(totals, scores),
-            learning_rate=totals.learning_rate,
-            train_seconds=trained - started,
-            eval_seconds=evaluated - trained,
-            steps=totals.steps,
-            samples=totals.samples,
-            peak_memory_bytes=_peak_memory_bytes(device),
-        )
+        torch.backends.cudnn.benchmark = recipe.hardware.cudnn_benchmark
+    return Lane(recipe, dataset, seed, device)
+
+
+def train_lane(lane: Lane, checkpoints: Checkpoints | None = None) -> Generator[EpochReport, Answer, Lane]:
+    """Train `lane` as `train` does; returns the lane itself, for those who want more of it than the model."""
+    reports = checkpoints.resume(lane) if checkpoints is not None else []
+    for epoch in range(len(reports) + 1, lane.recipe.epochs + 1):
+        lane.adapt(reports)
+        report = _epoch(lane, epoch)
+        reports.append(report)
+        answer = yield report
         if answer.keep:
             lane.keep_weights()
+        if checkpoints is not None and (answer.verdict is Verdict.PAUSE or checkpoints.due()):
+            checkpoints.save(lane, reports)
         if answer.verdict is not Verdict.CONTINUE:
             break
-    lane.restore_weights()
-    return lane.model
+    return lane
 
 
-def _metrics(totals: EpochTotals, scores: Scores) -> dict[str, float]:
-    return {
-        "loss": totals.loss,
-        "accuracy": totals.accuracy,
-        "val_loss": scores.loss,
-        "val_accuracy": scores.accuracy,
-    }
+def _epoch(lane: Lane, epoch: int) -> EpochReport:
+    started = time.perf_counter()
+    totals = lane.train_epoch(epoch)
+    trained = time.perf_counter()
+    scores = lane.evaluate()
+    evaluated = time.perf_counter()
+    return EpochReport(
+        epoch=epoch,
+        metrics=_metrics(totals, scores),
+        learning_rate=totals.learning_rate,
+        train_seconds=trained - started,
+        eval_seconds=evaluated - trained,
+        steps=totals.steps,
+        samples=totals.samples,
+        peak_memory_bytes=_peak_memory_bytes(lane.device),
+        details=_details(lane, epoch, totals),
+    )
+
+
+def _details(lane: Lane, epoch: int, totals: EpochTotals) -> dict[str, float]:
+    """What the model costs, once, and how many steps fp16 lost, where it can lose any."""
+    details = lane.details() if epoch == 1 else {}
+    if lane.scaler.is_enabled():
+        details["skipped_steps"] = float(totals.skipped_steps)
+    return details
+
+
+def _metrics(totals: EpochTotals, scores: dict[str, float]) -> dict[str, float]:
+    trained = {"loss": totals.loss, "accuracy": totals.accuracy}
+    known = {name: value for name, value in trained.items() if value is not None}
+    return known | {f"val_{name}": value for name, value in scores.items()}
 
 
 def _peak_memory_bytes(device: torch.device) -> int:

@@ -1,0 +1,165 @@
+"""Checkpoints: all that a trial needs to go on as if nothing had happened.
+
+One safetensors file each, whose header carries the rest as JSON; nothing is ever unpickled. Random draws need no state,
+since they follow from (seed, epoch, step). With the same number of threads a resumed trial equals an uninterrupted one
+to the last bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tunefast.errors import CheckpointError
+from tunefast.spec.progress import EpochReport
+from tunefast.train.lane import Lane
+from tunefast.train.state import capture, restore
+
+FORMAT = 1
+KEPT_FILES = 2
+"""Checkpoints that stay: the last, and the one before in case the last is damaged."""
+SHARE_OF_TIME = 0.02
+"""Of a trial's time: what writing checkpoints may take."""
+_HEADER = "tunefast"
+_DIGEST = "digest"
+_NAME = re.compile(r"epoch-(\d+)\.safetensors")
+
+
+class Checkpoint(NamedTuple):
+    """A trial after the epoch of its last report."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+    """Everything that is no tensor, as JSON data."""
+    reports: list[EpochReport]
+
+    @property
+    def threads(self) -> int:
+        """The CPU threads it was trained with; with others the last bits differ."""
+        return int(self.facts["threads"])
+
+
+class Checkpoints:
+    """The checkpoints of one trial in a directory of its own, written at most every `every_seconds`."""
+
+    def __init__(self, directory: Path, every_seconds: float = 10.0) -> None:
+        self.directory = directory
+        self._every_seconds = every_seconds
+        self._last = time.monotonic()
+        self._cost_seconds = 0.0
+
+    def latest(self) -> Checkpoint | None:
+        """The newest checkpoint that can be read, None where there is none."""
+        for path in reversed(self._files()):
+            try:
+                return _read(path)
+            except (OSError, SafetensorError, ValueError, KeyError):
+                continue
+        return None
+
+    def reports(self) -> list[EpochReport]:
+        """The reports up to the newest checkpoint."""
+        found = self.latest()
+        return found.reports if found is not None else []
+
+    def due(self) -> bool:
+        """Whether the last one is old enough for another, at a cost of at most 2 % of the time."""
+        age = time.monotonic() - self._last
+        return age >= self._every_seconds and self._cost_seconds <= SHARE_OF_TIME * age
+
+    def save(self, lane: Lane, reports: list[EpochReport]) -> Path:
+        """Write the lane as it is after the epoch of the last report, whole or not at all."""
+        started = time.monotonic()
+        tensors, facts = capture(lane)
+        facts |= {
+            "format": FORMAT,
+            "recipe": lane.recipe.table(),
+            "seed": lane.seed,
+            "threads": torch.get_num_threads(),
+            "reports": [report.model_dump(mode="json") for report in reports],
+        }
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / f"epoch-{len(reports):06d}.safetensors"
+        _write(path, tensors, facts)
+        files = self._files()
+        for old in files[: max(0, files.index(path) + 1 - KEPT_FILES)]:
+            old.unlink(missing_ok=True)
+        self._last = time.monotonic()
+        self._cost_seconds = self._last - started
+        return path
+
+    def resume(self, lane: Lane) -> list[EpochReport]:
+        """Bring a new lane to where the newest checkpoint stands, if there is one; returns the reports up to there.
+
+        Raises `CheckpointError` where it is of another recipe or seed.
+        """
+        for scratch in self.directory.glob(".epoch-*"):  # of an attempt that was killed while it wrote
+            scratch.unlink(missing_ok=True)
+        found = self.latest()
+        if found is None:
+            return []
+        if found.facts["recipe"] != lane.recipe.table() or found.facts["seed"] != lane.seed:
+            raise CheckpointError(path=self.directory, problem="holds the checkpoints of another recipe or seed")
+        restore(lane, found.tensors, found.facts)
+        return found.reports
+
+    def _files(self) -> list[Path]:
+        """Our files, oldest first."""
+        named = [(_NAME.fullmatch(path.name), path) for path in self.directory.glob("epoch-*")]
+        return [path for _, path in sorted((int(name[1]), path) for name, path in named if name is not None)]
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, whole or not at all, and be sure that it is on the disk."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file({name: value.detach().contiguous().cpu() for name, value in tensors.items()}, scratch, metadata)
+        with scratch.open("rb") as handle:
+            os.fsync(handle.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    on_cpu = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
+    text = json.dumps(facts)
+    write_tensors(path, on_cpu, {_HEADER: text, _DIGEST: _digest(on_cpu, text)})
+
+
+def _read(path: Path) -> Checkpoint:
+    """Raises `OSError`, `SafetensorError`, `ValueError` or `KeyError` where the file is none of ours, or damaged."""
+    with safe_open(path, framework="pt") as handle:
+        metadata = handle.metadata() or {}
+        tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118  no mapping
+    if metadata[_DIGEST] != _digest(tensors, metadata[_HEADER]):
+        raise ValueError("damaged")
+    facts = json.loads(metadata[_HEADER])
+    if facts["format"] != FORMAT:
+        raise ValueError(f"format {facts['format']}")
+    return Checkpoint(tensors, facts, [EpochReport.model_validate(report) for report in facts["reports"]])
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """Changes with every bit of a checkpoint; `tensors` are contiguous and on the CPU."""
+    digest = hashlib.blake2b(text.encode(), digest_size=16)
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

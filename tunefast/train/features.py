@@ -1,0 +1,85 @@
+"""A frozen backbone's features: computed once, kept on disk, shared by all trials and workers."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tunefast.nn.network import Network
+from tunefast.recipe.precision import autocast, fp32_products, resolve
+from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.train.cache import kept_arrays
+from tunefast.train.datasets import Dataset, Samples
+from tunefast.train.evaluate import chunks
+from tunefast.train.preparing import Preparation
+
+log = logging.getLogger("tunefast.worker")
+
+
+def feature_dataset(
+    recipe: TrainingRecipe, dataset: Dataset, network: Network, preparation: Preparation, device: torch.device
+) -> Dataset:
+    """The training and validation part of `dataset` as the features [N, ...] of the network's backbone, on `device`.
+
+    They are a function of the data, the backbone's weights, the preprocessing and the precision, which together are
+    the key that they are kept under. The test part stays raw, since searching never looks at it.
+    """
+    key = _key(recipe, dataset, network, preparation, device)
+    parts: dict[int, Samples] = {}
+    for name, samples in (("inputs", dataset.train), ("val_inputs", dataset.validation)):
+        if id(samples.inputs) not in parts:
+            parts[id(samples.inputs)] = _featured(f"{name}-{key}", samples, network, preparation, recipe, device)
+
+    def moved(samples: Samples) -> Samples:
+        whole = parts[id(samples.inputs)]
+        return replace(whole, rows=samples.rows.to(device))
+
+    return replace(dataset, train=moved(dataset.train), validation=moved(dataset.validation))
+
+
+def _featured(
+    key: str,
+    samples: Samples,
+    network: Network,
+    preparation: Preparation,
+    recipe: TrainingRecipe,
+    device: torch.device,
+) -> Samples:
+    """All rows of the arrays that `samples` stand in, with features for inputs."""
+    whole = replace(samples, rows=torch.arange(len(samples.inputs), device=samples.inputs.device))
+    arrays = kept_arrays("features", key, lambda: {"features": _compute(whole, network, preparation, recipe, device)})
+    features = torch.from_numpy(arrays["features"]).to(device)
+    return Samples(features, samples.targets.to(device), whole.rows.to(device))
+
+
+@torch.inference_mode()
+def _compute(
+    samples: Samples, network: Network, preparation: Preparation, recipe: TrainingRecipe, device: torch.device
+) -> NDArray[np.float32]:
+    log.info("computing the features of %d samples, once", len(samples))
+    backbone = network.backbone.eval()
+    rows: list[NDArray[np.float32]] = []
+    for batch in (make() for make in chunks(samples, device)):
+        with fp32_products(recipe.precision, device), autocast(recipe.precision, device):
+            features = backbone(preparation.inputs(batch.inputs))
+        rows.append(features.float().cpu().numpy())
+    return np.concatenate(rows)
+
+
+def _key(
+    recipe: TrainingRecipe, dataset: Dataset, network: Network, preparation: Preparation, device: torch.device
+) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(dataset.fingerprint.encode())
+    digest.update(preparation.key())
+    digest.update(resolve(recipe.precision, device).encode())
+    digest.update(repr(network.backbone).encode())
+    for name, value in sorted(network.backbone.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""Which weights an optimizer moves, how fast, and which of them decay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tunefast.nn.network import Network
+from tunefast.recipe.recipe import TrainingRecipe
+
+
+def parameter_groups(network: Network, recipe: TrainingRecipe) -> list[dict[str, Any]]:
+    """The parameters of `network` by rate and decay, as an optimizer part's `build` takes them.
+
+    Frozen parameters are in it too: without a gradient no optimizer touches them, and they may train later.
+    """
+    optimizer = recipe.optimizer
+    rate = optimizer.lr * recipe.lr_factor
+    groups: dict[tuple[bool, bool], dict[str, Any]] = {}
+    for is_head, part in ((False, network.backbone), (True, network.head)):
+        for parameter in part.parameters():
+            decays = optimizer.decay_norm_and_bias or not is_norm_or_bias(parameter)
+            group = groups.setdefault(
+                (is_head, decays),
+                {
+                    "params": [],
+                    "lr": rate if is_head else rate * recipe.transfer.backbone_lr_factor,
+                    "weight_decay": optimizer.weight_decay if decays else 0.0,
+                    "head": is_head,
+                },
+            )
+            group["params"].append(parameter)
+    return list(groups.values())
+
+
+def is_norm_or_bias(parameter: Tensor) -> bool:
+    """Whether a parameter is a bias, or a scale of a normalisation: a vector, where weights are matrices or more."""
+    return parameter.ndim <= 1
+
+
+def trainable(module: nn.Module) -> list[nn.Parameter]:
+    """The parameters that get a gradient."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def start_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Give every parameter that SGD has not moved yet the buffer of zeros from which momentum starts anyway.
+
+    torch's fused SGD cannot take a step in which some parameters have a buffer and others, just unfrozen, have none.
+    """
+    if not isinstance(optimizer, torch.optim.SGD):
+        return
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group["momentum"] > 0 else ():
+            if optimizer.state[parameter].get("momentum_buffer") is None:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+
+def penalty(parameters: list[nn.Parameter], l1: float, l2: float) -> Tensor | None:
+    """l1 x sum |w| + l2 / 2 x sum w^2 over all weights that are no biases or norms; None where both are 0."""
+    weights = [parameter for parameter in parameters if not is_norm_or_bias(parameter)]
+    if (l1 == 0 and l2 == 0) or not weights:
+        return None
+    total = torch.zeros((), device=weights[0].device)
+    for weight in weights:
+        if l1:
+            total = total + l1 * weight.abs().sum()
+        if l2:
+            total = total + l2 / 2 * weight.square().sum()
+    return total
