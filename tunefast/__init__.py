@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tunefast.spec.progress import Verdict as Verdict
     from tunefast.spec.study import StudySpec as StudySpec
     from tunefast.store.snapshot import StudySnapshot as StudySnapshot
+    from tunefast.train.export import load_model as load_model
     from tunefast.train.loop import train as train
     from tunefast.train.objective import Context as Context
 
@@ -40,6 +41,7 @@ _HOMES = {
     "UserError": "tunefast.errors",
     "Verdict": "tunefast.spec.progress",
     "create_study": "tunefast.api",
+    "load_model": "tunefast.train.export",
     "load_spec": "tunefast.spec.load",
     "parse_spec": "tunefast.spec.load",
     "read_study": "tunefast.api",

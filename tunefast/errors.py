@@ -6,7 +6,7 @@ TunefastError              exit code 1
 │   ├── SpecError
 │   ├── StudyExists, StudyNotFound, StudyNotOurs, SpecChanged
 │   ├── StorageError
-│   ├── DataError
+│   ├── DataError, CheckpointError
 │   └── DeviceError
 ├── StudyFailed            the study ended without a result
 ├── CoordinatorLost        the process that owns the database cannot be reached
@@ -70,6 +70,10 @@ class StorageError(UserError):
 
 
 class DataError(UserError):
+    """{path}: {problem}"""
+
+
+class CheckpointError(UserError):
     """{path}: {problem}"""
 
 

@@ -33,7 +33,7 @@ BAD_SPECS = {
         GOOD + '"optimizer.eps" = { choices = [1e-8], when = { "model.name" = "mlp" } }\n',
         "'model.name' is not searched",
     ),
-    "unknown part": (GOOD.replace('name = "adamw"', 'name = "adamx"'), "Known: adam, adamw, sgd."),
+    "unknown part": (GOOD.replace('name = "adamw"', 'name = "adamx"'), "Known: adagrad, adam, adamw, muon"),
     "endless grid": (
         digits("good", "grid", 4).replace("choices = [0.001, 0.01, 0.1]", "low = 0.1, high = 0.2"),
         "a grid cannot cover a continuous domain",

@@ -33,17 +33,19 @@ def _one_after_the_other(log: str) -> bool:
 
 def test_one_that_waits_takes_over_from_a_killed_coordinator(terminal: Terminal) -> None:
     """The coordinator is killed with two hosts at work: another one goes on, nothing is lost, nothing runs twice."""
-    spec = str(terminal.write("s.toml", objective("taken", "paced", 16, pause=0.1)))
+    spec = str(terminal.write("s.toml", objective("taken", "paced", 32, pause=0.1)))
     terminal.tunefast("study", "create", spec)
     with ExitStack() as stack:
         hosts = [stack.enter_context(terminal.started("worker", "start", "taken", "-n", "1")) for _ in range(2)]
+        wait_until(lambda: terminal.study("taken").counts.get("complete", 0) >= 1, "a trial is complete")
+        coordinator = terminal.json("worker", "list")["coordinator"]
         wait_until(lambda: terminal.study("taken").counts.get("complete", 0) >= 4, "four trials are complete")
         told = [trial.number for trial in terminal.study("taken").trials if trial.state.is_finished()]
-        kill(terminal.json("worker", "list")["coordinator"])
+        kill(coordinator)
         outputs = [ended(host, 0) for host in hosts]
     assert all("another one takes over" in output for output in outputs)
     study = terminal.study("taken")
-    assert [trial.number for trial in study.trials] == list(range(16))
+    assert [trial.number for trial in study.trials] == list(range(32))
     assert {trial.state.name for trial in study.trials} == {"COMPLETE"}
     again = {row["trial"] for row in study.attempts if row["attempt"] > 1}
     assert not again & set(told)

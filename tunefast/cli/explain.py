@@ -11,20 +11,29 @@ from rich.console import Console
 from rich.text import Text
 
 from tunefast.cli.options import Json, Verbose
-from tunefast.cli.output import console, plain_table, print_json
+from tunefast.cli.output import console, plain_table, print_json, scaled, short_params
+from tunefast.cli.specs import find_spec, shipped
 from tunefast.errors import UserError, nearest
+from tunefast.recipe.augment import Augment
 from tunefast.recipe.data import Data
-from tunefast.recipe.models import Model
+from tunefast.recipe.hardware import Hardware
+from tunefast.recipe.losses import Loss
+from tunefast.recipe.models import Head, Model
 from tunefast.recipe.optimizers import Optimizer
 from tunefast.recipe.part import Part
+from tunefast.recipe.preprocess import Preprocess
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.recipe.schedules import Schedule
+from tunefast.recipe.regularize import Averaging, Clipping, Penalty
+from tunefast.recipe.schedules import LrScaling, Schedule
 from tunefast.recipe.stopping import Patience
+from tunefast.recipe.transfer import Transfer
+from tunefast.run.describe import Description, describe
 from tunefast.spec.study import Budget, Pruner, Sampler, StudySection, StudySpec
 
 UNIONS: dict[str, Any] = {
     "data": Data,
     "model": Model,
+    "loss": Loss,
     "optimizer": Optimizer,
     "schedule": Schedule,
     "sampler": Sampler,
@@ -34,6 +43,15 @@ SINGLES: dict[str, type[Part]] = {
     "study": StudySection,
     "budget": Budget,
     "recipe": TrainingRecipe,
+    "preprocess": Preprocess,
+    "augment": Augment,
+    "transfer": Transfer,
+    "head": Head,
+    "lr_scaling": LrScaling,
+    "penalty": Penalty,
+    "clipping": Clipping,
+    "averaging": Averaging,
+    "hardware": Hardware,
     "early_stopping": Patience,
 }
 
@@ -48,12 +66,17 @@ def parts() -> dict[str, dict[str, type[Part]]]:
 
 
 def explain(
-    kind: Annotated[str | None, typer.Argument(help="A kind of part, such as optimizer.", metavar="[KIND]")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="A kind of part, such as optimizer, or a spec file.", metavar="[KIND|FILE]")
+    ] = None,
     name: Annotated[str | None, typer.Argument(help="A part of that kind, such as adamw.", metavar="[NAME]")] = None,
     to_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the parts of a recipe, or explain one and its options."""
+    """List the parts of a recipe, explain one and its options, or show the layers of a spec's model."""
+    if kind is not None and (kind.endswith(".toml") or kind in shipped("studies")):
+        _explain_spec(kind, to_json=to_json)
+        return
     chosen = _chosen(kind, name)
     if to_json:
         print_json({kind: {name: part.model_json_schema() for name, part in of.items()} for kind, of in chosen.items()})
@@ -69,6 +92,35 @@ def explain(
 def schema(verbose: Verbose = False) -> None:
     """Print the JSON Schema of a spec, for editors and checks."""
     print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **StudySpec.model_json_schema()})
+
+
+def _explain_spec(file: str, *, to_json: bool) -> None:
+    description = describe(find_spec(file, single=True))
+    if to_json:
+        print_json(description._asdict())
+        return
+    _show_layers(console(), description)
+
+
+def _show_layers(out: Console, description: Description) -> None:
+    table = plain_table("layer", "type", "output", "parameters", "trains", right=("parameters",))
+    for layer in description.layers:
+        shape = "x".join(map(str, layer["output_shape"]))
+        count = layer["parameters"]
+        trains = ("yes" if layer["trains"] else "frozen") if count else ""
+        table.add_row(layer["name"], layer["type"], shape, f"{count:,}" if count else "", trains)
+    out.print(table)
+    out.print()
+    shape = "x".join(map(str, description.sample_shape))
+    parts = f"{description.train_samples:,} to train on, {description.validation_samples:,} to validate on"
+    out.print(f"samples     {shape} in, {description.outputs} out; {parts}", soft_wrap=True)
+    out.print(f"steps       {description.steps_per_epoch:,} an epoch")
+    out.print(f"parameters  {description.num_parameters:,}, of which {description.trainable_parameters:,} train")
+    out.print(f"forward     {scaled(description.forward_flops)}FLOP a sample")
+    if description.caches_features:
+        out.print("features    computed once and kept for all trials: only the head runs in training")
+    if description.params:
+        out.print(f"with        {short_params(description.params)}, the first values of the space")
 
 
 def _chosen(kind: str | None, name: str | None) -> dict[str, dict[str, type[Part]]]:

@@ -61,6 +61,15 @@ def setting(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def scaled(count: float) -> str:
+    """A count with three digits, and the prefix of its unit."""
+    value, prefixes = float(count), ["", "k", "M", "G", "T"]
+    while value >= LARGE and len(prefixes) > 1:
+        value /= LARGE
+        prefixes.pop(0)
+    return f"{value:.3g} {prefixes[0]}"
+
+
 def short_params(params: Mapping[str, Any]) -> str:
     """Parameters in one line, each under the last part of its path where that is enough to tell them apart."""
     leaves = [path.rsplit(".", 1)[-1] for path in params]

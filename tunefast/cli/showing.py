@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.text import Text
 
-from tunefast.cli.output import counts_line, duration, number, plain_table, setting, short_params
+from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.trials import STATE_WORDS
 
@@ -96,6 +96,7 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
         ending = " ".join(filter(None, [row["ending"] or "running", row["reason"]]))
         out.print(f"attempt {row['attempt']}: {where}: {ending}", soft_wrap=True)
     rows = _of_trial(study.epochs, trial)
+    _show_details(out, [row["details"] or {} for row in rows])
     if rows:
         out.print()
         metrics = list(rows[0]["metrics"])
@@ -110,11 +111,22 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
         out.print(trial.user_attrs["error"], markup=False)
 
 
+def _show_details(out: Console, details: list[dict[str, float]]) -> None:
+    """Print what the model costs, and the steps that fp16 lost."""
+    first = details[0] if details else {}
+    if "num_parameters" in first:
+        flops = scaled(first["forward_flops"])
+        out.print(f"model: {first['num_parameters']:,.0f} parameters, {flops}FLOP in a sample's forward pass")
+    skipped = sum(each.get("skipped_steps", 0) for each in details)
+    if skipped:
+        out.print(f"fp16: {skipped:.0f} optimizer steps left out because gradients overflowed")
+
+
 def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
     """Print the winner's value, parameters and whole recipe."""
     title = f"# {study.spec.study.metric} {number(best.value)}, trial {best.number}: {short_params(best.params)}"
     out.print(Text(title, style="bold green"), soft_wrap=True)
-    recipe = study.spec.recipe_for(best.params).model_dump(mode="json", exclude_none=True)
+    recipe = study.spec.recipe_for(best.params).settings()
     out.print(tomlkit.dumps({"recipe": recipe}), markup=False, soft_wrap=True, end="")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunefast.errors import SpecError, nearest
+from tunefast.run.prepare import with_paths
 from tunefast.spec.load import load_spec
 from tunefast.spec.study import StudySpec
 
@@ -20,14 +21,17 @@ def shipped(folder: str) -> dict[str, Path]:
     return {}
 
 
-def find_spec(file_or_name: str, name: str | None = None) -> StudySpec:
-    """The spec in a file, or of a study that comes with tunefast, named `name` if given. Raises `SpecError`."""
+def find_spec(file_or_name: str, name: str | None = None, *, single: bool = False) -> StudySpec:
+    """The spec in a file, or of a study that comes with tunefast, named `name` if given; `single` as in `load_spec`.
+
+    Raises `SpecError`.
+    """
     path = Path(file_or_name)
     if path.suffix == ".toml" or path.is_file():
-        return load_spec(path, name)
+        return load_spec(path, name, single=single)
     studies = shipped("studies")
     if file_or_name in studies:
-        return load_spec(studies[file_or_name], name)
+        return load_spec(studies[file_or_name], name, single=single)
     hint = nearest(file_or_name, studies)
     raise SpecError(
         where=file_or_name, problem=f"neither a spec file, nor a study in the database, nor one that ships.{hint}"
@@ -39,10 +43,12 @@ def differences(stored: StudySpec, given: StudySpec) -> tuple[list[str], list[st
 
     A data directory that the file does not name, but the environment did, is no difference.
     """
-    old, new = stored.model_dump(mode="json"), given.model_dump(mode="json")
-    new_data = new["recipe"].get("data")
-    if isinstance(new_data, dict) and "root" not in new_data:
-        old["recipe"].get("data", {}).pop("root", None)
+    given_data = given.recipe.get("data")
+    names_root = isinstance(given_data, dict) and "root" in given_data
+    old, new = stored.model_dump(mode="json"), with_paths(given).model_dump(mode="json")
+    if isinstance(given_data, dict) and not names_root:
+        for tables in (old, new):
+            tables["recipe"].get("data", {}).pop("root", None)
     lines = list(_compare(old, new, ""))
     budget = [line for line in lines if line.startswith("budget.")]
     return budget, [line for line in lines if line not in budget]

@@ -27,7 +27,7 @@ from tunefast.cli.specs import differences, find_spec
 from tunefast.errors import SpecChanged, StudyExists, UserError
 from tunefast.run.commands import create_study, delete_study, extend_study
 from tunefast.run.host import GRACE_SECONDS
-from tunefast.run.prepare import located
+from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
 from tunefast.spec.study import Budget, GridSampler, StudySpec
 from tunefast.store.engine import database_path
@@ -54,6 +54,7 @@ def create(
     if path.exists() and spec.study.name in study_names(path):
         raise StudyExists(name=spec.study.name, storage=path)
     create_study(path, located(spec))
+    _warn(spec, "auto", to_json=to_json)
     if to_json:
         print_json({"study": spec.study.name, "storage": str(path)})
         return
@@ -62,6 +63,13 @@ def create(
     out.print(f"Created study {spec.study.name}: {_plan(spec)}.", soft_wrap=True)
     out.print(f"Run it:                   tunefast study run {spec.study.name}{flag}", soft_wrap=True)
     out.print(f"Or in several terminals:  tunefast worker start {spec.study.name} -n 1{flag}", soft_wrap=True)
+
+
+def _warn(spec: StudySpec, device: str, *, to_json: bool) -> None:
+    """Say which choices cost speed on the device that the study would train on, or are the same there."""
+    (place,) = devices_for(device, 1)
+    for text in warnings(spec, place):
+        console(to_json=to_json).print(f"Note: {text}", soft_wrap=True)
 
 
 def _plan(spec: StudySpec) -> str:
@@ -85,11 +93,11 @@ def run(
 ) -> None:
     """Create the study if it is new, start workers, show progress and print the result."""
     devices_for(device, workers)
-    study = _ensured(file_or_name, name, storage, to_json=to_json)
+    study = _ensured(file_or_name, name, storage, device, to_json=to_json)
     raise typer.Exit(lend(study, workers, device, storage, grace, to_json=to_json))
 
 
-def _ensured(file_or_name: str, name: str | None, storage: str, *, to_json: bool) -> str:
+def _ensured(file_or_name: str, name: str | None, storage: str, device: str, *, to_json: bool) -> str:
     """The name of the study that is meant, which is created where it is new."""
     path = database_path(storage)
     check_usable(path)
@@ -103,6 +111,7 @@ def _ensured(file_or_name: str, name: str | None, storage: str, *, to_json: bool
         except StudyExists:
             pass
         else:
+            _warn(spec, device, to_json=to_json)
             return spec.study.name
     budget, others = differences(snapshot(path, spec.study.name).spec, spec)
     if others:

@@ -72,7 +72,7 @@ def drive(assignment: Assignment, ask: Ask) -> Outcome | None:
     Returns how it ended, or None where it was paused. What the trial raises is a failed outcome, not an exception;
     a broken connection, as an `OSError` from `ask`, is passed on.
     """
-    _use_threads(assignment.threads)
+    use_threads(assignment.threads)
     recipe = RECIPE.validate_python(assignment.recipe)
     driver = Driver(recipe.patience(), _Guarded(ask))
     try:
@@ -130,7 +130,7 @@ class _Guarded:
             raise ConnectionLostError(error) from error
 
 
-def _use_threads(threads: int) -> None:
+def use_threads(threads: int) -> None:
     """Set the number of threads before torch, or whatever else computes, is first used; and again for later trials."""
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(threads)

@@ -1,12 +1,18 @@
-"""Before a study is created: its data is found and read once, its objective is imported once."""
+"""Before a study is created: its data is read once and its parts held against it, or its objective is imported."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from tunefast.errors import SpecError
+from tunefast.recipe.data import DataPart, Decoded
+from tunefast.recipe.precision import advice
 from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
 from tunefast.spec.study import StudySpec
 from tunefast.train.cache import decoded
 from tunefast.train.objective import find_objective, load_objective
+from tunefast.train.splits import split
 
 
 def check_objective(spec: StudySpec) -> None:
@@ -21,23 +27,53 @@ def check_objective(spec: StudySpec) -> None:
 
 
 def located(spec: StudySpec) -> StudySpec:
-    """The spec with its data found: the directory absolute, the files read once into the cache.
+    """The spec with its data and weights found: paths absolute, the files read once into the cache.
 
-    Raises `DataError` where they are missing or damaged, `SpecError` where a model cannot take their samples, and
-    `UserError` where an objective cannot be imported.
+    Raises `DataError` where they are missing or damaged, `SpecError` where a part cannot take the samples or targets,
+    and `UserError` where an objective cannot be imported.
     """
     recipes = [spec.recipe_for(params) for params in spec.samples()]
     for objective in {recipe.objective for recipe in recipes if isinstance(recipe, ObjectiveRecipe)}:
         load_objective(objective)
-    fits = {(recipe.data.located(), recipe.model) for recipe in recipes if isinstance(recipe, TrainingRecipe)}
-    shapes = {data: decoded(data).sample_shape for data, _ in fits}
-    for data, model in fits:
+    _check_parts(spec, [recipe for recipe in recipes if isinstance(recipe, TrainingRecipe)])
+    return with_paths(spec)
+
+
+def with_paths(spec: StudySpec) -> StudySpec:
+    """The spec with the directory of its data, and the file of its weights, made absolute; reads nothing."""
+    recipes = [spec.recipe_for(params) for params in spec.samples()]
+    tables = dict(spec.recipe)
+    for field, key in (("data", "root"), ("model", "weights")):
+        parts = [getattr(recipe, field) for recipe in recipes if isinstance(recipe, TrainingRecipe)]
+        found = {str(getattr(part.located(), key)) for part in parts if hasattr(part, key)}
+        table = tables.get(field)
+        if len(found) == 1 and isinstance(table, dict) and (key == "root" or key in table):
+            tables[field] = {**table, key: found.pop()}
+    return spec.model_copy(update={"recipe": tables})
+
+
+def _check_parts(spec: StudySpec, recipes: Iterable[TrainingRecipe]) -> None:
+    """Hold every combination of parts against the data that it is for."""
+    read: dict[DataPart, tuple[Decoded, int]] = {}
+    seen: set[tuple[Any, ...]] = set()
+    for recipe in recipes:
+        data = recipe.data.located()
+        parts = (data, recipe.model, recipe.loss, recipe.augment, recipe.preprocess, recipe.metrics)
+        combination = (*parts, recipe.drop_last and recipe.batch_size)
+        if combination in seen:
+            continue
+        seen.add(combination)
+        if data not in read:
+            arrays = decoded(data)
+            read[data] = arrays, len(split(arrays, data).train)
+        arrays, num_train = read[data]
         try:
-            model.check(shapes[data])
+            recipe.check(arrays.sample_shape, arrays.target_kind, is_images=arrays.images, num_train=num_train)
         except ValueError as error:
             raise SpecError(where=f"study {spec.study.name!r}", problem=str(error)) from error
-    roots = {getattr(data, "root", None) for data in shapes} - {None}
-    if len(roots) != 1 or not isinstance(spec.recipe.get("data"), dict):
-        return spec
-    data_table = {**spec.recipe["data"], "root": roots.pop()}
-    return spec.model_copy(update={"recipe": {**spec.recipe, "data": data_table}})
+
+
+def warnings(spec: StudySpec, device: str) -> list[str]:
+    """Sentences on choices that cost speed on `device`, or are the same there."""
+    recipes = (spec.recipe_for(params) for params in spec.samples())
+    return advice([recipe.precision for recipe in recipes if isinstance(recipe, TrainingRecipe)], device)

@@ -1,0 +1,96 @@
+"""Which training a spec or a trial describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tunefast.errors import UserError
+from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
+from tunefast.run.prepare import located
+from tunefast.run.slots import num_cores
+from tunefast.spec.study import StudySpec
+from tunefast.store.snapshot import StudySnapshot
+
+
+class Job(NamedTuple):
+    """One training, as a spec or a trial describes it."""
+
+    title: str
+    recipe: TrainingRecipe
+    study: dict[str, Any]
+    """What a spec of this recipe alone says under ``[study]``."""
+    seed: int
+    threads: int
+    stop_after: int | None = None
+    """The epoch after which the trial was told to stop; None where it went on to its own end."""
+    stop_reason: str = ""
+    value: float | None = None
+    """The value that the trial had, of the study's metric."""
+
+    @property
+    def metric(self) -> str:
+        """What the training is judged by."""
+        return str(self.study["metric"])
+
+
+def job_of_spec(spec: StudySpec) -> Job:
+    """The training of a spec that searches nothing.
+
+    Raises `UserError` where it searches something or has no model of ours, and what `located` raises.
+    """
+    name = spec.study.name
+    if spec.space:
+        raise UserError(
+            message=f"{name} searches {', '.join(spec.space)}. Run it as a study, then train its best trial: "
+            f"tunefast train --study {name}"
+        )
+    _training(spec, {})  # before an objective would be imported
+    return Job(
+        title=name,
+        recipe=_training(located(spec), {}),
+        study=_study_table(spec),
+        seed=spec.trial_seed(0),
+        threads=num_cores(),
+    )
+
+
+def job_of_trial(study: StudySnapshot, number: int) -> Job:
+    """The training of a trial as it was: same recipe, seed and threads, stopped where it was stopped.
+
+    A trial that was pruned trains to its end. Raises `UserError` where the trial cannot be trained again here.
+    """
+    trial = next((trial for trial in study.trials if trial.number == number), None)
+    if trial is None:
+        raise UserError(
+            message=f"study {study.name!r} has no trial {number}; it has {len(study.trials)}, counted from 0"
+        )
+    attempts = [row for row in study.attempts if row["trial"] == number]
+    epochs = [row["epoch"] for row in study.epochs if row["trial"] == number]
+    last: Mapping[str, Any] = (
+        attempts[-1] if attempts else {"seed": study.spec.trial_seed(number), "threads": 1, "reason": ""}
+    )
+    complete = trial.state.name == "COMPLETE"
+    return Job(
+        title=f"{study.name}, trial {number}",
+        recipe=_training(study.spec, trial.params),
+        study=_study_table(study.spec),
+        seed=int(last["seed"]),
+        threads=int(last["threads"]),
+        stop_after=max(epochs) if complete and epochs else None,
+        stop_reason=str(last["reason"] or "") if complete else "",
+        value=trial.value if complete else None,
+    )
+
+
+def _training(spec: StudySpec, params: Mapping[str, Any]) -> TrainingRecipe:
+    recipe = spec.recipe_for(params)
+    if isinstance(recipe, ObjectiveRecipe):
+        raise UserError(
+            message=f"{spec.study.name} trains with its own objective {recipe.objective!r}, which keeps its own models"
+        )
+    return recipe
+
+
+def _study_table(spec: StudySpec) -> dict[str, Any]:
+    return {"metric": spec.study.metric, "seed": spec.study.seed}
