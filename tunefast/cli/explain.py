@@ -118,7 +118,7 @@ def _show_layers(out: Console, description: Description) -> None:
     out.print(f"parameters  {description.num_parameters:,}, of which {description.trainable_parameters:,} train")
     out.print(f"forward     {scaled(description.forward_flops)}FLOP a sample")
     if description.caches_features:
-        out.print("features    computed once and kept for all trials: only the head runs in training")
+        out.print("features    computed once and kept: only the head runs in training")
     if description.params:
         out.print(f"with        {short_params(description.params)}, the first values of the space")
 
