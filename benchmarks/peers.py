@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from PIL import Image
@@ -27,6 +27,7 @@ from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.train.datasets import load_dataset
 from tunefast.train.lane import Lane
 from tunefast.train.loop import open_lane
+from tunefast.train.process import keep_freed_memory
 
 SIZE, PADDING, NUM_CLASSES = 32, 4, 10
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -34,6 +35,8 @@ PLAIN_BATCH_SIZE, PLAIN_LR = 32, 1e-3
 TUNED_BATCH_SIZE, TUNED_LR = 256, 1e-2
 EVAL_BATCH_SIZE = 1000
 CPU = torch.device("cpu")
+
+Result = TypeVar("Result")
 
 
 class Images(NamedTuple):
@@ -140,7 +143,7 @@ def tuned(data: Cifar10, seed: int, epochs: int, batch_size: int = TUNED_BATCH_S
     for _ in range(epochs):
         start, total = time.perf_counter(), torch.zeros(())
         model.train()
-        for rows in torch.randperm(len(padded)).split(batch_size):
+        for rows in torch.split(torch.randperm(len(padded)), batch_size):
             optimizer.zero_grad()
             inputs = normalized(batch_augmented(padded[rows]))
             loss = functional.cross_entropy(model(inputs), train.targets[rows])
@@ -170,12 +173,13 @@ def normalized(images: Tensor) -> Tensor:
 def accuracy(model: nn.Module, test: Images) -> float:
     """Share of the test images that `model` gets right."""
     model.eval()
-    chunks = zip(test.inputs.split(EVAL_BATCH_SIZE), test.targets.split(EVAL_BATCH_SIZE), strict=True)
+    chunks = zip(*(torch.split(tensor, EVAL_BATCH_SIZE) for tensor in test), strict=True)
     return sum(int((model(normalized(x)).argmax(1) == y).sum()) for x, y in chunks) / len(test.targets)
 
 
 def tunefast(settings: dict[str, Any], seed: int) -> Iterator[Trained]:
     """The loop of a tunefast trial over a recipe; yields after each epoch."""
+    keep_freed_memory()  # as a worker does
     lane = lane_of(settings, seed)
     seconds = 0.0
     for epoch in range(1, lane.recipe.epochs + 1):
@@ -205,9 +209,13 @@ class Side:
         context = multiprocessing.get_context("spawn")
         self._executor = ProcessPoolExecutor(1, context, torch.set_num_threads, (threads,))
 
+    def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """What the function gives in that process."""
+        return self._executor.submit(function, *arguments).result()
+
     def train(self, loop: Callable[..., Iterator[Trained]], *arguments: Any, target: float = math.inf) -> list[Trained]:
         """The epochs of a loop, up to the first that reaches `target`."""
-        return self._executor.submit(epochs_until, target, loop, *arguments).result()
+        return self.call(epochs_until, target, loop, *arguments)
 
     def close(self) -> None:
         """End the process."""

@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.time_to_accuracy --data DIR [--rounds N] [--threads N] [--json]``: seconds of training until the
 test accuracy, measured after each epoch, is at least `TARGET`. Decoding and evaluation are left out on all sides.
-tunefast trains the recipe of ``studies/cifar10.toml``, with `DIR` (``train/<class>/*`` and ``test/<class>/*``) for data;
+tunefast trains the recipe of ``studies/cifar10.toml`` on `DIR`, with ``train/<class>/*`` and ``test/<class>/*`` in it;
 the peers are the plain loop and the same loop tuned by hand, both in `benchmarks.peers`. All train on the same 45,000
 images. Rounds alternate, each with its own seed, and each side has a process of its own. The plain loop's DataLoader
 gets the number of worker processes that is fastest here; the tuned loop's cycle is `TUNED_EPOCHS` long, the shortest
@@ -32,7 +32,7 @@ from tunefast.train.lane import BACKWARD_FLOPS
 
 STUDY = Path(__file__).parents[1] / "studies" / "cifar10.toml"
 TARGET = 0.65
-PLAIN_EPOCHS, TUNED_EPOCHS = 15, 3
+PLAIN_EPOCHS, TUNED_EPOCHS = 15, 4
 WORKER_COUNTS = (0, 1, 2)
 WORKER_SAMPLES = 2 / 45
 """Share of the training images over which the numbers of workers are compared."""

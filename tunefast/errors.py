@@ -101,7 +101,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     if not known:
         return ""
-    close = difflib.get_close_matches(word, known, n=1)
+    plain = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), plain, n=1)
     if close:
-        return f" Did you mean {close[0]!r}?"
+        return f" Did you mean {plain[close[0]]!r}?"
     return f" Known: {', '.join(known)}."

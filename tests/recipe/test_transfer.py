@@ -73,11 +73,18 @@ def test_frozen_blocks(train_blocks: int) -> None:
 
 
 def test_more_blocks_than_there_are() -> None:
-    """Asking for more blocks than the network has trains all of it."""
-    network = _network()
-    before = _state(network)
-    _train(Transfer(freeze="blocks", train_blocks=9), network, 2)
-    assert all(_changed(network, before))
+    """Asking for more blocks than the network has would freeze nothing, and is refused with their number."""
+    num_blocks = len(_network().blocks())
+    with pytest.raises(ValueError, match=f"train_blocks = 9: the model has {num_blocks} blocks"):
+        Transfer(freeze="blocks", train_blocks=9).check(_network())
+
+
+def test_options_that_would_do_nothing() -> None:
+    """Options of a freeze that is not asked for are refused with what they go with."""
+    with pytest.raises(ValidationError, match="train_blocks = 2 goes with freeze"):
+        Transfer(train_blocks=2)
+    with pytest.raises(ValidationError, match="unfreeze_epoch = 2: nothing is frozen"):
+        Transfer(unfreeze_epoch=2)
 
 
 @pytest.mark.parametrize("freeze", ["backbone", "blocks"])

@@ -43,7 +43,7 @@ def test_a_frozen_backbone_is_said_and_computes_nothing() -> None:
     trains = {layer["name"].partition(".")[0]: layer["trains"] for layer in found.layers if layer["parameters"]}
     assert trains == {"backbone": False, "head": True}
     assert found.trainable_parameters == 8 * 10 + 10
-    assert found.caches_features
+    assert found.features.startswith("computed once")
 
 
 def test_of_a_space_the_first_values_are_shown() -> None:

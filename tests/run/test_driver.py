@@ -64,14 +64,14 @@ def test_without_early_stopping_the_last_epoch_counts() -> None:
 
 @given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=12), st.integers(1, 3), st.booleans())
 def test_early_stopping(curve: list[float], patience: int, restore: bool) -> None:
-    """A trial ends where the rule says, complete, and keeps its best epoch unless it shall not restore it."""
+    """A trial ends where the rule says, complete, and keeps its best epoch if it shall restore it."""
     settings = Patience(monitor="score", mode="max", patience=patience, restore_best_weights=restore)
     rule, driver = EarlyStopping(**settings.model_dump()), Driver(settings, say()[0])
     for epoch, value in enumerate(curve, start=1):
         stop = rule.update(epoch, value)
         answer = driver.report(report(epoch, score=value))
         assert answer.verdict is (Verdict.STOP if stop else Verdict.CONTINUE)
-        assert answer.keep is (not restore or rule.best_epoch == epoch)
+        assert answer.keep is (restore and rule.best_epoch == epoch)
         if stop:
             break
     kept = rule.best_epoch if restore else epoch

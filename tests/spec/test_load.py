@@ -50,7 +50,7 @@ MESSAGES = {
     'batch_size = "64"': "[recipe] batch_size = '64': input should be a valid integer",
     "batch_size = 64.0": "[recipe] batch_size = 64.0: input should be a valid integer",
     "batch_size = true": "[recipe] batch_size = True: input should be a valid integer",
-    'model = "mlp"': "[recipe] model = 'mlp': should be a table, { ... }",
+    'model = "mlp"': "[recipe] model = 'mlp': should be a table, { name = \"mlp\" }",
     '[space]\nbatch_size = { choices = [2, "a"] }': "[space] \"batch_size\" = 'a': input should be a valid integer",
     "[space]\nbatch_size = 3": "[space] batch_size = 3: should be a table, { ... }",
     "[space]\nbatch_size = { low = 'a', high = 3 }": "[space] batch_size.low = 'a': input should be a valid number",
@@ -77,7 +77,8 @@ MESSAGES = {
         "[space] batch_size.choices: choice 1 stands there twice; give tables that share a name a label each"
     ),
     '[space]\n"data.x" = { choices = [{ a = 1 }] }': (
-        "[space] \"data.x\".choices: a choice that is a table needs a label: {'a': 1}"
+        "[space] \"data.x\".choices: the choice {'a': 1} is a table without a name: give it one for people, as in "
+        "{ label = 'slow', ... }"
     ),
     '[space]\n"optimizer.lr" = { low = 1, high = 9 }': (
         '[space] "optimizer.lr": the setting is a real number, and whole bounds search whole numbers only; '
@@ -129,12 +130,16 @@ BASE_MESSAGES = {
         "Did you mean 'val_accuracy'?"
     ),
     BASE.replace("val_accuracy", "top5_accuracy"): (
-        "[study] metric = 'top5_accuracy': not reported by the training. Did you mean 'accuracy'?"
+        "[study] metric = 'top5_accuracy': not reported by a training with the loss 'cross_entropy', which is for"
+        " classes. With metrics = ['top5_accuracy'] in [recipe] it is, as 'val_top5_accuracy'."
     ),
     BASE.replace("val_accuracy", "f1"): (
-        "[study] metric = 'f1': not reported by the training. Known: accuracy, loss, val_accuracy, val_loss."
+        "[study] metric = 'f1': not reported by a training with the loss 'cross_entropy', which is for classes."
+        " With metrics = ['f1'] in [recipe] it is, as 'val_f1'."
     ),
-    BASE.replace("[budget]", 'sampler = "grid"\n[budget]'): "[study] sampler = 'grid': should be a table, { ... }",
+    BASE.replace("[budget]", 'sampler = "grid"\n[budget]'): (
+        "[study] sampler = 'grid': should be a table, { name = \"grid\" }"
+    ),
     BASE.replace("[budget]", 'sampler = { name = "gird" }\n[budget]'): (
         "[study] sampler: unknown name 'gird'. Did you mean 'grid'? Known: grid, random, tpe."
     ),
@@ -154,7 +159,7 @@ BASE_MESSAGES = {
         "[recipe] optimizer: nesterov = true needs momentum > 0"
     ),
     BASE.replace('data = { name = "digits" }\noptimizer = { name = "sgd" }', 'objective = "a:b"\nmodel = 3'): (
-        "[recipe] model: unknown key 'model'. Known: early_stopping, epochs, objective, params."
+        "[recipe] model: unknown key 'model'. Known: early_stopping, epochs, objective, params, seed."
     ),
 }
 
@@ -218,10 +223,10 @@ def test_combinations_are_built() -> None:
 def test_metric_that_the_recipe_reports() -> None:
     """A metric can be searched for once the recipe measures it, and every choice of the loss has to."""
     f1 = BASE.replace("val_accuracy", "val_f1")
-    with pytest.raises(SpecError, match=r"metric = 'val_f1': not reported by the training"):
+    with pytest.raises(SpecError, match=r"metric = 'val_f1': not reported by a training"):
         parse_spec(table(base=f1))
     assert parse_spec(table('metrics = ["f1"]', f1)).study.maximize
-    with pytest.raises(SpecError, match=r"metric = 'val_accuracy': not reported by the training"):
+    with pytest.raises(SpecError, match=r"metric = 'val_accuracy': not reported by a training"):
         parse_spec(table('loss = { name = "mse" }'))
     assert not parse_spec(
         table('loss = { name = "mse" }', BASE.replace("accuracy", "rmse") + 'metrics = ["rmse"]\n')

@@ -72,7 +72,7 @@ def test_kind_goes_by_the_values(table: dict[str, Any], kind: type[DomainPart]) 
         ({"choices": [1, 1.0]}, "choice 1.0 stands there twice"),
         ({"choices": [1, True]}, "choice True stands there twice"),
         ({"choices": [{"name": "sgd"}, {"name": "sgd", "lr": 1.0}]}, "choice 'sgd' stands there twice"),
-        ({"choices": [{"a": 1}]}, "a choice that is a table needs a label"),
+        ({"choices": [{"a": 1}]}, "a table without a name"),
         ({"choices": [[1, 2]]}, "choices"),
         ({"low": 1}, "high"),
         ({"choices": [1], "log": True}, "log"),

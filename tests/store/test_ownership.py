@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import tempfile
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,12 +99,11 @@ def test_state_lies_beside_the_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize("runtime", [True, False])
 def test_a_socket_has_a_short_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, runtime: bool) -> None:
     """However long the database's path, its socket's is one that the kernel takes, and is its own."""
-    directory = tmp_path / "s"
+    directory = Path(tempfile.mkdtemp())
     if runtime:
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory))
     else:
         monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-        directory.mkdir()
         monkeypatch.setattr("tempfile.tempdir", str(directory))
     long = tmp_path / ("x" * 200)
     long.mkdir()
@@ -113,6 +113,9 @@ def test_a_socket_has_a_short_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert socket.is_relative_to(directory)
         assert len(str(socket)) - len(str(directory)) < 50
         assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    assert len(str(StateDirectory(long / "a.db").make_socket_path())) < 100
     link = tmp_path / "link.db"
     link.symlink_to(long / "a.db")
     assert StateDirectory(link).make_socket_path() == StateDirectory(long / "a.db").make_socket_path()

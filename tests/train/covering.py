@@ -21,7 +21,7 @@ _OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 _SCHEDULES: dict[str, dict[str, Any]] = {
     "constant": {},
-    "one_cycle": {},
+    "one_cycle": {"base_momentum": 0.0},
     "cosine": {"warmup_epochs": 1.5},
     "step": {"step_epochs": 1, "gamma": 0.5},
     "multi_step": {"milestones": [1, 3]},
@@ -43,6 +43,7 @@ TECHNIQUES: Options = {
     },
     "averaging": {"none": {}, "average": {"averaging": {"decay": 0.9}}},
     "accumulation": {"one": {}, "three": {"accumulation_steps": 3}},
+    "batches": {"all": {}, "whole": {"drop_last": True}},
     "stopping": {
         "none": {},
         "keep": {"early_stopping": {"patience": 1, "monitor": "val_accuracy"}},

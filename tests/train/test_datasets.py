@@ -164,9 +164,13 @@ def test_where_samples_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "load_dataset", lambda _, where: loaded.append(where.type))
     for free, room in ((2 * size, True), (2 * size - 2, False)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, 0))
+        datasets._fits.cache_clear()
         assert fits(Digits(), device) is room
         dataset_for(Digits(), device, "auto")
     dataset_for(Digits(), device, "resident")
     dataset_for(Digits(), device, "loader")
     assert loaded == ["cuda", "cpu", "cuda", "cpu"]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * size, 0))
+    assert not fits(Digits(fraction=0.5), device), "decided once, since the samples themselves take memory then"
+    datasets._fits.cache_clear()
     assert fits(Digits(), CPU)

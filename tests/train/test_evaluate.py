@@ -88,9 +88,15 @@ def test_training_goes_on_as_if_not_evaluated() -> None:
 
 def test_batches_of_large_samples_are_small() -> None:
     """Evaluation takes a thousand small samples at once, and of large images no more than memory holds."""
-    digits = lane().dataset.train
-    assert eval_batch_size(digits) == 1000
-    large = replace(digits, inputs=torch.zeros(1, dtype=torch.uint8).expand(4, 224, 224, 3))
-    assert eval_batch_size(large) == EVAL_BATCH_VALUES // (224 * 224 * 3)
-    huge = replace(digits, inputs=torch.zeros(1, dtype=torch.uint8).expand(4, 4096, 4096, 3))
-    assert eval_batch_size(huge) == 1
+    part, preparation = lane().dataset.train, lane().preparation
+    assert eval_batch_size(part, preparation) == 1000
+    large = replace(part, inputs=torch.zeros(1, dtype=torch.uint8).expand(4, 224, 224, 3))
+    assert eval_batch_size(large, preparation) == EVAL_BATCH_VALUES // (224 * 224 * 3)
+    huge = replace(part, inputs=torch.zeros(1, dtype=torch.uint8).expand(4, 4096, 4096, 3))
+    assert eval_batch_size(huge, preparation) == 1
+
+
+def test_batches_of_images_that_are_scaled_up_are_small() -> None:
+    """What counts is the size that the network sees: digits of 8 pixels are large images once they are scaled."""
+    scaled = lane(model={"name": "small_cnn", "width": 2}, preprocess={"image_size": 512})
+    assert eval_batch_size(scaled.dataset.train, scaled.preparation) == EVAL_BATCH_VALUES // 512**2

@@ -189,3 +189,51 @@ def test_model_that_does_not_fit() -> None:
     """A convolutional network over a table says what it needs."""
     with pytest.raises(ValueError, match="small_cnn needs images"):
         lane(data={"name": "synthetic"}, model={"name": "small_cnn"})
+
+
+@pytest.mark.parametrize("schedule", [{"name": "one_cycle"}, {"name": "cyclic", "up_epochs": 0.5}])
+def test_momentum_comes_back_from_zero(schedule: dict[str, Any]) -> None:
+    """A cycle that takes momentum down to 0 takes it up again, and leaves an optimizer without momentum without."""
+    settings: dict[str, Any] = {"schedule": {**schedule, "base_momentum": 0.0, "max_momentum": 0.9}, "epochs": 2}
+    moving, still = lane(**settings), lane(**settings, optimizer={"name": "sgd"})
+    found = set()
+    for step in range(moving.horizon.num_steps):
+        moving._set_schedule(step)
+        still._set_schedule(step)
+        wanted = moving.recipe.schedule.point(step, moving.horizon).momentum
+        assert moving.optimizer.param_groups[0]["momentum"] == wanted
+        assert still.optimizer.param_groups[0]["momentum"] == 0
+        found.add(wanted)
+    assert 0.0 in found or schedule["name"] == "one_cycle"
+
+
+def test_a_first_step_that_overflows_leaves_no_rubbish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's fused SGD makes momentum buffers even in a step that is left out: here they are zeros."""
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    torch.use_deterministic_algorithms(mode=True)
+    try:
+        trained = lane(precision="fp16")
+        trained.scaler.scale(torch.ones(()))
+        trained.scaler.update(2.0**60)
+        trained._step((batch_of(trained, 64),), list(trained.network.parameters()), 1, 0)
+        buffers = [state["momentum_buffer"] for state in trained.optimizer.state.values()]
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
+    assert buffers
+    assert all((buffer == 0).all() for buffer in buffers)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_memory_layout(*, channels_last: bool) -> None:
+    """Images reach the convolutions in the layout that the recipe asks for."""
+    seen: list[torch.Tensor] = []
+    trained = lane(
+        model={"name": "small_cnn", "width": 4},
+        preprocess={"image_size": 12},
+        hardware={"channels_last": channels_last},
+    )
+    first = next(module for module in trained.network.modules() if isinstance(module, torch.nn.Conv2d))
+    first.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    trained.evaluate()
+    assert seen[0].is_contiguous(memory_format=torch.channels_last) == channels_last
+    assert seen[0].is_contiguous() != channels_last

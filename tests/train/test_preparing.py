@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,7 +70,7 @@ def test_fixed_table() -> None:
     means = [float(number) for number in range(20)]
     inputs, stored = _inputs(Synthetic(), normalize="fixed", mean=means, std=[2.0] * 20)
     torch.testing.assert_close(inputs, (stored - torch.tensor(means)) / 2)
-    with pytest.raises(ValueError, match=r"preprocess.mean has 3 values, and samples have 20 channels"):
+    with pytest.raises(ValueError, match=r"preprocess.mean and std have 3 values, and samples have 20 channels"):
         _inputs(Synthetic(), normalize="fixed", mean=[1.0] * 3, std=[1.0] * 3)
 
 
@@ -202,3 +204,17 @@ def test_key() -> None:
     )
     assert plain == same
     assert len({plain, size, scale, values}) == 4
+
+
+def test_float_images_have_channels(tmp_path: Path) -> None:
+    """Images stored as numbers [N, C, H, W] are scaled a channel at a time, as those stored as bytes are."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal([[[[5.0]], [[-3.0]]]], [[[[2.0]], [[0.5]]]], size=(60, 2, 4, 4)).astype("float32")
+    np.savez(tmp_path / "data.npz", inputs=inputs, targets=np.arange(60) % 3)
+    data = {"name": "npz", "root": str(tmp_path)}
+    dataset = load_dataset(recipe(data=data).data, CPU)
+    assert dataset.moments.mean.shape == (2, 1, 1)
+    assert dataset.moments.mean.flatten().tolist() == pytest.approx([5, -3], abs=0.2)
+    made = recipe(data=data, preprocess={"normalize": "fixed", "mean": [5.0, -3.0], "std": [2.0, 0.5]})
+    scaled = Preparation(made, dataset, 0, CPU).inputs(dataset.train.inputs)
+    torch.testing.assert_close(scaled[:, 1], (dataset.train.inputs[:, 1] + 3) / 0.5)

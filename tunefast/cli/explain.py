@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic.fields import FieldInfo
@@ -39,6 +39,7 @@ UNIONS: dict[str, Any] = {
     "sampler": Sampler,
     "pruner": Pruner,
 }
+_BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 SINGLES: dict[str, type[Part]] = {
     "study": StudySection,
     "budget": Budget,
@@ -117,8 +118,8 @@ def _show_layers(out: Console, description: Description) -> None:
     out.print(f"steps       {description.steps_per_epoch:,} an epoch")
     out.print(f"parameters  {description.num_parameters:,}, of which {description.trainable_parameters:,} train")
     out.print(f"forward     {scaled(description.forward_flops)}FLOP a sample")
-    if description.caches_features:
-        out.print("features    computed once and kept: only the head runs in training")
+    if description.features:
+        out.print(f"features    {description.features}", soft_wrap=True)
     if description.params:
         out.print(f"with        {short_params(description.params)}, the first values of the space")
 
@@ -128,6 +129,9 @@ def _chosen(kind: str | None, name: str | None) -> dict[str, dict[str, type[Part
     if kind is None:
         return known
     if kind not in known:
+        options = _options_like(kind, known)
+        if options:
+            raise UserError(message=f"{kind!r} is no kind of part, but in options: {', '.join(options)}")
         raise UserError(message=f"there is no kind of part {kind!r}.{nearest(kind, known)}")
     if name is None:
         return {kind: known[kind]}
@@ -137,37 +141,64 @@ def _chosen(kind: str | None, name: str | None) -> dict[str, dict[str, type[Part
 
 
 def _show_kinds(out: Console, known: dict[str, dict[str, type[Part]]]) -> None:
-    table = plain_table("kind", "names")
+    table = plain_table("kind", "names, or what it is")
     for kind, of in known.items():
-        table.add_row(kind, "(one)" if kind in SINGLES else ", ".join(of))
+        table.add_row(kind, _summary(of[kind]) if kind in SINGLES else ", ".join(of))
     out.print(table)
-    out.print("\nOne of them: tunefast explain optimizer adamw")
+    out.print("\nOne of them, with its options: tunefast explain optimizer adamw")
+    out.print("What a spec's model is made of: tunefast explain FILE")
 
 
 def _show_part(out: Console, kind: str, part: type[Part]) -> None:
     title = kind if kind in SINGLES else f"{kind} {_name(part)}"
     out.print(Text(title, style="bold"))
-    out.print(Text(" ".join((part.__doc__ or "").split())))
+    out.print(Text(_plain(part.__doc__)))
     table = plain_table("option", "default", "meaning")
     for option, field in part.model_fields.items():
-        if option != "name":
-            table.add_row(option, _default(field), Text(" ".join((field.description or "").split())))
+        if option != "name" or kind in SINGLES:
+            table.add_row(option, _default(field), Text(f"{_plain(field.description)} {valid_values(field)}".strip()))
     if table.row_count:
         out.print(table)
     out.print()
+
+
+def valid_values(field: FieldInfo) -> str:
+    """What an option takes, where its type or its bounds say so: ``(cos, linear)``, ``(0 to 1)``; else nothing."""
+    kinds = [kind for kind in (field.annotation, *typing.get_args(field.annotation)) if kind is not None]
+    names = [name for kind in kinds if typing.get_origin(kind) is Literal for name in typing.get_args(kind)]
+    if names:
+        return f"({', '.join(map(str, names))})"
+    bounds = {name: getattr(each, name) for each in field.metadata for name in _BOUNDS if hasattr(each, name)}
+    return f"({', '.join(f'{_BOUNDS[name]} {value:g}' for name, value in bounds.items())})" if bounds else ""
+
+
+def _options_like(word: str, known: dict[str, dict[str, type[Part]]]) -> list[str]:
+    """Options whose name has `word` in it, as ``kind.option``, or as they stand in a recipe."""
+    found = {
+        option if kind == "recipe" else f"{kind}.{option}"
+        for kind, of in known.items()
+        for part in of.values()
+        for option in part.model_fields
+        if word in option
+    }
+    return sorted(found)
+
+
+def _summary(part: type[Part]) -> str:
+    return _plain(part.__doc__).partition(". ")[0].rstrip(".")
+
+
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").replace("``", "").replace("`", "").split())
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "(required)"
     default = field.get_default(call_default_factory=True)
-    return (
-        f"{{ name = {_name(type(default))} }}"
-        if isinstance(default, Part)
-        else "-"
-        if default is None
-        else str(default)
-    )
+    if isinstance(default, Part):
+        return f"{{ name = {_name(type(default))} }}" if "name" in type(default).model_fields else "{ }"
+    return "-" if default is None else str(default)
 
 
 def _name(part: type[Part]) -> str:

@@ -77,7 +77,9 @@ def _plan(spec: StudySpec) -> str:
     words = [f"{value:g} {unit}" for unit, value in limits.items() if value is not None]
     if isinstance(spec.study.sampler, GridSampler):
         words.insert(0, f"a grid of {spec.num_cells} cells")
-    return f"{spec.study.sampler.name} over {len(spec.space)} settings, {' or '.join(words)}"
+    return (
+        f"{spec.study.sampler.name} over {len(spec.space)} setting{'s' * (len(spec.space) != 1)}, {' or '.join(words)}"
+    )
 
 
 @app.command("run")

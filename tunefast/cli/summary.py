@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, setting
+from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.study import GridSampler
 from tunefast.store.snapshot import StudySnapshot
 
@@ -82,6 +83,8 @@ def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
     flag = storage_flag(storage)
     more = 2 * (study.spec.budget.trials or len(study.trials) or 1)
     commands = [(f"tunefast study show {study.name}{flag}", "every trial"), (f"tunefast dashboard{flag}", "browse it")]
+    if study.best is not None and isinstance(study.spec.recipe_for(study.best.params), TrainingRecipe):
+        commands.append((f"tunefast train --study {study.name}{flag}", "keep the best trial's model"))
     if study.best is not None and not isinstance(study.spec.study.sampler, GridSampler):
         commands.append((f"tunefast study extend {study.name} --trials {more}{flag}", "search on"))
     width = max(len(command) for command, _ in commands)

@@ -24,6 +24,7 @@ from tunefast.run.training import train_job
 from tunefast.spec.progress import EpochReport
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
+from tunefast.train.process import prepare_process
 
 INTERRUPTED = 128
 """A command ended by signal N leaves with this plus N."""
@@ -53,12 +54,15 @@ def train(
     verbose: Verbose = False,
 ) -> None:
     """Train one recipe, measure it on the test set, and keep the model."""
+    prepare_process()
     (place,) = devices_for(device, 1)
     job = _job(file, study, trial, storage)
     directory = output if output is not None else Path(job.title.replace(", ", "-").replace(" ", "-"))
     if (directory / MODEL_FILE).exists():
         raise UserError(message=f"{directory} holds a model already; name another directory with -o")
     out = console(to_json=to_json)
+    if job.note:
+        out.print(job.note, soft_wrap=True)
     with ProgressView(out, job) as view:
         trained = train_job(job, place, directory, view, export)
     if trained is None:
@@ -95,6 +99,8 @@ def _show(out: Console, job: Job, trained: Trained, directory: Path) -> None:
         if metric != name:
             table.add_row(metric, number(trained.metrics[f"val_{metric}"]), number(value))
     out.print(table)
+    if job.standardized:
+        out.print("\nTargets are standardised in training: loss and errors are in deviations of the target.")
     if job.value is not None and job.metric in trained.metrics:
         value = trained.metrics[job.metric]
         same = "the same to the last bit" if value == job.value else f"not the same: it is {value!r} now"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from tunefast.recipe.data import IMAGE_AXES
 from tunefast.recipe.part import Part
 
 Numbers = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
@@ -46,6 +49,16 @@ class Preprocess(Part):
             raise ValueError(f"mean has {len(self.mean)} values, std has {len(self.std)}")
         if self.std is not None and min(self.std) <= 0:
             raise ValueError(f"std = {list(self.std)}: must be greater than 0")
+        if self.normalize != "range" and (self.low, self.high) != (0, 1):
+            raise ValueError(f'low and high go with normalize = "range", and it is {self.normalize!r}')
         if self.low >= self.high:
             raise ValueError(f"low = {self.low:g} must be less than high = {self.high:g}")
         return self
+
+    def check(self, sample_shape: Sequence[int]) -> None:
+        """Raise `ValueError` where samples of that shape have another number of channels or features than `mean`."""
+        values = sample_shape[0] if len(sample_shape) == IMAGE_AXES else math.prod(sample_shape)
+        if self.mean is not None and len(self.mean) not in {1, values}:
+            raise ValueError(
+                f"preprocess.mean and std have {len(self.mean)} values, and samples have {values} channels or features"
+            )

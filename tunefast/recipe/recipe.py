@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from tunefast.recipe.augment import Augment
 from tunefast.recipe.data import IMAGE_AXES, Data, Targets
@@ -23,13 +23,24 @@ from tunefast.recipe.stopping import Patience
 from tunefast.recipe.transfer import Transfer
 
 
+def _none_is_off(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+def _or_none(part: Any) -> BeforeValidator:
+    """Lets a spec write "none" for a part that may be left out, so that a choice can have it."""
+    return BeforeValidator(_none_is_off, json_schema_input_type=part | Literal["none"] | None)
+
+
 class RecipePart(Part):
     """What tunefast's own training and a user's objective have in common."""
 
     epochs: int = Field(10, ge=1)
     """Epochs to train at most."""
-    early_stopping: Patience | None = None
-    """When a trial that stopped improving ends; never, where it is left out."""
+    seed: int | None = Field(None, ge=0)
+    """Decides all random draws. Left out, each trial has one of its own, by the study's seed and the trial's number."""
+    early_stopping: Annotated[Patience | None, _or_none(Patience)] = None
+    """When a trial that stopped improving ends; never, where it is left out or "none"."""
 
     def patience(self) -> Patience | None:
         """The early stopping settings with `start_from_epoch` filled in from the schedule."""
@@ -70,8 +81,9 @@ class TrainingRecipe(RecipePart):
     """How a step is taken."""
     schedule: Schedule = Constant()
     """How the learning rate moves."""
-    lr_scaling: LrScaling | None = None
-    """How the learning rate grows with the effective batch (batch_size x accumulation_steps); left out, it does not."""
+    lr_scaling: Annotated[LrScaling | None, _or_none(LrScaling)] = None
+    """How the learning rate grows with the effective batch (batch_size x accumulation_steps); left out or "none", it
+    does not."""
     batch_size: int = Field(128, ge=1)
     """Samples in one forward and backward pass."""
     accumulation_steps: int = Field(1, ge=1)
@@ -84,8 +96,8 @@ class TrainingRecipe(RecipePart):
     """Costs of large weights, added to the loss."""
     clipping: Clipping = Clipping()
     """Limits on the gradient."""
-    averaging: Averaging | None = None
-    """A moving average of the weights, which is then what is evaluated and kept; none, where it is left out."""
+    averaging: Annotated[Averaging | None, _or_none(Averaging)] = None
+    """A moving average of the weights, which is then what is evaluated and kept; left out or "none", there is none."""
     hardware: Hardware = Hardware()
     """How the training is laid out on the device: compile, memory layout, where samples wait."""
 
@@ -118,6 +130,9 @@ class TrainingRecipe(RecipePart):
             raise ValueError("batch_size = 1: model.batch_norm = true needs batches of at least 2 samples")
         if self.preprocess.normalize == "weights" and not self.model.pretrained:
             raise ValueError('preprocess.normalize = "weights" needs a model with pretrained weights (model.weights)')
+        unfreeze_epoch = self.transfer.unfreeze_epoch
+        if unfreeze_epoch is not None and unfreeze_epoch > self.epochs:
+            raise ValueError(f"transfer.unfreeze_epoch = {unfreeze_epoch} comes after the last of {self.epochs} epochs")
         for name in self.metrics:
             if not any(applies(name, kind) for kind in self.loss.kinds):
                 raise ValueError(f"metrics: {name!r} does not go with the loss {self.loss.name!r}")
@@ -135,6 +150,7 @@ class TrainingRecipe(RecipePart):
         if not is_images and (self.augment.needs_images or self.preprocess.image_size is not None):
             field = "augment" if self.augment.needs_images else "preprocess.image_size"
             raise ValueError(f"{field} needs images stored as bytes; samples are {tuple(sample_shape)}")
+        self.preprocess.check(sample_shape)
         self.augment.check(sample_shape)
         self.model.check(self.input_shape(sample_shape))
 
@@ -155,7 +171,7 @@ class TrainingRecipe(RecipePart):
 
     @property
     def caches_features(self) -> bool:
-        """Whether the backbone's features are the same in every epoch and every trial, so that they are kept."""
+        """Whether the backbone's features are the same in every epoch, so that they are computed once and kept."""
         return self.transfer.caches_features and not self.augment.random
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tunefast.recipe.part import Part
 
@@ -35,11 +35,28 @@ class Transfer(Part):
     """Learning rate of the backbone as a share of the head's; below 1 pretrained layers change less (Howard and Ruder
     2018, arXiv 1801.06146)."""
 
+    @model_validator(mode="after")
+    def _nothing_is_set_in_vain(self) -> Transfer:
+        if self.train_blocks > 0 and self.freeze != "blocks":
+            raise ValueError(
+                f'train_blocks = {self.train_blocks} goes with freeze = "blocks", and it is {self.freeze!r}'
+            )
+        if self.unfreeze_epoch is not None and self.freeze == "none":
+            raise ValueError(f'unfreeze_epoch = {self.unfreeze_epoch}: nothing is frozen, freeze is "none"')
+        return self
+
     @property
     def caches_features(self) -> bool:
         """Whether the whole backbone is frozen for the whole training, so that features never change."""
         whole = self.freeze == "backbone" or (self.freeze == "blocks" and self.train_blocks == 0)
         return whole and self.unfreeze_epoch is None
+
+    def check(self, network: Network) -> None:
+        """Raise `ValueError` where `network` has not more blocks than are to train."""
+        num_blocks = len(network.blocks())
+        if self.train_blocks >= max(num_blocks, 1):
+            problem = f"the model has {num_blocks} blocks, so nothing of its backbone would be frozen"
+            raise ValueError(f"transfer.train_blocks = {self.train_blocks}: {problem}")
 
     def frozen_modules(self, network: Network, epoch: int) -> list[nn.Module]:
         """The parts of `network` that do not train in `epoch`, counted from 1: the backbone, or its first blocks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tunefast.errors import SpecError, UserError
-from tunefast.recipe.recipe import ObjectiveRecipe
+from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
 from tunefast.recipe.transfer import Transfer
 from tunefast.run.prepare import located
 from tunefast.spec.study import StudySpec
@@ -26,8 +26,8 @@ class Description(NamedTuple):
     trainable_parameters: int
     forward_flops: int
     """Of one sample."""
-    caches_features: bool
-    """Whether the backbone runs once, before the first epoch, and only the head trains."""
+    features: str
+    """How often a frozen backbone runs: once, or in every epoch and why; empty where it trains."""
     layers: list[dict[str, Any]]
     """Name, type, output shape, parameters and whether they train, in the order of the forward pass."""
 
@@ -65,6 +65,14 @@ def describe(spec: StudySpec) -> Description:
         num_parameters=sum(layer.parameters for layer in layers),
         trainable_parameters=sum(p.numel() for p in lane.network.parameters() if p.requires_grad),
         forward_flops=int(lane.details()["forward_flops"]),
-        caches_features=recipe.caches_features,
+        features=_features(recipe),
         layers=[{**layer._asdict(), "output_shape": list(layer.output_shape)} for layer in layers],
     )
+
+
+def _features(recipe: TrainingRecipe) -> str:
+    if not recipe.transfer.caches_features:
+        return ""
+    if recipe.caches_features:
+        return "computed once and kept in the cache, for all trials: only the head runs in training"
+    return "computed in every epoch, because augment makes samples look different each time"

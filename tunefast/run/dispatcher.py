@@ -81,7 +81,7 @@ class Dispatcher:
             token=worker.lease.token,
             attempt=running.attempt,
             recipe=running.recipe.table(),
-            seed=study.spec.trial_seed(running.number),
+            seed=study.spec.trial_seed(running.number, running.recipe),
             threads=threads,
             device=worker.device,
         )

@@ -14,10 +14,6 @@ from tunefast.train.objective import Context, run_objective
 
 MAX_ERROR_CHARS = 8000
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-SPIN_COUNT = "2000"
-"""How often GNU's OpenMP looks whether the other threads are done before it lets the core go. By default that takes
-milliseconds, and a process that shares a core with another then runs up to a hundred times slower; so few looks cost
-nothing measurable where it has the cores to itself."""
 
 Ask = Callable[[EpochReport], Answer]
 
@@ -41,7 +37,8 @@ class Driver:
             self._target_epoch = report.epoch
         elif answer.verdict in (Verdict.CONTINUE, Verdict.PAUSE) and stop:
             answer = Answer(verdict=Verdict.STOP, reason="early_stopping")
-        keep = self._rule is not None and self.kept_epoch == report.epoch
+        restores = self._rule is not None and self._rule.settings.restore_best_weights
+        keep = restores and self.kept_epoch == report.epoch
         self._answer = answer.model_copy(update={"keep": keep})
         return self._answer
 
@@ -138,8 +135,6 @@ def use_threads(threads: int) -> None:
     """Set the number of threads before torch, or whatever else computes, is first used; and again for later trials."""
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(threads)
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     if "torch" in sys.modules:
         import torch
 

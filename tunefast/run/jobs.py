@@ -27,6 +27,14 @@ class Job(NamedTuple):
     stop_reason: str = ""
     value: float | None = None
     """The value that the trial had, of the study's metric."""
+    note: str = ""
+    """What people should know of the trial before they look at the result."""
+
+    @property
+    def standardized(self) -> bool:
+        """Whether errors are in deviations of the target rather than in the data's own units."""
+        numbers = "numbers" in self.recipe.loss.kinds
+        return numbers and bool(getattr(self.recipe.data, "standardize_targets", False))
 
     @property
     def metric(self) -> str:
@@ -46,11 +54,12 @@ def job_of_spec(spec: StudySpec) -> Job:
             f"tunefast train --study {name}"
         )
     _training(spec, {})  # before an objective would be imported
+    recipe = _training(located(spec), {})
     return Job(
         title=name,
-        recipe=_training(located(spec), {}),
+        recipe=recipe,
         study=_study_table(spec),
-        seed=spec.trial_seed(0),
+        seed=spec.trial_seed(0, recipe),
         threads=num_cores(),
     )
 
@@ -80,6 +89,7 @@ def job_of_trial(study: StudySnapshot, number: int) -> Job:
         stop_after=max(epochs) if complete and epochs else None,
         stop_reason=str(last["reason"] or "") if complete else "",
         value=trial.value if complete else None,
+        note="" if complete else f"Trial {number} was {trial.state.name.lower()}; here it trains to its end.",
     )
 
 

@@ -58,8 +58,8 @@ def write_files(
 
 
 def _recipe_text(job: Job) -> str:
-    head = f"# {job.title}: trained with seed {job.seed} on {job.threads} threads.\n"
-    return head + tomlkit.dumps({"study": job.study, "recipe": job.recipe.settings()})
+    head = f"# {job.title}: trained on {job.threads} {'thread' if job.threads == 1 else 'threads'}.\n"
+    return head + tomlkit.dumps({"study": job.study, "recipe": {"seed": job.seed, **job.recipe.settings()}})
 
 
 def _write_history(path: Path, reports: Sequence[EpochReport]) -> None:

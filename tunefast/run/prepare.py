@@ -59,7 +59,7 @@ def _check_parts(spec: StudySpec, recipes: Iterable[TrainingRecipe]) -> None:
     for recipe in recipes:
         data = recipe.data.located()
         parts = (data, recipe.model, recipe.loss, recipe.augment, recipe.preprocess, recipe.metrics)
-        combination = (*parts, recipe.drop_last and recipe.batch_size)
+        combination = (*parts, recipe.transfer, recipe.batch_size if recipe.drop_last else recipe.batch_size == 1)
         if combination in seen:
             continue
         seen.add(combination)
@@ -67,13 +67,44 @@ def _check_parts(spec: StudySpec, recipes: Iterable[TrainingRecipe]) -> None:
             arrays = decoded(data)
             read[data] = arrays, len(split(arrays, data).train)
         arrays, num_train = read[data]
+        targets = arrays.target_kind
         try:
-            recipe.check(arrays.sample_shape, arrays.target_kind, is_images=arrays.images, num_train=num_train)
+            recipe.check(arrays.sample_shape, targets, is_images=arrays.images, num_train=num_train)
+            if recipe.model.pretrained or recipe.batch_size == 1 or recipe.transfer.train_blocks > 0:
+                _check_built(recipe, arrays)
         except ValueError as error:
             raise SpecError(where=f"study {spec.study.name!r}", problem=str(error)) from error
 
 
+def _check_built(recipe: TrainingRecipe, arrays: Decoded) -> None:
+    """Raise `ValueError` for what only a built model tells: that its weights can be had and fit, and its blocks."""
+    import torch
+
+    from tunefast.nn.dropout import seed_dropout
+
+    shape = recipe.input_shape(arrays.sample_shape)
+    with torch.random.fork_rng(devices=[]):
+        network = recipe.model.build(shape, recipe.loss.num_outputs(arrays.target_kind))
+    recipe.transfer.check(network)
+    if recipe.batch_size == 1:
+        seed_dropout(network, torch.Generator())
+        network.train()
+        recipe.transfer.apply(network, epoch=1)
+        try:
+            with torch.no_grad():
+                network(torch.zeros(1, *shape))
+        except ValueError as error:
+            raise ValueError(f"batch_size = 1 is too small for the model {recipe.model.name!r}: {error}") from error
+
+
 def warnings(spec: StudySpec, device: str) -> list[str]:
-    """Sentences on choices that cost speed on `device`, or are the same there."""
-    recipes = (spec.recipe_for(params) for params in spec.samples())
-    return advice([recipe.precision for recipe in recipes if isinstance(recipe, TrainingRecipe)], device)
+    """Sentences on choices that cost speed on `device`, or are the same there, and on frozen random weights."""
+    recipes = [spec.recipe_for(params) for params in spec.samples()]
+    trainings = [recipe for recipe in recipes if isinstance(recipe, TrainingRecipe)]
+    said = advice([recipe.precision for recipe in trainings], device)
+    frozen = next((recipe for recipe in trainings if recipe.transfer.freeze != "none"), None)
+    if frozen is not None and not frozen.model.pretrained:
+        said.append(
+            f"transfer.freeze = {frozen.transfer.freeze!r}: what is frozen has random weights; set model.weights"
+        )
+    return said

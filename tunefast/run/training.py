@@ -12,7 +12,6 @@ from tunefast.run.driver import Driver, use_threads
 from tunefast.run.jobs import Job
 from tunefast.run.model_files import Export, Trained, write_files
 from tunefast.spec.progress import Answer, EpochReport, Verdict
-from tunefast.train.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +47,6 @@ def train_job(
     checkpoints are of another recipe or seed, `DataError` where the data cannot be read, and `SpecError` where parts
     of the recipe do not fit it.
     """
-    keep_freed_memory()
     use_threads(job.threads)
     import torch
 

@@ -20,7 +20,7 @@ from tunefast.run.driver import drive
 from tunefast.run.messages import Assign, Dismiss, Finish, Release, Reply, Report, Told, WorkerHello
 from tunefast.run.provenance import provenance
 from tunefast.spec.progress import Answer, Assignment, EpochReport
-from tunefast.train.allocator import keep_freed_memory
+from tunefast.train.process import prepare_process
 
 COORDINATOR_GONE = 75
 """Exit code of a worker whose coordinator is gone."""
@@ -43,7 +43,7 @@ def work(channel: Channel) -> None:
 
 def _train(channel: Channel, assignment: Assignment) -> None:
     key = {"study": assignment.study, "trial": assignment.trial, "token": assignment.token}
-    recipe = RECIPE.validate_python(assignment.recipe).model_dump(exclude_defaults=True)
+    recipe = RECIPE.validate_python(assignment.recipe).settings()
     log.info("trial %d, attempt %d, %d threads: %s", assignment.trial, assignment.attempt, assignment.threads, recipe)
 
     def ask(report: EpochReport) -> Answer:
@@ -78,7 +78,7 @@ def main(socket: str, host: str, name: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     threading.Thread(target=_leave_with_host, daemon=True).start()
-    keep_freed_memory()
+    prepare_process()
     try:
         with Channel(Path(socket)) as channel:
             channel.send(WorkerHello(host=int(host), name=name, pid=os.getpid(), provenance=provenance()))

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tunefast.errors import SpecError, nearest
+from tunefast.recipe.metrics import applies
 from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
 from tunefast.spec.space import Float, Int, apply
 from tunefast.spec.study import StudySpec
@@ -82,9 +83,16 @@ def _check_whole_numbers(
 
 
 def _check_metric(spec: StudySpec, recipe: TrainingRecipe | ObjectiveRecipe, where: str) -> None:
-    if isinstance(recipe, TrainingRecipe) and spec.study.metric not in recipe.reported_metrics:
-        problem = f"not reported by the training.{nearest(spec.study.metric, recipe.reported_metrics)}"
-        raise SpecError(where=where, problem=f"[study] metric = {spec.study.metric!r}: {problem}")
+    if not isinstance(recipe, TrainingRecipe) or spec.study.metric in recipe.reported_metrics:
+        return
+    name = spec.study.metric.removeprefix("val_")
+    if any(applies(name, kind) for kind in recipe.loss.kinds):
+        hint = f" With metrics = [{name!r}] in [recipe] it is, as {f'val_{name}'!r}."
+    else:
+        hint = nearest(spec.study.metric, recipe.reported_metrics)
+    loss = f"the loss {recipe.loss.name!r}, which is for {recipe.loss.kinds[0]}"
+    problem = f"not reported by a training with {loss}.{hint}"
+    raise SpecError(where=where, problem=f"[study] metric = {spec.study.metric!r}: {problem}")
 
 
 def _describe(error: ValidationError, model: type[BaseModel], table: Mapping[str, Any]) -> str:
@@ -109,7 +117,11 @@ def _describe_recipe(error: ValidationError, spec: StudySpec, params: Mapping[st
         table = apply(spec.recipe, spec.space, params)
         where = f"[recipe] {_dotted(_plain_path({**first, 'loc': loc}, table))}".strip()
     text = _problem(first, _models_at(model, loc), where, show_value=searched is None)
-    choices = {path: value for path, value in params.items() if path != searched and path.endswith("name")}
+    choices = {
+        path: value
+        for path, value in params.items()
+        if path != searched and path.endswith(".name") and path.partition(".")[0] == loc[0]
+    }
     if choices and first["type"] == "extra_forbidden":
         names = ", ".join(f"{path} = {value!r}" for path, value in choices.items())
         text += f" That is so with {names}: give it a condition (when = ...) in [space]."
@@ -167,7 +179,8 @@ def _problem(detail: Any, models: list[type[BaseModel]], where: str, *, show_val
     if kind == "union_tag_not_found":
         return f"{where}: needs a name. Known: {', '.join(_names_of(models))}."
     if kind in _NO_TABLE:
-        return f"{where} = {value!r}: should be a table, {{ ... }}"
+        example = f'name = "{value}"' if value in _names_of(models) else "..."
+        return f"{where}{f' = {value!r}' if show_value else ''}: should be a table, {{ {example} }}"
     problem = str(context["error"]) if kind == "value_error" else detail["msg"][0].lower() + detail["msg"][1:]
     if show_value and not isinstance(value, dict | list) and kind != "value_error":
         where = f"{where} = {value!r}"

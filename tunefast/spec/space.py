@@ -163,7 +163,9 @@ def _label(choice: Scalar | dict[str, Any]) -> Scalar:
         return choice
     label = choice.get("label", choice.get("name"))
     if not isinstance(label, str | int | float | bool):
-        raise ValueError(f"a choice that is a table needs a label: {choice}")  # noqa: TRY004 - what pydantic expects
+        raise ValueError(  # noqa: TRY004 - what pydantic expects
+            f"the choice {choice} is a table without a name: give it one for people, as in {{ label = 'slow', ... }}"
+        )
     return label
 
 

@@ -180,8 +180,10 @@ class StudySpec(Part):
         """Cells of the grid; raises `ValueError` where the space has no end of them."""
         return sum(1 for _ in cells(self.space))
 
-    def trial_seed(self, number: int) -> int:
-        """The seed of trial `number`: a function of the study's seed and the number alone."""
+    def trial_seed(self, number: int, recipe: RecipePart | None = None) -> int:
+        """The seed of trial `number`: its recipe's own, else a function of the study's seed and the number alone."""
+        if recipe is not None and recipe.seed is not None:
+            return recipe.seed
         return derive_seed(self.study.seed, number, "trial")
 
     def samples(self) -> Iterator[dict[str, Scalar]]:

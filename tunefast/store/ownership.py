@@ -20,6 +20,9 @@ STARTING_SECONDS = 90.0
 OWNING_SECONDS = 20.0
 POLL_SECONDS = 0.02
 
+LONGEST_SOCKET_PATH = 100
+"""Bytes; Linux allows 107, macOS 103."""
+
 
 @dataclass(frozen=True)
 class StateDirectory:
@@ -49,14 +52,17 @@ class StateDirectory:
 
         Raises `StorageError` where that directory is open to others.
         """
-        runtime = os.environ.get("XDG_RUNTIME_DIR")
-        base = Path(runtime) / "tunefast" if runtime else Path(tempfile.gettempdir()) / f"tunefast-{os.getuid()}"
+        name = f"{hashlib.blake2b(str(self.database.resolve()).encode(), digest_size=10).hexdigest()}.sock"
+        runtime, own = os.environ.get("XDG_RUNTIME_DIR"), f"tunefast-{os.getuid()}"
+        places = [Path(tempfile.gettempdir()) / own, Path("/tmp") / own]  # noqa: S108  looked at below
+        places[:0] = [Path(runtime) / "tunefast"] if runtime else []
+        fitting = (place for place in places if len(os.fsencode(place / name)) <= LONGEST_SOCKET_PATH)
+        base = next(fitting, places[-1])
         base.mkdir(mode=0o700, exist_ok=True, parents=True)
         status = base.lstat()
         if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
             raise StorageError(storage=base, problem="must be a directory that only you can open (mode 700)")
-        name = hashlib.blake2b(str(self.database.resolve()).encode(), digest_size=10).hexdigest()
-        return base / f"{name}.sock"
+        return base / name
 
     @property
     def socket(self) -> Path | None:

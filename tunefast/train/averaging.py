@@ -16,14 +16,17 @@ from tunefast.recipe.regularize import Averaging
 class Average:
     """An exponential moving average of a network's weights, and of its batch statistics.
 
-    torch's own `AveragedModel` asks the device for its count at every step; here it is the step's number.
+    torch's own `AveragedModel` asks the device for its count at every step; here it is the step's number. With
+    `head_only` the two networks share the backbone, which stays as it is.
     """
 
-    def __init__(self, network: Network, settings: Averaging) -> None:
-        self.network = copy.deepcopy(network)
-        self.network.requires_grad_(requires_grad=False)
+    def __init__(self, network: Network, settings: Averaging, *, head_only: bool = False) -> None:
+        frozen = {id(network.backbone): network.backbone} if head_only else {}
+        self.network = copy.deepcopy(network, frozen)
         self._settings = settings
-        self._pairs = list(zip(_tensors(self.network), _tensors(network), strict=True))
+        mine, yours = (self.network.head, network.head) if head_only else (self.network, network)
+        mine.requires_grad_(requires_grad=False)
+        self._pairs = list(zip(_tensors(mine), _tensors(yours), strict=True))
 
     @torch.no_grad()
     def update(self, step: int) -> None:

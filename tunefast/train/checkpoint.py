@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tunefast.errors import CheckpointError
+from tunefast.recipe.recipe import RECIPE
 from tunefast.spec.progress import EpochReport
 from tunefast.train.lane import Lane
 from tunefast.train.state import capture, restore
@@ -109,7 +110,7 @@ class Checkpoints:
         found = self.latest()
         if found is None:
             return []
-        if found.facts["recipe"] != lane.recipe.table() or found.facts["seed"] != lane.seed:
+        if RECIPE.validate_python(found.facts["recipe"]) != lane.recipe or found.facts["seed"] != lane.seed:
             raise CheckpointError(path=self.directory, problem="holds the checkpoints of another recipe or seed")
         restore(lane, found.tensors, found.facts)
         return found.reports

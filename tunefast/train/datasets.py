@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tunefast.recipe.data import DataPart, Decoded, Targets
+from tunefast.recipe.data import IMAGE_AXES, SPLIT_OPTIONS, DataPart, Decoded, Targets
 from tunefast.train.cache import decoded, fingerprint
 from tunefast.train.splits import split, standardized
 
@@ -92,15 +92,16 @@ def load_dataset(part: DataPart, device: torch.device) -> Dataset:
     arrays = decoded(part)
     parts = split(arrays, part)
     arrays = standardized(arrays, parts, part)
-    whole = _tensors(arrays.inputs, arrays.targets, device)
-    validation, test = whole, whole
-    if parts.validation is None:
-        validation = _tensors(arrays.val_inputs, arrays.val_targets, device)
-    if parts.test is None:
-        test = _tensors(arrays.test_inputs, arrays.test_targets, device)
+    inputs, val_inputs, test_inputs = _inputs(_unsplit(part), device)
+    targets = torch.from_numpy(arrays.targets).to(device)
+    validation, test = (inputs, targets), (inputs, targets)
+    if val_inputs is not None:
+        validation = val_inputs, torch.from_numpy(arrays.val_targets).to(device)
+    if test_inputs is not None:
+        test = test_inputs, torch.from_numpy(arrays.test_targets).to(device)
     kind = arrays.target_kind
     return Dataset(
-        train=_samples(whole, parts.train),
+        train=_samples((inputs, targets), parts.train),
         validation=_samples(validation, parts.validation),
         test=_samples(test, parts.test),
         sample_shape=arrays.sample_shape,
@@ -118,19 +119,32 @@ def dataset_for(part: DataPart, device: torch.device, loading: str) -> Dataset:
 
 def fits(part: DataPart, device: torch.device) -> bool:
     """Whether all samples may stay on `device` beside what training needs; mapped memory on the CPU holds any."""
-    if device.type != "cuda":
-        return True
+    return device.type != "cuda" or _fits(_unsplit(part), device)
+
+
+@functools.lru_cache(maxsize=16)
+def _fits(source: DataPart, device: torch.device) -> bool:
+    """Decided once: when the samples are there, they take the memory that is asked for."""
     free, _ = torch.cuda.mem_get_info(device)
-    return _stored_bytes(part) <= RESIDENT_SHARE * free
+    size = sum(array.nbytes for array in decoded(source) if array is not None)
+    return size <= RESIDENT_SHARE * free
 
 
-@functools.lru_cache(maxsize=4)
-def _stored_bytes(part: DataPart) -> int:
-    return sum(array.nbytes for array in decoded(part) if array is not None)
+def _unsplit(part: DataPart) -> DataPart:
+    """The part with the options at their defaults that only say how samples are used."""
+    options = {name: type(part).model_fields[name].default for name in SPLIT_OPTIONS & type(part).model_fields.keys()}
+    return part.model_copy(update=options)
 
 
-def _tensors(inputs: Any, targets: Any, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)
+@functools.lru_cache(maxsize=2)
+def _inputs(source: DataPart, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """The samples of all, the validation and the test arrays on `device`, whatever their split."""
+    arrays = decoded(source)
+    found = (arrays.inputs, arrays.val_inputs, arrays.test_inputs)
+    inputs, val_inputs, test_inputs = (None if of is None else torch.from_numpy(of).to(device) for of in found)
+    if inputs is None:
+        raise TypeError("a decoded data set has inputs")
+    return inputs, val_inputs, test_inputs
 
 
 def _samples(tensors: tuple[Tensor, Tensor], rows: NDArray[np.int64] | None) -> Samples:
@@ -143,7 +157,8 @@ def _samples(tensors: tuple[Tensor, Tensor], rows: NDArray[np.int64] | None) -> 
 def _moments(arrays: Decoded, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
     """Mean, deviation, smallest and largest value of all training rows, whatever the fraction that is used of them."""
     inputs = arrays.inputs
-    axes = (0, 1, 2) if arrays.images else (0,)
+    channels_first = not arrays.images and len(arrays.sample_shape) == IMAGE_AXES
+    axes = (0, 1, 2) if arrays.images else (0, 2, 3) if channels_first else (0,)
     total, square = np.zeros(1), np.zeros(1)
     low, high = np.full(1, np.inf), np.full(1, -np.inf)
     for start in range(0, len(rows), _CHUNK):
@@ -154,5 +169,5 @@ def _moments(arrays: Decoded, rows: NDArray[np.int64]) -> list[NDArray[np.float3
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))
     std[std < _SMALLEST_STD] = 1.0
-    shape = (-1, 1, 1) if arrays.images else mean.shape
+    shape = (-1, 1, 1) if len(arrays.sample_shape) == IMAGE_AXES else mean.shape
     return [value.astype(np.float32).reshape(shape) for value in (mean, std, low, high)]

@@ -19,14 +19,16 @@ EVAL_BATCH_VALUES = 2**22
 """Numbers in one batch of evaluation at most: 1,000 small images, or some 28 of 224 pixels."""
 
 
-def eval_batch_size(samples: Samples) -> int:
-    """Samples that are evaluated at once."""
-    return max(1, min(EVAL_BATCH_SIZE, EVAL_BATCH_VALUES // max(1, math.prod(samples.inputs.shape[1:]))))
+def eval_batch_size(samples: Samples, preparation: Preparation) -> int:
+    """Samples that are evaluated at once, by the size that they are prepared to."""
+    num_values = math.prod(preparation.prepared_shape(samples.inputs.shape[1:]))
+    return max(1, min(EVAL_BATCH_SIZE, EVAL_BATCH_VALUES // max(1, num_values)))
 
 
-def chunks(samples: Samples, device: torch.device) -> list[Callable[[], Batch]]:
-    """The samples in order, as batches that are made when they are called for."""
-    positions = torch.split(torch.arange(len(samples), device=samples.rows.device), eval_batch_size(samples))
+def chunks(samples: Samples, preparation: Preparation, device: torch.device) -> list[Callable[[], Batch]]:
+    """The samples in order, as batches that are made when they are called for; `preparation` is what follows."""
+    batch_size = eval_batch_size(samples, preparation)
+    positions = torch.split(torch.arange(len(samples), device=samples.rows.device), batch_size)
     return [lambda chunk=chunk: samples.take(chunk).to(device) for chunk in positions]  # type: ignore[misc]
 
 
@@ -46,7 +48,7 @@ def evaluate(
     """
     plain = loss.plain()
     outputs, targets, losses = [], [], []
-    for batch in (make() for make in chunks(samples, device)):
+    for batch in (make() for make in chunks(samples, preparation, device)):
         with fp32_products(precision, device), autocast(precision, device):
             output = forward(preparation.inputs(batch.inputs))
         outputs.append(output.float())

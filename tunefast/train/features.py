@@ -64,7 +64,7 @@ def _compute(
     log.info("computing the features of %d samples, once", len(samples))
     backbone = network.backbone.eval()
     rows: list[NDArray[np.float32]] = []
-    for batch in (make() for make in chunks(samples, device)):
+    for batch in (make() for make in chunks(samples, preparation, device)):
         with fp32_products(recipe.precision, device), autocast(recipe.precision, device):
             features = backbone(preparation.inputs(batch.inputs))
         rows.append(features.float().cpu().numpy())

@@ -25,6 +25,8 @@ from tunefast.train.features import feature_dataset
 from tunefast.train.parameters import parameter_groups, penalty, start_momentum, trainable
 from tunefast.train.preparing import Preparation
 
+COMPILED_SHAPES = 256
+"""Shapes and models for which a worker keeps compiled code; torch's own limit is 8, and the ninth runs uncompiled."""
 BACKWARD_FLOPS = 3
 """A training step's operations over a forward pass's: the backward pass is two more."""
 
@@ -55,6 +57,7 @@ class Lane:
         if len(dataset.sample_shape) == 3:  # noqa: PLR2004  channels, height, width
             layout = torch.channels_last if recipe.hardware.channels_last else torch.contiguous_format
             self.network = self.network.to(memory_format=layout)
+        recipe.transfer.check(self.network)
         self.preparation = Preparation(recipe, dataset, seed, device)
         self.dataset = dataset
         self._whole = True
@@ -62,10 +65,16 @@ class Lane:
             self.dataset = feature_dataset(recipe, dataset, self.network, self.preparation, device)
             self.preparation, self._whole = self.preparation.of_features(), False
         self.optimizer = recipe.optimizer.build(parameter_groups(self.network, recipe))
+        for group in self.optimizer.param_groups:  # a cycle may take momentum down to 0 and up again
+            group["cycles"] = group.get("momentum", 0) > 0
         self.scaler = loss_scaler(recipe.precision, device)
+        if self.scaler.is_enabled():
+            start_momentum(self.optimizer)
         self._one = torch.ones((), device=device)
         """Scaled by the scaler it is the loss scale, still on the device; that falls after an overflow."""
-        self.average = Average(self.network, recipe.averaging) if recipe.averaging is not None else None
+        self.average: Average | None = None
+        if recipe.averaging is not None:
+            self.average = Average(self.network, recipe.averaging, head_only=not self._whole)
         self.adapted = 1.0
         """What the rate is multiplied with because of how training went: see `SchedulePart.adapted`."""
         self.rate = 0.0
@@ -158,22 +167,24 @@ class Lane:
                 continue
             if "betas" in group:
                 group["betas"] = (point.momentum, group["betas"][1])
-            if group.get("momentum", 0) > 0:
+            if group["cycles"]:
                 group["momentum"] = point.momentum
 
     def _compiled(self) -> Callable[[Tensor], Tensor]:
         """What maps prepared inputs to outputs: the network, or its head over cached features; compiled if it pays."""
-        module = self._part(self.network)
+        module = self.changing(self.network)
         samples = len(self.dataset.train) * self.recipe.epochs
         if self.recipe.hardware.compile == "off":
             return module
         flops = forward_flops(self.network, self.input_shape) * BACKWARD_FLOPS * samples
         if not self.recipe.hardware.compiles(flops, self.device.type):
             return module
+        torch._dynamo.config.recompile_limit = COMPILED_SHAPES  # noqa: SLF001  its documented place
         compiled: Callable[[Tensor], Tensor] = torch.compile(module)
         return compiled
 
-    def _part(self, network: Network) -> nn.Module:
+    def changing(self, network: Network) -> nn.Module:
+        """What changes while this lane trains: `network`, or its head alone where features are kept."""
         return network if self._whole else network.head
 
     @property
@@ -188,12 +199,12 @@ class Lane:
 
     def evaluate(self) -> dict[str, float]:
         """Loss and metrics on the validation part, of the averaged weights where there are any."""
-        return self._evaluate(self._part(self._judged), self.dataset.validation, self.preparation)
+        return self._evaluate(self.changing(self.judged), self.dataset.validation, self.preparation)
 
     def evaluate_test(self) -> dict[str, float]:
         """Loss and metrics on the test part, by the whole network."""
         preparation = Preparation(self.recipe, self.raw, self.seed, self.device)
-        return self._evaluate(self._judged, self.raw.test, preparation)
+        return self._evaluate(self.judged, self.raw.test, preparation)
 
     def _evaluate(self, module: nn.Module, samples: Samples, preparation: Preparation) -> dict[str, float]:
         module.eval()
@@ -203,7 +214,7 @@ class Lane:
         )
 
     @property
-    def _judged(self) -> Network:
+    def judged(self) -> Network:
         """The network whose value counts."""
         return self.network if self.average is None else self.average.network
 
@@ -215,13 +226,14 @@ class Lane:
 
     def keep_weights(self) -> None:
         """Keep a copy of the weights that count, as they are now."""
-        self.kept = {name: value.detach().clone() for name, value in self._judged.state_dict().items()}
+        state = self.changing(self.judged).state_dict()
+        self.kept = {name: value.detach().clone() for name, value in state.items()}
 
     def result(self) -> Network:
         """The network with the weights that count: the kept ones, if any were kept, else the last."""
         if self.kept is not None:
-            self._judged.load_state_dict(self.kept)
-        return self._judged
+            self.changing(self.judged).load_state_dict(self.kept)
+        return self.judged
 
 
 def check(recipe: TrainingRecipe, dataset: Dataset) -> None:

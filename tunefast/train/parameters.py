@@ -49,11 +49,12 @@ def start_momentum(optimizer: torch.optim.Optimizer) -> None:
     """Give every parameter that SGD has not moved yet the buffer of zeros from which momentum starts anyway.
 
     torch's fused SGD cannot take a step in which some parameters have a buffer and others, just unfrozen, have none.
+    And where fp16 overflows in the first step, it leaves the buffers that it made for it unfilled.
     """
     if not isinstance(optimizer, torch.optim.SGD):
         return
     for group in optimizer.param_groups:
-        for parameter in group["params"] if group["momentum"] > 0 else ():
+        for parameter in group["params"] if group["cycles"] else ():
             if optimizer.state[parameter].get("momentum_buffer") is None:
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 

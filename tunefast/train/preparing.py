@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ class Preparation:
         self._mean_colour: Tensor | None = None
         if self.is_images:
             self._mean_colour = dataset.moments.mean.round().clamp(0, _BYTE).to(torch.uint8).flatten().to(device)
+        self._channels_last = recipe.hardware.channels_last
         self._generator = torch.Generator(device)
         self.prepared = False
 
@@ -46,14 +48,21 @@ class Preparation:
         return self._augment.mix(self.inputs(raw), self._loss.encode(batch.targets, self.target_kind), self._generator)
 
     def inputs(self, raw: Tensor) -> Tensor:
-        """Stored samples as float32 [n, C, H, W] in channels-last memory, or [n, ...] where they are no images."""
+        """Stored samples as float32 [n, C, H, W], in the memory layout that the recipe asks for, or [n, ...]."""
         if self.prepared:
             return raw
         if not self.is_images:
             return raw * self._scale + self._shift
         if self._image_size is not None and raw.shape[1:3] != (self._image_size, self._image_size):
             raw = resize(raw, self._image_size)
-        return normalize(raw, self._scale, self._shift)
+        scaled = normalize(raw, self._scale, self._shift)
+        return scaled if self._channels_last else scaled.clone(memory_format=torch.contiguous_format)
+
+    def prepared_shape(self, stored: Sequence[int]) -> tuple[int, ...]:
+        """Shape of a sample as `inputs` leaves it, axes in stored order, from that of a stored one."""
+        if not self.is_images or self._image_size is None:
+            return tuple(stored)
+        return (self._image_size, self._image_size, stored[-1])
 
     def of_features(self) -> Preparation:
         """The same for a backbone's features, which are what a head sees as they are."""
@@ -85,6 +94,7 @@ def scaling(recipe: TrainingRecipe, dataset: Dataset) -> tuple[Tensor, Tensor]:
             raise ValueError('preprocess.normalize = "weights": the model has no pretrained weights')
         return _standard(*_fixed(*pretrained, moments, dataset))
     if kind == "fixed":
+        preprocess.check(dataset.sample_shape)
         return _standard(*_fixed(preprocess.mean or (), preprocess.std or (), moments, dataset))
     if kind == "range":
         span = (moments.high - moments.low).clamp_min(1e-12)
@@ -104,13 +114,9 @@ def _fixed(
 ) -> tuple[Tensor, Tensor]:
     """Given means and deviations, a value a channel or one for all, in stored units."""
     unit = _BYTE if dataset.is_images else 1.0
-    channels = moments.mean.numel()
-    if len(mean) not in (1, channels) and channels != 1:
-        raise ValueError(f"preprocess.mean has {len(mean)} values, and samples have {channels} channels")
 
     def column(values: tuple[float, ...]) -> Tensor:
         row = torch.tensor(values) * unit
-        row = row.mean().expand(channels) if len(row) != channels else row
-        return row.reshape(moments.mean.shape).to(moments.mean)
+        return row.expand(moments.mean.numel()).reshape(moments.mean.shape).to(moments.mean)
 
     return column(mean), column(std)

@@ -13,9 +13,9 @@ from tunefast.train.lane import Lane
 
 def capture(lane: Lane) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All tensors of a lane by name, and what is no tensor: weights, averages, kept weights, optimizer, loss scale."""
-    tensors = {f"network.{name}": value for name, value in lane.network.state_dict().items()}
+    tensors = {f"network.{name}": value for name, value in lane.changing(lane.network).state_dict().items()}
     if lane.average is not None:
-        tensors |= {f"average.{name}": value for name, value in lane.average.network.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in lane.changing(lane.judged).state_dict().items()}
     if lane.kept is not None:
         tensors |= {f"kept.{name}": value for name, value in lane.kept.items()}
     plain: dict[str, dict[str, Any]] = {}
@@ -30,9 +30,9 @@ def capture(lane: Lane) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def restore(lane: Lane, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Bring a new lane of the same recipe and seed to where `capture` found one."""
-    _load(lane.network, _under("network", tensors))
+    _load(lane.changing(lane.network), _under("network", tensors))
     if lane.average is not None:
-        _load(lane.average.network, _under("average", tensors))
+        _load(lane.changing(lane.judged), _under("average", tensors))
     kept = _under("kept", tensors)
     lane.kept = {name: value.to(lane.device) for name, value in kept.items()} or None
     _load_optimizer(lane.optimizer, _under("optimizer", tensors), facts["optimizer"])

@@ -1,15 +1,18 @@
-"""The allocator keeps what training frees."""
+"""A process that is set up for training."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from tunefast.train.process import SPIN_COUNT, yield_soon
+
 PROGRAM = """
 import resource, sys
-from tunefast.train.allocator import keep_freed_memory
+from tunefast.train.process import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else False
 def touch():
     block = bytearray(2**26)
@@ -35,3 +38,17 @@ def test_freed_blocks_are_taken_again_without_page_faults() -> None:
     if not kept:
         pytest.skip("this C library has no mallopt, or keeps freed memory its own way")
     assert faults < by_default / 10
+
+
+def test_what_the_environment_says_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads yield soon unless the user set how long they look."""
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    yield_soon()
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    yield_soon()
+    assert os.environ["GOMP_SPINCOUNT"] == SPIN_COUNT
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    yield_soon()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
