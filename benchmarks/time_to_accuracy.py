@@ -32,7 +32,7 @@ from tunefast.train.lane import BACKWARD_FLOPS
 
 STUDY = Path(__file__).parents[1] / "studies" / "cifar10.toml"
 TARGET = 0.65
-PLAIN_EPOCHS, TUNED_EPOCHS = 15, 4
+PLAIN_EPOCHS, TUNED_EPOCHS = 15, 5
 WORKER_COUNTS = (0, 1, 2)
 WORKER_SAMPLES = 2 / 45
 """Share of the training images over which the numbers of workers are compared."""

@@ -59,18 +59,8 @@ def train_job(
     checkpoints = Checkpoints(directory / CHECKPOINTS, CHECKPOINT_SECONDS)
     lane, earlier = _open(job, torch.device(device), checkpoints)
     _make(directory)
-    reports: list[EpochReport] = []
-
-    def ask(report: EpochReport) -> Answer:
-        reports.append(report)
-        if len(reports) > len(earlier):
-            listener.report(report)
-        if report.epoch == job.stop_after:
-            return Answer(verdict=Verdict.STOP, reason=job.stop_reason)
-        wanted = len(reports) >= len(earlier) and report.epoch < job.recipe.epochs and listener.stopping()
-        return Answer(verdict=Verdict.PAUSE if wanted else Verdict.CONTINUE)
-
-    driver = Driver(job.recipe.patience(), ask)
+    judge = _Judge(job, listener, len(earlier))
+    driver = Driver(job.recipe.patience(), judge)
     answer = Answer(verdict=Verdict.CONTINUE)
     for report in earlier:
         answer = driver.report(report)
@@ -80,10 +70,29 @@ def train_job(
         answer = _drive(train_lane(lane, checkpoints), driver)
     if answer.verdict is Verdict.PAUSE:
         return None
-    trained = _measured(lane, reports, driver.kept_epoch or len(reports))
-    files = write_files(directory, job, trained, lane, reports, export)
+    trained = _measured(lane, judge.reports, driver.kept_epoch or len(judge.reports))
+    files = write_files(directory, job, trained, lane, judge.reports, export)
     shutil.rmtree(checkpoints.directory, ignore_errors=True)
     return trained._replace(files=files)
+
+
+class _Judge:
+    """Answers a training's reports: stops it where its trial was stopped, and where the listener wants to."""
+
+    def __init__(self, job: Job, listener: Listener, num_earlier: int) -> None:
+        self.reports: list[EpochReport] = []
+        self._job = job
+        self._listener = listener
+        self._num_earlier = num_earlier
+
+    def __call__(self, report: EpochReport) -> Answer:
+        self.reports.append(report)
+        if len(self.reports) > self._num_earlier:
+            self._listener.report(report)
+        if report.epoch == self._job.stop_after:
+            return Answer(verdict=Verdict.STOP, reason=self._job.stop_reason)
+        reached = len(self.reports) >= self._num_earlier and report.epoch < self._job.recipe.epochs
+        return Answer(verdict=Verdict.PAUSE if reached and self._listener.stopping() else Verdict.CONTINUE)
 
 
 def _open(job: Job, device: torch.device, checkpoints: Checkpoints) -> tuple[Lane, list[EpochReport]]:
