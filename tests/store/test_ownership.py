@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import select
 import stat
-import tempfile
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
