@@ -24,6 +24,8 @@ FROZEN: dict[str, Any] = {
     "optimizer": {"name": "sgd", "lr": 0.5},
     "data": {"name": "digits", "validation": 0.2},
 }
+USED = 1618
+"""Digits in the training and the validation part; the others are the test part's."""
 PROGRAM = """
 import sys, torch
 from tests.train.driving import lane
@@ -94,7 +96,7 @@ def test_backbone_stays(computed: list[int]) -> None:
     before = weights(trained.network)
     trained.train_epoch(1)
     assert {name.partition(".")[0] for name in differing(weights(trained.network), before)} == {"head"}
-    assert computed == [1797]
+    assert computed == [USED]
 
 
 def test_computed_once(computed: list[int]) -> None:
@@ -112,11 +114,24 @@ def test_computed_once(computed: list[int]) -> None:
     assert len(computed) == 1
 
 
+def test_only_what_is_used(computed: list[int]) -> None:
+    """With a share of the samples the others do not pass through the backbone until a trial asks for them."""
+    tenth = {**FROZEN, "data": {**FROZEN["data"], "fraction": 0.1}}
+    small = lane(**tenth)
+    before = small.evaluate()
+    used = len(small.dataset.train) + len(small.dataset.validation)
+    assert computed == [used]
+    lane(**FROZEN)
+    assert computed == [used, USED - used]
+    assert small.evaluate() == lane(**tenth).evaluate() == before
+    assert len(computed) == 2
+
+
 def test_same_for_training_and_validation(computed: list[int], tmp_path: Path) -> None:
     """Where both parts stand in one array it is passed through the backbone once, and mapped once."""
     trained = lane(**FROZEN)
     assert trained.dataset.train.inputs.data_ptr() == trained.dataset.validation.inputs.data_ptr()
-    assert computed == [1797]
+    assert computed == [USED]
     assert len(list((tmp_path / "features").glob("*/arrays.json"))) == 1
 
 

@@ -34,17 +34,23 @@ Arrays = dict[str, NDArray[Any]]
 def decoded(part: DataPart) -> Decoded:
     """The arrays of `part`, mapped from the cache; decoded into it first where they are not there."""
 
-    def decode() -> Arrays:
+    def decode(_: Arrays | None) -> Arrays:
         return {name: array for name, array in part.decode()._asdict().items() if array is not None}
 
     return Decoded(**kept_arrays("data", fingerprint(part), decode))
 
 
-def kept_arrays(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
+def kept_arrays(
+    kind: str,
+    key: str,
+    make: Callable[[Arrays | None], Arrays],
+    has_all: Callable[[Arrays], bool] = lambda _: True,
+) -> Arrays:
     """The arrays under `key`, mapped from the cache; made and written there first where they are not there.
 
-    Copy-on-write mapping: all processes share the pages, and none can change the file. Of processes that need the same
-    arrays at once one makes them, and the others wait.
+    Arrays that are there and lack something, as `has_all` says, are given to `make`, and what it makes replaces them;
+    processes that have mapped them keep the old ones. Copy-on-write mapping: all processes share the pages, and none
+    can change the file. Of processes that need the same arrays at once one makes them, and the others wait.
     """
     directory = cache_directory() / kind
     try:
@@ -54,11 +60,10 @@ def kept_arrays(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
         raise DataError(path=directory, problem=problem) from error
     folder = directory / key
     with _locked(folder):
-        try:
-            arrays = _read(folder)
-        except (OSError, EOFError, ValueError):  # not there, or cut short by a power failure
-            _write(make(), folder)
-            arrays = _read(folder)
+        arrays = _read(folder)
+        if arrays is None or not has_all(arrays):
+            _write(make(arrays), folder)
+            arrays = _whole(folder)
         os.utime(folder)
     _evict(directory, keep=folder)
     return arrays
@@ -105,7 +110,15 @@ def _write(arrays: Arrays, folder: Path) -> None:
         raise
 
 
-def _read(folder: Path) -> Arrays:
+def _read(folder: Path) -> Arrays | None:
+    """None where they are not there, or were cut short by a power failure."""
+    try:
+        return _whole(folder)
+    except (OSError, EOFError, ValueError):
+        return None
+
+
+def _whole(folder: Path) -> Arrays:
     names = json.loads((folder / _CONTENTS).read_text())
     return {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in names}
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tunefast.nn.network import Network
 from tunefast.recipe.precision import autocast, fp32_products, resolve
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.train.cache import kept_arrays
+from tunefast.train.cache import Arrays, kept_arrays
 from tunefast.train.datasets import Dataset, Samples
 from tunefast.train.evaluate import chunks
 from tunefast.train.preparing import Preparation
@@ -27,17 +27,19 @@ def feature_dataset(
     """The training and validation part of `dataset` as the features [N, ...] of the network's backbone, on `device`.
 
     They are a function of the data, the backbone's weights, the preprocessing and the precision, which together are
-    the key that they are kept under. The test part stays raw, since searching never looks at it.
+    the key that they are kept under. Only samples of the two parts pass through the backbone; those that a larger
+    `fraction` adds later are added to what is kept. The test part stays raw, since searching never looks at it.
     """
     key = _key(recipe, dataset, network, preparation, device)
     parts: dict[int, Samples] = {}
     for name, samples in (("inputs", dataset.train), ("val_inputs", dataset.validation)):
         if id(samples.inputs) not in parts:
-            parts[id(samples.inputs)] = _featured(f"{name}-{key}", samples, network, preparation, recipe, device)
+            used = [part.rows for part in (dataset.train, dataset.validation) if part.inputs is samples.inputs]
+            needed = replace(samples, rows=torch.cat(used).sort().values)
+            parts[id(samples.inputs)] = _featured(f"{name}-{key}", needed, network, preparation, recipe, device)
 
     def moved(samples: Samples) -> Samples:
-        whole = parts[id(samples.inputs)]
-        return replace(whole, rows=samples.rows.to(device))
+        return replace(parts[id(samples.inputs)], rows=samples.rows.to(device))
 
     return replace(dataset, train=moved(dataset.train), validation=moved(dataset.validation))
 
@@ -50,11 +52,25 @@ def _featured(
     recipe: TrainingRecipe,
     device: torch.device,
 ) -> Samples:
-    """All rows of the arrays that `samples` stand in, with features for inputs."""
-    whole = replace(samples, rows=torch.arange(len(samples.inputs), device=samples.inputs.device))
-    arrays = kept_arrays("features", key, lambda: {"features": _compute(whole, network, preparation, recipe, device)})
+    """`samples` with features for inputs; rows of other samples hold features or zeros."""
+    rows = samples.rows.cpu().numpy()
+
+    def has_all(kept: Arrays) -> bool:
+        return bool(kept["known"][rows].all())
+
+    def computed(kept: Arrays | None) -> Arrays:
+        missing = rows if kept is None else rows[~kept["known"][rows]]
+        some = replace(samples, rows=torch.from_numpy(missing).to(samples.rows.device))
+        values = _compute(some, network, preparation, recipe, device)
+        num_rows = len(samples.inputs)
+        features = np.zeros((num_rows, *values.shape[1:]), np.float32) if kept is None else kept["features"]
+        known = np.zeros(num_rows, bool) if kept is None else kept["known"]
+        features[missing], known[missing] = values, True
+        return {"features": features, "known": known}
+
+    arrays = kept_arrays("features", key, computed, has_all)
     features = torch.from_numpy(arrays["features"]).to(device)
-    return Samples(features, samples.targets.to(device), whole.rows.to(device))
+    return Samples(features, samples.targets.to(device), samples.rows.to(device))
 
 
 @torch.inference_mode()
