@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
 
 from tests.files import write_npz
 from tunefast.errors import DataError, SpecError, UserError
@@ -85,3 +86,16 @@ def test_precisions_that_are_the_same_here_are_told() -> None:
     (said,) = warnings(spec({"data": {"name": "digits"}}, {"precision": {"choices": ["fp32", "tf32"]}}), "cpu")
     assert said.startswith("precision fp32 and tf32: the same on this CPU")
     assert warnings(spec({"data": {"name": "digits"}}), "cpu") == []
+
+
+def test_images_that_are_small_for_the_weights_are_told(tmp_path: Path) -> None:
+    """Weights that were made for 224 pixels see little in 32; with enough pixels nothing is said."""
+    save_file({}, tmp_path / "own.safetensors")
+    recipe = {
+        "data": {"name": "digits"},
+        "model": {"name": "torchvision", "weights": str(tmp_path / "own.safetensors")},
+        "transfer": {"freeze": "backbone"},
+    }
+    (said,) = warnings(spec({**recipe, "preprocess": {"image_size": 32}}), "cpu")
+    assert said.startswith("model.weights were made for images of 224 pixels a side and get 32")
+    assert warnings(spec({**recipe, "preprocess": {"image_size": 112}}), "cpu") == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tunefast.errors import SpecError
@@ -98,7 +98,7 @@ def _check_built(recipe: TrainingRecipe, arrays: Decoded) -> None:
 
 
 def warnings(spec: StudySpec, device: str) -> list[str]:
-    """Sentences on choices that cost speed on `device`, or are the same there, and on frozen random weights."""
+    """Sentences on choices that cost speed on `device`, or are the same there, and on pretrained or frozen weights."""
     recipes = [spec.recipe_for(params) for params in spec.samples()]
     trainings = [recipe for recipe in recipes if isinstance(recipe, TrainingRecipe)]
     said = advice([recipe.precision for recipe in trainings], device)
@@ -107,4 +107,16 @@ def warnings(spec: StudySpec, device: str) -> list[str]:
         said.append(
             f"transfer.freeze = {frozen.transfer.freeze!r}: what is frozen has random weights; set model.weights"
         )
-    return said
+    return said + _small_images(trainings)
+
+
+def _small_images(recipes: Sequence[TrainingRecipe]) -> list[str]:
+    """A sentence on pretrained weights that get images of less than half the side that they were made for."""
+    for recipe in recipes:
+        meant = recipe.model.input_size
+        if meant is not None:
+            side = recipe.input_shape(decoded(recipe.data.located()).sample_shape)[-1]
+            if side < meant / 2:
+                worse = "features are worse for it; set preprocess.image_size"
+                return [f"model.weights were made for images of {meant} pixels a side and get {side}: {worse}"]
+    return []
