@@ -43,15 +43,14 @@ def trained(
     """Train with the recipe's own early stopping, from the newest checkpoint on; returns what comes out."""
     driver = Driver(made.patience(), carry_on)
     answer = Answer(verdict=Verdict.CONTINUE)
-    for report in checkpoints.reports() if checkpoints is not None else ():
+    lane = open_lane(made, number, CPU)
+    earlier = checkpoints.resume(lane) if checkpoints is not None else []
+    for report in earlier:
         answer = driver.report(report)
         yield report
-    lane = open_lane(made, number, CPU)
     if answer.verdict is not Verdict.CONTINUE:
-        assert checkpoints is not None
-        checkpoints.resume(lane)
         return lane.result()
-    training = train_lane(lane, checkpoints)
+    training = train_lane(lane, checkpoints, earlier)
     try:
         report = next(training)
         while True:

@@ -67,7 +67,7 @@ def train_job(
     if earlier:
         listener.resumed(len(earlier))
     if answer.verdict is Verdict.CONTINUE:
-        answer = _drive(train_lane(lane, checkpoints), driver)
+        answer = _drive(train_lane(lane, checkpoints, earlier), driver)
     if answer.verdict is Verdict.PAUSE:
         return None
     trained = _measured(lane, judge.reports, driver.kept_epoch or len(judge.reports))
@@ -107,7 +107,7 @@ def _open(job: Job, device: torch.device, checkpoints: Checkpoints) -> tuple[Lan
     except ValueError as error:
         raise SpecError(where=job.title, problem=str(error)) from error
     try:
-        return lane, checkpoints.resume(lane)
+        return lane, checkpoints.restore(lane, found)
     except CheckpointError as error:
         raise UserError(message=f"{error}; name another directory with -o, or delete that one") from error
 

@@ -105,9 +105,12 @@ class Checkpoints:
 
         Raises `CheckpointError` where it is of another recipe or seed.
         """
+        return self.restore(lane, self.latest())
+
+    def restore(self, lane: Lane, found: Checkpoint | None) -> list[EpochReport]:
+        """`resume`, with what `latest` found."""
         for scratch in self.directory.glob(".epoch-*"):  # of an attempt that was killed while it wrote
             scratch.unlink(missing_ok=True)
-        found = self.latest()
         if found is None:
             return []
         if RECIPE.validate_python(found.facts["recipe"]) != lane.recipe or found.facts["seed"] != lane.seed:

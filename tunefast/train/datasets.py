@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,12 +13,11 @@ from torch import Tensor
 
 from tunefast.recipe.data import IMAGE_AXES, SPLIT_OPTIONS, DataPart, Decoded, Targets
 from tunefast.train.cache import decoded, fingerprint
-from tunefast.train.splits import split, standardized
+from tunefast.train.splits import SMALLEST_STD, split, standardized
 
 RESIDENT_SHARE = 0.5
 """Of a device's free memory: what samples may take there."""
 _CHUNK = 4096
-_SMALLEST_STD = 1e-6
 
 
 class Batch(NamedTuple):
@@ -89,10 +88,10 @@ def load_dataset(part: DataPart, device: torch.device) -> Dataset:
 
     Raises `DataError` where it is missing, damaged, or too small for the split.
     """
-    arrays = decoded(part)
-    parts = split(arrays, part)
-    arrays = standardized(arrays, parts, part)
-    inputs, val_inputs, test_inputs = _inputs(_unsplit(part), device)
+    source = _source(_unsplit(part), device)
+    parts = split(source.arrays, part)
+    arrays = standardized(source.arrays, parts, part)
+    inputs, val_inputs, test_inputs = source.inputs, source.val_inputs, source.test_inputs
     targets = torch.from_numpy(arrays.targets).to(device)
     validation, test = (inputs, targets), (inputs, targets)
     if val_inputs is not None:
@@ -107,7 +106,7 @@ def load_dataset(part: DataPart, device: torch.device) -> Dataset:
         sample_shape=arrays.sample_shape,
         targets=Targets.of(arrays.targets[parts.train], kind.size if kind.kind == "classes" else None),
         moments=Moments(*(torch.from_numpy(value).to(device) for value in _moments(arrays, parts.pool))),
-        fingerprint=fingerprint(part),
+        fingerprint=source.fingerprint,
     )
 
 
@@ -136,15 +135,25 @@ def _unsplit(part: DataPart) -> DataPart:
     return part.model_copy(update=options)
 
 
+class _Source(NamedTuple):
+    """What a data set is read from, whatever its split; samples are on the device that was asked for."""
+
+    arrays: Decoded
+    fingerprint: str
+    inputs: Tensor
+    val_inputs: Tensor | None
+    test_inputs: Tensor | None
+
+
 @functools.lru_cache(maxsize=2)
-def _inputs(source: DataPart, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """The samples of all, the validation and the test arrays on `device`, whatever their split."""
-    arrays = decoded(source)
-    found = (arrays.inputs, arrays.val_inputs, arrays.test_inputs)
-    inputs, val_inputs, test_inputs = (None if of is None else torch.from_numpy(of).to(device) for of in found)
-    if inputs is None:
-        raise TypeError("a decoded data set has inputs")
-    return inputs, val_inputs, test_inputs
+def _source(part: DataPart, device: torch.device) -> _Source:
+    arrays = decoded(part)
+
+    def moved(samples: NDArray[Any] | None) -> Tensor | None:
+        return None if samples is None else torch.from_numpy(samples).to(device)
+
+    inputs = torch.from_numpy(arrays.inputs).to(device)
+    return _Source(arrays, fingerprint(part), inputs, moved(arrays.val_inputs), moved(arrays.test_inputs))
 
 
 def _samples(tensors: tuple[Tensor, Tensor], rows: NDArray[np.int64] | None) -> Samples:
@@ -168,6 +177,6 @@ def _moments(arrays: Decoded, rows: NDArray[np.int64]) -> list[NDArray[np.float3
     count = len(rows) * inputs[0].size // total.size
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))
-    std[std < _SMALLEST_STD] = 1.0
+    std[std < SMALLEST_STD] = 1.0
     shape = (-1, 1, 1) if len(arrays.sample_shape) == IMAGE_AXES else mean.shape
     return [value.astype(np.float32).reshape(shape) for value in (mean, std, low, high)]

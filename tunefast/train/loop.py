@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import torch
 
@@ -36,7 +36,9 @@ def train(
     `ValueError` where parts of the recipe do not fit it, and `CheckpointError` where the checkpoints are of another
     trial.
     """
-    lane = yield from train_lane(open_lane(recipe, seed, device), checkpoints)
+    lane = open_lane(recipe, seed, device)
+    earlier = checkpoints.resume(lane) if checkpoints is not None else ()
+    yield from train_lane(lane, checkpoints, earlier)
     return lane.result()
 
 
@@ -49,9 +51,11 @@ def open_lane(recipe: TrainingRecipe, seed: int, device: torch.device) -> Lane:
     return Lane(recipe, dataset, seed, device)
 
 
-def train_lane(lane: Lane, checkpoints: Checkpoints | None = None) -> Generator[EpochReport, Answer, Lane]:
-    """Train `lane` as `train` does; returns the lane itself, for those who want more of it than the model."""
-    reports = checkpoints.resume(lane) if checkpoints is not None else []
+def train_lane(
+    lane: Lane, checkpoints: Checkpoints | None = None, earlier: Sequence[EpochReport] = ()
+) -> Generator[EpochReport, Answer, None]:
+    """Train `lane` as `train` does, from where it stands: after the epochs of the `earlier` reports."""
+    reports = list(earlier)
     for epoch in range(len(reports) + 1, lane.recipe.epochs + 1):
         lane.adapt(reports)
         report = _epoch(lane, epoch)
@@ -63,7 +67,6 @@ def train_lane(lane: Lane, checkpoints: Checkpoints | None = None) -> Generator[
             checkpoints.save(lane, reports)
         if answer.verdict is not Verdict.CONTINUE:
             break
-    return lane
 
 
 def _epoch(lane: Lane, epoch: int) -> EpochReport:

@@ -13,7 +13,8 @@ from tunefast.recipe.seed import derive_seed
 
 TEST_SHARE = 0.1
 TEST_SEED = 0
-_SMALLEST_STD = 1e-6
+SMALLEST_STD = 1e-6
+"""What varies less counts as constant, and is not divided by its deviation."""
 
 Rows = NDArray[np.int64]
 """Rows of `Decoded.inputs`, in rising order."""
@@ -77,7 +78,7 @@ def target_moments(arrays: Decoded, parts: Parts, part: DataPart) -> tuple[NDArr
         return None
     rows = arrays.targets[parts.pool].astype(np.float64)
     mean, std = rows.mean(axis=0), rows.std(axis=0)
-    std[std < _SMALLEST_STD * np.maximum(np.abs(mean), 1)] = 1.0
+    std[std < SMALLEST_STD * np.maximum(np.abs(mean), 1)] = 1.0
     return mean, std
 
 
