@@ -12,12 +12,10 @@ The figures are void where tunefast's loss over the epoch is above the plain loo
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import (
@@ -27,6 +25,7 @@ from benchmarks.peers import (
     Cifar10,
     Side,
     Trained,
+    options,
     plain,
     rates_by_workers,
     tunefast,
@@ -71,12 +70,8 @@ def measure(data: Cifar10, num_workers: int, rounds: int, threads: int) -> dict[
 
 def main() -> None:
     """Run the rounds and print the table; exits with an error where the losses disagree."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = options(__doc__)
     parser.add_argument("--subset", type=int, default=9000, help="training images; 0 for all")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     data = Cifar10(arguments.data, arguments.subset / NUM_IMAGES if arguments.subset else 1.0)
     num_samples = len(data.images()[0].targets)

@@ -8,6 +8,7 @@ batches of 256, one cycle of the learning rate, channels-last memory.
 
 from __future__ import annotations
 
+import argparse
 import math
 import multiprocessing
 import time
@@ -44,6 +45,16 @@ class Images(NamedTuple):
 
     inputs: Tensor
     targets: Tensor
+
+
+def options(description: str | None) -> argparse.ArgumentParser:
+    """What every comparison over CIFAR-10 is told on the command line."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
+    return parser
 
 
 class Cifar10(NamedTuple):

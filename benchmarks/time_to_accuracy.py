@@ -14,7 +14,6 @@ floating-point operations of tunefast's training over the rate at which this mac
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -25,7 +24,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.peers import CPU, Cifar10, Side, Trained, lane_of, plain, rates_by_workers, tuned, tunefast
+from benchmarks.peers import CPU, Cifar10, Side, Trained, lane_of, options, plain, rates_by_workers, tuned, tunefast
 from tunefast.recipe.precision import resolve
 from tunefast.spec.load import load_spec
 from tunefast.train.lane import BACKWARD_FLOPS
@@ -82,12 +81,7 @@ def matrix_rate(precision: torch.dtype) -> float:
 
 def main() -> None:
     """Run the rounds and print the table; exits with an error where a side did not get there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     torch.set_num_threads(arguments.threads)
     data = Cifar10(arguments.data)
     rates = rates_by_workers(data._replace(fraction=WORKER_SAMPLES), WORKER_COUNTS, arguments.threads)

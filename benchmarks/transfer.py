@@ -17,7 +17,6 @@ of torchvision's network in fp32, which a frozen backbone gives in every step) m
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import os
@@ -34,7 +33,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import models, transforms
 
-from benchmarks.peers import Cifar10, Images, Side, lane_of
+from benchmarks.peers import Cifar10, Images, Side, lane_of, options
 from tunefast.spec.progress import Answer, Verdict
 from tunefast.train.cache import CACHE_VARIABLE
 from tunefast.train.loop import train_lane
@@ -224,12 +223,8 @@ def measure(files: Files, rounds: int, threads: int) -> tuple[list[Kept], list[f
 
 def main() -> None:
     """Run the rounds and print the table; exits with an error where accuracies disagree."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = options(__doc__)
     parser.add_argument("--images", type=int, default=NUM_IMAGES)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     load = os.getloadavg()[0]
