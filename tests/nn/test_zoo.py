@@ -11,7 +11,7 @@ import torch
 from torchvision.models import SqueezeNet1_1_Weights
 
 from tests.nn.random_weights import random_reference
-from tunefast.nn.zoo import IMAGENET_MEAN, IMAGENET_STD, architectures, download, preparation, resolved, weight_names
+from tunefast.nn.zoo import IMAGENET_MEAN, IMAGENET_STD, architectures, download, preparation, weight_names
 
 
 def test_names() -> None:
@@ -19,7 +19,6 @@ def test_names() -> None:
     assert {"resnet18", "vgg16", "vit_b_16"} < set(architectures())
     assert not any("rcnn" in name or "quantized" in name for name in architectures())
     assert weight_names("resnet50") == ["IMAGENET1K_V1", "IMAGENET1K_V2", "DEFAULT"]
-    assert resolved("resnet50", "DEFAULT") == "IMAGENET1K_V2"
 
 
 def test_preparation() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import typing
 from pathlib import Path
 from typing import Any
@@ -74,12 +73,7 @@ def test_seeded(part: type[ModelPart]) -> None:
 def test_random_weights_expect_nothing(part: type[ModelPart]) -> None:
     """Without pretrained weights no image size or normalisation is asked for."""
     model = part()
-    assert (model.pretrained, model.input_size, model.normalization(), model.weights_key()) == (
-        False,
-        None,
-        None,
-        "none",
-    )
+    assert (model.pretrained, model.input_size, model.normalization()) == (False, None, None)
     assert model.located() == model
 
 
@@ -199,7 +193,6 @@ def test_expectations() -> None:
     grey = Torchvision(weights="x.pt").normalization(1)
     assert grey is not None
     assert grey[0] == pytest.approx([sum(colours[0]) / 3])
-    assert Torchvision(weights="DEFAULT").weights_key() == "IMAGENET1K_V1"
 
 
 def test_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,17 +202,6 @@ def test_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert located.weights == str(tmp_path / "w.pt")
     assert located.located() == located
     assert Torchvision(weights="DEFAULT").located().weights == "DEFAULT"
-
-
-def test_weights_key_follows_the_file(tmp_path: Path) -> None:
-    """A file that was written anew has another key, so that features made with the old one are not used."""
-    path = tmp_path / "w.pt"
-    path.write_bytes(b"one")
-    model = Torchvision(weights=str(path))
-    before = model.weights_key()
-    assert model.weights_key() == before
-    os.utime(path, ns=(1, 1))
-    assert model.weights_key() != before
 
 
 @pytest.mark.parametrize(

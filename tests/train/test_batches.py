@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.train.driving import CPU, differing, lane, weights
 from tunefast.recipe.data import Digits
 from tunefast.recipe.hardware import Hardware
-from tunefast.train.batches import epoch_order, fetch, num_steps, step_groups
+from tunefast.train.batches import epoch_order, fetch, step_groups
 from tunefast.train.datasets import Batch, load_dataset
 
 counts = st.integers(1, 200)
@@ -47,7 +47,6 @@ def test_groups(num_samples: int, batch_size: int, accumulation_steps: int) -> N
     assert 0 < len(batches[-1]) <= batch_size + 1
     assert all(len(group) == accumulation_steps for group in groups[:-1])
     assert 0 < len(groups[-1]) <= accumulation_steps
-    assert num_steps(num_samples, batch_size, accumulation_steps) == len(groups)
 
 
 @given(st.integers(2, 200), st.integers(2, 70))
@@ -80,7 +79,6 @@ def test_drop_last(num_samples: int, batch_size: int, accumulation_steps: int) -
     else:
         assert {len(batch) for batch in batches} == {batch_size}
         assert len(batches) == num_samples // batch_size
-    assert num_steps(num_samples, batch_size, accumulation_steps, drop_last=True) == len(groups)
 
 
 def _fetched(loading: str, workers: int) -> list[tuple[Batch, ...]]:

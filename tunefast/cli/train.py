@@ -18,12 +18,13 @@ from tunefast.cli.output import console, number, plain_table, print_json
 from tunefast.cli.specs import find_spec
 from tunefast.errors import UserError
 from tunefast.run.jobs import Job, job_of_spec, job_of_trial
-from tunefast.run.model_files import METRICS_FILE, MODEL_FILE, Export, Trained
+from tunefast.run.model_files import METRICS_FILE, Export, Trained
 from tunefast.run.slots import devices_for
 from tunefast.run.training import train_job
 from tunefast.spec.progress import EpochReport
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
+from tunefast.train import MODEL_FILE
 from tunefast.train.process import prepare_process
 
 INTERRUPTED = 128

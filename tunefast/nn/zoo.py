@@ -46,12 +46,6 @@ def preparation(arch: str, weights: str = "DEFAULT") -> Preparation:
     return Preparation(tuple(transforms.mean), tuple(transforms.std), size)
 
 
-def resolved(arch: str, weights: str) -> str:
-    """The name of the weights of `arch` that `weights`, which may be "DEFAULT", stands for."""
-    name: str = _published(arch)[weights].name
-    return name
-
-
 def download(arch: str, weights: str) -> dict[str, Tensor]:
     """The published weights of `arch`, fetched into torch's cache where they are not there yet.
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Betas = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]], Field(strict=False)]
 FUSED_DEVICES = frozenset({"cpu", "cuda"})
 """Where torch has all fused kernels that are asked for here; elsewhere it chooses itself."""
+_OURS = ("name", "decay_norm_and_bias")
+"""Options that torch's optimizers do not know."""
 
 
 class OptimizerPart(Part):
@@ -41,6 +43,10 @@ class OptimizerPart(Part):
     def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         raise NotImplementedError
 
+    def _options(self) -> dict[str, Any]:
+        """What torch's optimizer is told, under its own names."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in _OURS}
+
 
 class SGD(OptimizerPart):
     """Stochastic gradient descent, with momentum and Nesterov's look-ahead.
@@ -66,14 +72,7 @@ class SGD(OptimizerPart):
     def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.SGD(
-            groups,
-            lr=self.lr,
-            momentum=self.momentum,
-            nesterov=self.nesterov,
-            weight_decay=self.weight_decay,
-            fused=_fused(groups),
-        )
+        return torch.optim.SGD(groups, **self._options(), fused=_fused(groups))
 
 
 class Adagrad(OptimizerPart):
@@ -96,14 +95,7 @@ class Adagrad(OptimizerPart):
     def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.Adagrad(
-            groups,
-            lr=self.lr,
-            initial_accumulator_value=self.initial_accumulator_value,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-            fused=_fused(groups),
-        )
+        return torch.optim.Adagrad(groups, **self._options(), fused=_fused(groups))
 
 
 class RMSprop(OptimizerPart):
@@ -129,15 +121,7 @@ class RMSprop(OptimizerPart):
     def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.RMSprop(
-            groups,
-            lr=self.lr,
-            alpha=self.alpha,
-            momentum=self.momentum,
-            centered=self.centered,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-        )
+        return torch.optim.RMSprop(groups, **self._options())
 
 
 class AdamPart(OptimizerPart):
@@ -166,15 +150,7 @@ class Adam(AdamPart):
     def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.Adam(
-            groups,
-            lr=self.lr,
-            betas=self.betas,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-            amsgrad=self.amsgrad,
-            fused=_fused(groups),
-        )
+        return torch.optim.Adam(groups, **self._options(), fused=_fused(groups))
 
 
 class AdamW(AdamPart):
@@ -191,15 +167,7 @@ class AdamW(AdamPart):
     def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.AdamW(
-            groups,
-            lr=self.lr,
-            betas=self.betas,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-            amsgrad=self.amsgrad,
-            fused=_fused(groups),
-        )
+        return torch.optim.AdamW(groups, **self._options(), fused=_fused(groups))
 
 
 class Muon(OptimizerPart):
@@ -235,18 +203,7 @@ class Muon(OptimizerPart):
         """Groups with "head" = true are the last layer's; an "lr" of a group's own scales `adamw_lr` alike."""
         from tunefast.nn import muon
 
-        return muon.Muon(
-            groups,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            momentum=self.momentum,
-            nesterov=self.nesterov,
-            ns_steps=self.ns_steps,
-            adjust_lr=self.adjust_lr,
-            adamw_lr=self.adamw_lr,
-            betas=self.betas,
-            eps=self.eps,
-        )
+        return muon.Muon(groups, **self._options())
 
 
 def _fused(groups: list[dict[str, Any]]) -> bool | None:

@@ -14,6 +14,7 @@ from tunefast.recipe.losses import CrossEntropy, Loss
 from tunefast.recipe.metrics import Metric, applies, default_metrics
 from tunefast.recipe.models import Mlp, Model
 from tunefast.recipe.optimizers import AdamW, Optimizer
+from tunefast.recipe.own import DOTTED_PATH
 from tunefast.recipe.part import Part
 from tunefast.recipe.precision import Precision
 from tunefast.recipe.preprocess import Preprocess
@@ -190,7 +191,7 @@ class TrainingRecipe(RecipePart):
 class ObjectiveRecipe(RecipePart):
     """One run of a user's own objective: ``objective(recipe, context)``."""
 
-    objective: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    objective: str = Field(pattern=DOTTED_PATH)
     """Dotted path of a function, ``my_package.my_module:function``."""
     params: dict[str, Any] = Field(default_factory=dict)
     """Free settings, searched as ``params.NAME``."""

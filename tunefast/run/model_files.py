@@ -14,12 +14,12 @@ import tomlkit
 from tunefast.run.jobs import Job
 from tunefast.run.provenance import provenance
 from tunefast.spec.progress import EpochReport
+from tunefast.train import MODEL_FILE
 
 if TYPE_CHECKING:
     from tunefast.train.lane import Lane
 
 METRICS_FILE = "metrics.json"
-MODEL_FILE = "model.safetensors"
 FILES = ("recipe.toml", "history.csv", METRICS_FILE, MODEL_FILE)
 EXPORTED = {"onnx": "model.onnx", "torch": "model.pt2"}
 Export = Literal["onnx", "torch"]

@@ -39,11 +39,6 @@ def step_groups(order: Tensor, batch_size: int, accumulation_steps: int, *, drop
         yield tuple(batches[start : start + accumulation_steps])
 
 
-def num_steps(num_samples: int, batch_size: int, accumulation_steps: int, *, drop_last: bool = False) -> int:
-    """Optimizer steps in an epoch."""
-    return sum(1 for _ in step_groups(torch.arange(num_samples), batch_size, accumulation_steps, drop_last=drop_last))
-
-
 def fetch(
     samples: Samples, groups: Sequence[Group], device: torch.device, hardware: Hardware
 ) -> Iterator[tuple[Batch, ...]]:

@@ -17,6 +17,7 @@ from tunefast.nn.network import Network
 from tunefast.recipe.data import DataPart
 from tunefast.recipe.models import Model
 from tunefast.recipe.models.pretrained import NO_WEIGHTS, PretrainedPart
+from tunefast.train import MODEL_FILE
 from tunefast.train.cache import decoded
 from tunefast.train.checkpoint import write_tensors
 from tunefast.train.splits import split, target_moments
@@ -24,7 +25,6 @@ from tunefast.train.splits import split, target_moments
 if TYPE_CHECKING:
     from tunefast.train.lane import Lane
 
-MODEL_FILE = "model.safetensors"
 _HEADER = "tunefast"
 _ONNX_PACKAGES = ("onnx", "onnxscript")
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tunefast.errors import UserError
+from tunefast.recipe.own import module_file
 from tunefast.recipe.recipe import ObjectiveRecipe
 from tunefast.spec.progress import Answer, EpochReport, Verdict
 
@@ -66,16 +65,10 @@ def _drive(reports: Any, context: Context) -> None:
 
 def find_objective(path: str) -> None:
     """Raise `UserError` where the module of ``package.module:function`` is not there; does not import it."""
-    module_name = path.partition(":")[0]
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        found = importlib.util.find_spec(module_name)
-    except ModuleNotFoundError:
-        found = None
-    if found is None:
-        raise UserError(message=f"objective {path!r}: there is no module {module_name!r} to be imported from {here}")
+        module_file(path, Path.cwd())
+    except ValueError as error:
+        raise UserError(message=f"objective {path!r}: {error}") from error
 
 
 def load_objective(path: str) -> Objective:

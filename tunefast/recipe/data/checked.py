@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tunefast.errors import DataError
-from tunefast.recipe.data.part import IMAGE_AXES, Decoded
+from tunefast.recipe.data.part import CHANNELS, IMAGE_AXES, Decoded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_CHANNELS = (1, 3, 4)
 _LABEL_AXES = 2
 _LISTED = 10
 
@@ -63,10 +62,10 @@ def _inputs(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype == np.uint8 and array.ndim == IMAGE_AXES:
         return array[..., None]
     if array.dtype == np.uint8 and array.ndim == 1 + IMAGE_AXES:
-        if array.shape[-1] not in _CHANNELS:
+        if array.shape[-1] not in CHANNELS:
             raise ValueError(
                 f"{name} are bytes with {array.ndim} axes, so images [N, height, width, channels]; "
-                f"{array.shape[-1]} channels are none of {_CHANNELS}"
+                f"{array.shape[-1]} channels are none of {CHANNELS}"
             )
         return array
     return _finite(name, array)

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tunefast.recipe.data.part import CHANNELS, IMAGE_AXES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PAIR = 2
-_CHANNELS = (1, 3, 4)
-_IMAGE_AXES = 3
 _FIRST_ROWS = 64
 
 
@@ -86,11 +86,11 @@ def _input_array(index: int, value: Any) -> NDArray[Any]:
 
     if isinstance(value, Image.Image):
         array = np.asarray(value if value.mode in ("L", "RGB") else value.convert("RGB"))
-        return array[..., None] if array.ndim < _IMAGE_AXES else array
+        return array[..., None] if array.ndim < IMAGE_AXES else array
     array = _plain_array(index, "input", value)
-    if array.dtype != np.uint8 or array.ndim != _IMAGE_AXES:
+    if array.dtype != np.uint8 or array.ndim != IMAGE_AXES:
         return array
-    first, last = (array.shape[axis] in _CHANNELS for axis in (0, -1))
+    first, last = (array.shape[axis] in CHANNELS for axis in (0, -1))
     channels_first = first and (_is_tensor(value) or not last)
     return array.transpose(1, 2, 0) if channels_first else array
 

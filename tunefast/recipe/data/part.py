@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DATA_VARIABLE = "TUNEFAST_DATA"
 IMAGE_AXES = 3
+CHANNELS = (1, 3, 4)
+"""What images of bytes may have: grey, RGB, RGB with transparency."""
 SPLIT_OPTIONS = frozenset({"validation", "split_seed", "fraction", "split", "standardize_targets"})
 """Options that decide how decoded arrays are used, and not what they are."""
 

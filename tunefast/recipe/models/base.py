@@ -45,9 +45,16 @@ class ModelPart(Part):
         """The same part with paths made absolute."""
         return self
 
-    def weights_key(self) -> str:
-        """What the pretrained weights are, so that features made with them can be kept: changes when a file does."""
-        return "none"
+
+class HalvingPart(ModelPart):
+    """A network for images that halves them `depth` times."""
+
+    name: str
+    depth: int
+
+    def check(self, input_shape: Sequence[int]) -> None:
+        """Raise `ValueError` where samples are no images, or too small to be halved `depth` times."""
+        check_images(self.name, input_shape, 2**self.depth, f" of depth {self.depth}")
 
 
 def check_images(name: str, input_shape: Sequence[int], smallest: int = 1, what: str = "") -> None:

@@ -75,13 +75,6 @@ class PretrainedPart(ModelPart):
         """The same part with the path of a weights file made absolute."""
         return self if self.weights_file is None else self.model_copy(update={"weights": str(self.weights_file)})
 
-    def weights_key(self) -> str:
-        """The name of the weights, or a file's path, size and time of change."""
-        if self.weights_file is None:
-            return self.weights
-        status = self.weights_file.stat()
-        return f"{self.weights_file} {status.st_size} {status.st_mtime_ns}"
-
     @property
     def input_size(self) -> int | None:
         """Height and width of the images of the published weights; for a file, of the network's default ones."""
@@ -161,14 +154,6 @@ class Torchvision(PretrainedPart):
         return torchvision_network(
             self.arch, input_shape, num_outputs, tensors=tensors, source=self.weights, head=self._head_options()
         )
-
-    def weights_key(self) -> str:
-        """The name of the weights, with "DEFAULT" resolved, or a file's path, size and time of change."""
-        if self.weights_file is not None or not self.pretrained:
-            return super().weights_key()
-        from tunefast.nn.zoo import resolved
-
-        return resolved(self.arch, self.weights)
 
     def _preparation(self) -> Preparation:
         from tunefast.nn.zoo import preparation

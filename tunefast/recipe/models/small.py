@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tunefast.recipe.models.base import ModelPart, check_images
+from tunefast.recipe.models.base import HalvingPart, ModelPart
 
 if TYPE_CHECKING:
     from tunefast.nn.network import Network
@@ -43,7 +43,7 @@ class Mlp(ModelPart):
         )
 
 
-class SmallCnn(ModelPart):
+class SmallCnn(HalvingPart):
     """Blocks of convolution, ReLU and pooling, each half the size and twice as wide, then a mean over what is left.
 
     Buys most of what a small image set has to give at a thousandth of a ResNet's cost.
@@ -59,10 +59,6 @@ class SmallCnn(ModelPart):
     depth: int = Field(2, ge=1)
     """Blocks; each halves height and width, so the input needs at least 2**depth pixels a side."""
 
-    def check(self, input_shape: Sequence[int]) -> None:
-        """Raise `ValueError` where samples are no images, or too small to be halved `depth` times."""
-        check_images(self.name, input_shape, 2**self.depth, f" of depth {self.depth}")
-
     def build(self, input_shape: Sequence[int], num_outputs: int) -> Network:
         """The network for images (channels, height, width); the head pools the last block's maps."""
         from tunefast.nn.models import small_cnn
@@ -77,7 +73,7 @@ class SmallCnn(ModelPart):
         )
 
 
-class ResNet9(ModelPart):
+class ResNet9(HalvingPart):
     """A shallow, wide residual network for images of about 32 pixels: eight convolutions and one linear layer.
 
     Buys 94 % on CIFAR-10 in 24 epochs, where a ResNet-18 takes many times the arithmetic. At the published width
@@ -101,10 +97,6 @@ class ResNet9(ModelPart):
     """Share of features set to zero before the last layer in training; for trainings of many epochs."""
     output_scale: float = Field(0.125, gt=0)
     """Factor on the outputs, which keeps early ones small under large learning rates; 1 for regression."""
-
-    def check(self, input_shape: Sequence[int]) -> None:
-        """Raise `ValueError` where samples are no images, or too small to be halved `depth` times."""
-        check_images(self.name, input_shape, 2**self.depth, f" of depth {self.depth}")
 
     def build(self, input_shape: Sequence[int], num_outputs: int) -> Network:
         """The network for images (channels, height, width); features are one number per channel."""
