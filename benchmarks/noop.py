@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tunefast.recipe.recipe import ObjectiveRecipe
+from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.train.objective import Context
 
 NUM_PARAMS = 8

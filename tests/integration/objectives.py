@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunefast.recipe.recipe import ObjectiveRecipe
+from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.spec.progress import Verdict
 from tunefast.train.objective import Context
 

@@ -92,7 +92,8 @@ class Terminal:
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-        return {**os.environ, "PYTHONPATH": path, "COLUMNS": "80", **self.environment}
+        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        return {**os.environ, "PYTHONPATH": path, "PATH": programs, "COLUMNS": "80", **self.environment}
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

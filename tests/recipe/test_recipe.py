@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from tunefast.recipe.data import Targets
-from tunefast.recipe.recipe import RECIPE, ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.own_training import ObjectiveRecipe
+from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 
 DIGITS = {"data": {"name": "digits"}}
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from tunefast.recipe.recipe import ObjectiveRecipe
+from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.spec.progress import Verdict
 from tunefast.train.objective import Context
 

@@ -26,13 +26,13 @@ def attempts(database: Database) -> list[tuple[Any, ...]]:
 
 
 def test_a_released_trial_goes_on_first(database: Database) -> None:
-    """A trial that lost its worker goes on under its number, before any new one, from its first epoch."""
+    """A trial that lost its worker goes on under its number, before any new one; epochs trained again are replaced."""
     live = live_study(database)
     first, second = claimed(live), claimed(live)
     report(live, first, 1, 0.5)
     live.release(first.number, "worker w1 died")
     again = claimed(live)
-    assert (again.number, again.attempt, again.values) == (0, 2, {})
+    assert (again.number, again.attempt, again.values) == (0, 2, {1: 0.5})
     report(live, again, 1, 0.75)
     finish(live, again)
     finish(live, second)
@@ -103,7 +103,7 @@ def test_a_new_epoch_earns_new_attempts(database: Database) -> None:
 
 
 def test_a_restart_takes_up_the_running_trials(database: Database) -> None:
-    """What ran when the coordinator died goes on, in order, with the next attempt, and starts over."""
+    """What ran when the coordinator died goes on, in order, with the next attempt, with what it had."""
     live = live_study(database, budget={"trials": 3})
     first, second = claimed(live), claimed(live)
     report(live, first, 1, 0.5)
@@ -116,10 +116,32 @@ def test_a_restart_takes_up_the_running_trials(database: Database) -> None:
     assert (again.active_seconds, again.epochs_run) == (12.0, 4)
     assert again.end is None
     one, two = claimed(again), claimed(again)
-    assert (one.number, one.attempt, one.values, one.epochs_before) == (0, 2, {}, 2)
-    assert (two.number, two.attempt, two.values) == (1, 2, {})
+    assert (one.number, one.attempt, one.values, one.epochs_before) == (0, 2, {1: 0.5, 2: 0.6}, 2)
+    assert (two.number, two.attempt, two.values) == (1, 2, {1: 0.9})
     assert again.claim() is None
     assert again.end is End.TRIALS
+
+
+@pytest.mark.parametrize(
+    ("first", "kept"), [(1, {}), (2, {1: 0.5}), (3, {1: 0.5, 2: 0.6}), (5, {1: 0.5, 2: 0.6, 3: 0.7})]
+)
+def test_the_first_report_of_an_attempt_says_where_it_goes_on(
+    database: Database, first: int, kept: dict[int, float]
+) -> None:
+    """Epochs from there on are forgotten, in Optuna's rows and in ours; those before it stand."""
+    live = live_study(database)
+    running = claimed(live)
+    for epoch, value in enumerate((0.5, 0.6, 0.7), start=1):
+        report(live, running, epoch, value)
+    live.release(running.number, "died")
+    again = claimed(live)
+    assert [said.epoch for said in live.log.reports(again.number)] == [1, 2, 3]
+    report(live, again, first, 0.1)
+    live.flush()
+    [trial, *_] = stock_trials(database.path)
+    assert again.values == trial.intermediate_values == {**kept, first: 0.1}
+    rows_kept = {row["epoch"]: row["attempt"] for row in snapshot(database.path, STUDY).epochs}
+    assert rows_kept == {**dict.fromkeys(kept, 1), first: 2}
 
 
 def test_a_restart_knows_the_figures(database: Database) -> None:

@@ -159,7 +159,8 @@ BASE_MESSAGES = {
         "[recipe] optimizer: nesterov = true needs momentum > 0"
     ),
     BASE.replace('data = { name = "digits" }\noptimizer = { name = "sgd" }', 'objective = "a:b"\nmodel = 3'): (
-        "[recipe] model: unknown key 'model'. Known: early_stopping, epochs, objective, params, seed."
+        "[recipe] model: unknown key 'model'. Known: accumulation_steps, batch_size, clipping, early_stopping, epochs, "
+        "lr_scaling, objective, optimizer, params, precision, schedule, seed, style."
     ),
 }
 

@@ -95,6 +95,7 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
         where = f"{row['worker']} on {row['device']}, {_threads(row['threads'])}, seed {row['seed']}"
         ending = " ".join(filter(None, [row["ending"] or "running", row["reason"]]))
         out.print(f"attempt {row['attempt']}: {where}: {ending}", soft_wrap=True)
+        out.print(f"  {_origin(row['provenance'])}", soft_wrap=True)
     rows = _of_trial(study.epochs, trial)
     _show_details(out, [row["details"] or {} for row in rows])
     if rows:
@@ -109,6 +110,14 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     if "error" in trial.user_attrs:
         out.print()
         out.print(trial.user_attrs["error"], markup=False)
+
+
+def _origin(provenance: dict[str, Any]) -> str:
+    """Where an attempt's numbers come from, in a line."""
+    versions = [f"{name} {version}" for name, version in provenance.get("versions", {}).items() if version]
+    commit = provenance.get("commit")
+    tree = f"commit {commit[:10]}{' with changes' if provenance.get('dirty') else ''}" if commit else "no git"
+    return f"{provenance.get('host', '?')}; {tree}; {', '.join(versions)}, Python {provenance.get('python', '?')}"
 
 
 def _show_details(out: Console, details: list[dict[str, float]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ def execute(database: Database, command: Command, live: Mapping[str, LiveStudy])
         case "delete":
             if command.study in live:
                 raise UserError(message=f"Study {command.study!r} is being worked on; stop its workers first (Ctrl-C).")
-            studies.delete(database, command.study)
+            uuid = studies.delete(database, command.study)
+            if uuid is not None:
+                shutil.rmtree(StateDirectory(database.path).trials(uuid), ignore_errors=True)
         case _:
             raise UserError(message=f"unknown command {command.verb!r}")
     return {}

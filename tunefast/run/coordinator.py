@@ -9,28 +9,35 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from tunefast.errors import StorageError, TunefastError
+from tunefast.errors import StorageError, TunefastError, UserError
 from tunefast.run import commands, slots
 from tunefast.run.dispatcher import Dispatcher
 from tunefast.run.messages import (
     Command,
+    Consult,
+    Consulted,
     Dismiss,
     Done,
     Finish,
     HostHello,
     Leave,
     Message,
+    Note,
     Ready,
     Refused,
     Release,
     Reply,
     Report,
+    State,
+    Watch,
     Welcome,
     WorkerHello,
 )
-from tunefast.run.peers import Host, Peer, Send, Worker
+from tunefast.run.notifying import notify
+from tunefast.run.peers import Host, Peer, Send, Watcher, Worker
+from tunefast.run.progress import progress_of
 from tunefast.search.live import LiveStudy
-from tunefast.spec.progress import Answer, Verdict
+from tunefast.spec.progress import Answer, Record, Verdict
 
 log = logging.getLogger("tunefast.coordinator")
 
@@ -48,13 +55,13 @@ class Coordinator(Dispatcher):
                 self._finish(peer, message)
             case Release():
                 self._release(peer, message)
+            case Note() | Consult():
+                self._talk(peer.send, message)
             case WorkerHello():
                 self._worker_hello(peer, message)
-            case HostHello() | Command():
+            case HostHello() | Command() | Watch():
                 try:
-                    peer.send(
-                        self._host_hello(peer, message) if isinstance(message, HostHello) else self._command(message)
-                    )
+                    peer.send(self._answered(peer, message))
                 except Exception as error:
                     if not isinstance(error, TunefastError):
                         log.exception("refused")
@@ -64,6 +71,23 @@ class Coordinator(Dispatcher):
             case _:
                 log.warning("a coordinator got %s", message.kind)
         self._assign()
+
+    def _answered(self, peer: Peer, message: HostHello | Command | Watch) -> Record:
+        match message:
+            case HostHello():
+                return self._host_hello(peer, message)
+            case Watch():
+                return self._watch(peer, message)
+            case Command():
+                return self._command(message)
+
+    def _watch(self, peer: Peer, message: Watch) -> State:
+        if message.study not in self.studies:
+            raise UserError(message=f"nobody works on study {message.study!r}")
+        study = self.studies[message.study]
+        peer.role = Watcher(peer.send, message.study)
+        self.watchers.append(peer.role)
+        return State(progress=progress_of(study, self._workers_of(study)))
 
     def _host_hello(self, peer: Peer, hello: HostHello) -> Welcome:
         if hello.study not in self.studies:
@@ -109,18 +133,43 @@ class Coordinator(Dispatcher):
             study = self.studies[message.study]
             self.leases.revoke(message.study, message.trial)
             log.info("trial %d of %r: %s %s", message.trial, study.name, message.outcome.ending, message.outcome.reason)
+            best = study.tally.best
             try:
                 study.finish(message.trial, message.outcome)
             except StorageError:
                 log.exception("the outcome of trial %d waits", message.trial)
                 self._untold.append((peer, message))
                 return
+            if study.tally.best != best:
+                notify(study, "best")
         self._tell(peer, message)
 
     def _release(self, peer: Peer, message: Release) -> None:
         if self.leases.valid(message.study, message.trial, message.token):
             self._take_back(message.study, message.trial, "its host left", paused=True)
         self._idle(peer)
+
+    def _talk(self, send: Send, message: Note | Consult) -> None:
+        """Pass on to people what a trial's worker has to say, or let Optuna answer what its objective asks."""
+        key = {"trial": message.trial, "token": message.token}
+        valid = self.leases.valid(message.study, message.trial, message.token)
+        if isinstance(message, Note):
+            study = self.studies.get(message.study)
+            if valid and study is not None:
+                self._tell_watchers(study, message)
+                for host in self._hosts_of(study):
+                    host.send(message)
+            return
+        if not valid:
+            send(Consulted(**key, error="the trial was ended, or given to another worker"))
+            return
+        study = self.studies[message.study]
+        try:
+            value = study.asker.consult(study.running[message.trial].trial_id, message.verb, message.argument)
+        except (TypeError, ValueError) as error:
+            send(Consulted(**key, error=str(error)))
+            return
+        send(Consulted(**key, value=value))
 
     def _leave(self, peer: Peer) -> None:
         if isinstance(peer.role, Host):
@@ -136,6 +185,8 @@ class Coordinator(Dispatcher):
                 if lease is not None and self.leases.valid(lease.study, lease.trial, lease.token):
                     log.warning("worker %s died with trial %d", worker.name, lease.trial)
                     self._take_back(lease.study, lease.trial, f"worker {worker.name} died")
+            case Watcher() as watcher:
+                self.watchers.remove(watcher)
             case Host() as host:
                 self.hosts.remove(host)
                 host.leaving = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tunefast.errors import SpecError, UserError
-from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.transfer import Transfer
 from tunefast.run.prepare import located
 from tunefast.spec.study import StudySpec
@@ -39,10 +39,8 @@ def describe(spec: StudySpec) -> Description:
     """
     params = next(spec.samples(), {})
     recipe = located(spec).recipe_for(params)
-    if isinstance(recipe, ObjectiveRecipe):
-        raise UserError(
-            message=f"the recipe trains with its own objective {recipe.objective!r}: there is no model to show"
-        )
+    if not isinstance(recipe, TrainingRecipe):
+        raise UserError(message=f"the recipe trains with {recipe.trainer}: there is no model to show")
     import torch
 
     from tunefast.nn.summary import summarize

@@ -12,12 +12,14 @@ from tunefast.errors import StorageError
 from tunefast.run import slots
 from tunefast.run.leases import Leases
 from tunefast.run.messages import Assign, Dismiss, Finish, Over, State, Told
-from tunefast.run.peers import Host, Peer, Worker
+from tunefast.run.notifying import notify
+from tunefast.run.peers import Host, Peer, Watcher, Worker
 from tunefast.run.progress import progress_of
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
-from tunefast.spec.progress import Assignment
+from tunefast.spec.progress import Assignment, Record
 from tunefast.store.database import Database
+from tunefast.store.ownership import StateDirectory
 
 TICK_SECONDS = 0.1
 """Reports are on disk at most this long after they were answered."""
@@ -36,6 +38,7 @@ class Dispatcher:
     studies: dict[str, LiveStudy] = field(default_factory=dict)
     hosts: list[Host] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
+    watchers: list[Watcher] = field(default_factory=list)
     leases: Leases = field(default_factory=Leases)
     on_empty: Callable[[], None] = lambda: None
     """Called when the last host has left."""
@@ -84,6 +87,9 @@ class Dispatcher:
             seed=study.spec.trial_seed(running.number, running.recipe),
             threads=threads,
             device=worker.device,
+            metric=study.spec.study.metric,
+            directory=str(StateDirectory(self.database.path).trials(study.uuid) / str(running.number)),
+            earlier=study.log.reports(running.number) if running.values else [],
         )
         study.start(running, assignment, worker.name, worker.provenance)
         worker.send(Assign(assignment=assignment))
@@ -97,6 +103,8 @@ class Dispatcher:
             host.send(State(progress=progress_of(study, self._workers_of(study))))
             host.send(Over(reason=study.end or "", error=error))
             host.leaving = True
+        self._tell_watchers(study, Over(reason=study.end or ""))
+        notify(study, "failed" if study.end is End.FAILING else "done")
         del self.studies[study.name]
         log.info("study %r ended: %s", study.name, study.end)
 
@@ -108,10 +116,17 @@ class Dispatcher:
                     self._take_back(study.name, trial, "its host left")
                 with contextlib.suppress(StorageError):  # nothing told is lost; the rest is done again
                     self._write(study)
+                self._tell_watchers(study, Over(reason=""))
+                notify(study, "paused")
                 del self.studies[study.name]
 
     def _hosts_of(self, study: LiveStudy) -> list[Host]:
         return [host for host in self.hosts if host.study == study.name]
+
+    def _tell_watchers(self, study: LiveStudy, message: Record) -> None:
+        for watcher in self.watchers:
+            if watcher.study == study.name:
+                watcher.send(message)
 
     def _workers_of(self, study: LiveStudy) -> Iterable[Worker]:
         return [worker for worker in self.workers if worker.host.study == study.name]
@@ -131,10 +146,12 @@ class Dispatcher:
             log.warning("tried again at the next tick: %s", error)
         if now - self._shown >= SHOW_SECONDS:
             self._shown = now
-            for host in self.hosts:
-                if host.study in self.studies and not host.leaving:
-                    study = self.studies[host.study]
-                    host.send(State(progress=progress_of(study, self._workers_of(study))))
+            staying = [host for host in self.hosts if not host.leaving]
+            lookers: list[Host | Watcher] = [*staying, *self.watchers]
+            for peer in lookers:
+                if peer.study in self.studies:
+                    study = self.studies[peer.study]
+                    peer.send(State(progress=progress_of(study, self._workers_of(study))))
         self._assign()
 
     def _synchronise(self) -> None:

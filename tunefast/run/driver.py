@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from typing import ParamSpec, TypeVar
 
+from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.recipe.stopping import EarlyStopping, Patience
+from tunefast.run.script.drive import ProgramError, run_program
 from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Verdict
-from tunefast.train.objective import Context, run_objective
+from tunefast.train.objective import Context, ObjectiveError, run_objective, run_optuna_objective
+from tunefast.train.optuna_trial import Consult, OptunaTrial
 
 MAX_ERROR_CHARS = 8000
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 Ask = Callable[[EpochReport], Answer]
+Tell = Callable[[str], None]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Driver:
     """Stands between a trial and whoever judges it: passes reports on, and adds the trial's own early stopping."""
 
-    def __init__(self, patience: Patience | None, ask: Ask) -> None:
+    def __init__(self, patience: Patience | None, ask: Ask, earlier: Sequence[EpochReport] = ()) -> None:
         self._ask = ask
+        self._earlier = earlier
         self._rule = EarlyStopping(**patience.model_dump()) if patience is not None else None
         self._answer = Answer(verdict=Verdict.CONTINUE)
         self._epoch: int | None = None
@@ -31,6 +40,8 @@ class Driver:
     def report(self, report: EpochReport) -> Answer:
         """Pass a report on; returns how the trial goes on, and whether to keep the weights it has now."""
         answer = self._ask(report)
+        if self._rule is not None and self._epoch is None:
+            self._recall(self._rule, before=report.epoch)
         self._epoch = report.epoch
         stop = self._rule is not None and self._rule.update(report.epoch, self._monitored(report, self._rule))
         if answer.verdict is Verdict.STOP and answer.reason == "target":
@@ -41,6 +52,12 @@ class Driver:
         keep = restores and self.kept_epoch == report.epoch
         self._answer = answer.model_copy(update={"keep": keep})
         return self._answer
+
+    def _recall(self, rule: EarlyStopping, before: int) -> None:
+        """Take in the epochs of earlier attempts that this one did not train again."""
+        for report in self._earlier:
+            if report.epoch < before:
+                rule.update(report.epoch, self._monitored(report, rule))
 
     @staticmethod
     def _monitored(report: EpochReport, rule: EarlyStopping) -> float:
@@ -67,33 +84,67 @@ class Driver:
         return Outcome(ending=ending, reason=self._answer.reason, kept_epoch=self.kept_epoch)
 
 
-def drive(assignment: Assignment, ask: Ask) -> Outcome | None:
-    """Train the assigned trial, asking for an answer after each epoch.
+def drive(
+    assignment: Assignment, ask: Ask, tell: Tell = lambda _: None, consult: Consult | None = None
+) -> Outcome | None:
+    """Train the assigned trial, asking for an answer after each epoch, and `tell` people what they should know.
 
-    Returns how it ended, or None where it was paused. What the trial raises is a failed outcome, not an exception;
-    a broken connection, as an `OSError` from `ask`, is passed on.
+    An objective written for Optuna asks for its settings through `consult`. Returns how the trial ended, or None where
+    it was paused. What the trial raises is a failed outcome, not an exception; a broken connection, as an `OSError`
+    from one of the functions, is passed on.
     """
     use_threads(assignment.threads)
     recipe = RECIPE.validate_python(assignment.recipe)
-    driver = Driver(recipe.patience(), _Guarded(ask))
+    driver = Driver(recipe.patience(), _guarded(ask), assignment.earlier)
     try:
         if isinstance(recipe, TrainingRecipe):
             _drive_training(recipe, assignment, driver)
+        elif isinstance(recipe, CommandRecipe):
+            run_program(recipe, assignment, driver.report, _guarded(tell))
+        elif recipe.style == "optuna" and consult is not None:
+            return _drive_optuna(recipe, assignment, driver, _guarded(consult))
         else:
-            context = Context(
-                driver.report,
-                trial=assignment.trial,
-                seed=assignment.seed,
-                device=assignment.device,
-                threads=assignment.threads,
-            )
-            run_objective(recipe, context)
+            _drive_objective(recipe, assignment, driver)
     except ConnectionLostError as error:
         raise error.cause from error
+    except (ProgramError, ObjectiveError) as error:
+        return Outcome(ending=Ending.FAILED, reason="error", error=str(error)[-MAX_ERROR_CHARS:])
     except (Exception, SystemExit):  # noqa: BLE001  whatever a trial raises is its own failure
         error_text = traceback.format_exc()[-MAX_ERROR_CHARS:].encode("utf-8", "backslashreplace").decode()
         return Outcome(ending=Ending.FAILED, reason="error", error=error_text)
     return driver.outcome()
+
+
+def _drive_objective(recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver) -> None:
+    context = Context(
+        driver.report,
+        recipe,
+        trial=assignment.trial,
+        seed=assignment.seed,
+        device=assignment.device,
+        threads=assignment.threads,
+        directory=assignment.directory,
+        earlier=assignment.earlier,
+    )
+    run_objective(recipe, context)
+
+
+def _drive_optuna(recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver, consult: Consult) -> Outcome | None:
+    """As with Optuna an objective that returns is complete, whatever it was told before."""
+    trial = OptunaTrial(
+        assignment.trial,
+        assignment.metric,
+        driver.report,
+        consult,
+        params=recipe.params,
+        earlier=assignment.earlier,
+    )
+    value = run_optuna_objective(recipe, trial)
+    if value is not None:
+        return Outcome(ending=Ending.COMPLETE, kept_epoch=driver.kept_epoch, value=value)
+    if trial.should_prune():
+        return driver.outcome()
+    return Outcome(ending=Ending.PRUNED, reason="objective", kept_epoch=driver.kept_epoch)
 
 
 def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driver) -> None:
@@ -118,17 +169,17 @@ class ConnectionLostError(Exception):
         self.cause = cause
 
 
-class _Guarded:
-    """An `Ask` whose broken connection cannot be mistaken for an error of the trial."""
+def _guarded(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, whose broken connection cannot be mistaken for an error of the trial."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-
-    def __call__(self, report: EpochReport) -> Answer:
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return self._ask(report)
+            return function(*args, **kwargs)
         except OSError as error:
             raise ConnectionLostError(error) from error
+
+    return call
 
 
 def use_threads(threads: int) -> None:

@@ -18,7 +18,7 @@ from tunefast.run.channel import LINE_LIMIT
 from tunefast.run.commands import refusal
 from tunefast.run.launch.local import spawn_worker, worker_log
 from tunefast.run.launch.starting import find_or_start
-from tunefast.run.messages import HostHello, Leave, Message, Over, Ready, Refused, State, Welcome, decode, encode
+from tunefast.run.messages import HostHello, Leave, Message, Note, Over, Ready, Refused, State, Welcome, decode, encode
 from tunefast.run.worker import COORDINATOR_GONE
 from tunefast.spec.progress import Progress, Record
 from tunefast.store.ownership import StateDirectory
@@ -132,6 +132,8 @@ class Host:
                 self.on_progress(message.progress)
             elif isinstance(message, Ready):
                 self._crashes[message.worker] = 0
+            elif isinstance(message, Note):
+                self.on_note(f"trial {message.trial}: {message.text}")
             elif isinstance(message, Over):
                 return Departure(reason=message.reason, error=message.error)
         return None

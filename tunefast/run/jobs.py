@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tunefast.errors import UserError
-from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.run.prepare import located
 from tunefast.run.slots import num_cores
 from tunefast.spec.study import StudySpec
@@ -95,10 +95,8 @@ def job_of_trial(study: StudySnapshot, number: int) -> Job:
 
 def _training(spec: StudySpec, params: Mapping[str, Any]) -> TrainingRecipe:
     recipe = spec.recipe_for(params)
-    if isinstance(recipe, ObjectiveRecipe):
-        raise UserError(
-            message=f"{spec.study.name} trains with its own objective {recipe.objective!r}, which keeps its own models"
-        )
+    if not isinstance(recipe, TrainingRecipe):
+        raise UserError(message=f"{spec.study.name} trains with {recipe.trainer}, which keeps its own models")
     return recipe
 
 

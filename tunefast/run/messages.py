@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tunefast.errors import ProtocolError
-from tunefast.spec.progress import Answer, Assignment, EpochReport, Outcome, Progress, Record
+from tunefast.spec.progress import Answer, Assignment, EpochReport, Outcome, Progress, Record, Verb
 
 
 class HostHello(Record):
@@ -53,6 +53,38 @@ class Finish(Record):
     outcome: Outcome
 
 
+class Note(Record):
+    """Something about a trial that people should know while it runs."""
+
+    kind: Literal["note"] = "note"
+    study: str
+    trial: int
+    token: int
+    text: str
+
+
+class Consult(Record):
+    """What an objective written for Optuna asks of its trial; the worker waits for the answer."""
+
+    kind: Literal["consult"] = "consult"
+    study: str
+    trial: int
+    token: int
+    verb: Verb
+    argument: dict[str, Any]
+
+
+class Consulted(Record):
+    """The answer to a `Consult`."""
+
+    kind: Literal["consulted"] = "consulted"
+    trial: int
+    token: int
+    value: Any = None
+    error: str | None = None
+    """Why Optuna refused it."""
+
+
 class Release(Record):
     """A worker gives a trial back, to be gone on with later."""
 
@@ -66,6 +98,13 @@ class Leave(Record):
     """A host wants its slots back: its workers give their trials back at the next epoch end."""
 
     kind: Literal["leave"] = "leave"
+
+
+class Watch(Record):
+    """Somebody wants to look at a study until it ends."""
+
+    kind: Literal["watch"] = "watch"
+    study: str
 
 
 class Command(Record):
@@ -160,8 +199,12 @@ Message = Annotated[
     | WorkerHello
     | Report
     | Finish
+    | Note
+    | Consult
+    | Consulted
     | Release
     | Leave
+    | Watch
     | Command
     | Welcome
     | Ready

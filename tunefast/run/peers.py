@@ -40,8 +40,16 @@ class Worker:
 
 
 @dataclass(eq=False)
+class Watcher:
+    """A process that looks at one study."""
+
+    send: Send
+    study: str
+
+
+@dataclass(eq=False)
 class Peer:
     """Whoever is at the other end of a connection."""
 
     send: Send
-    role: Host | Worker | None = None
+    role: Host | Worker | Watcher | None = None

@@ -7,8 +7,10 @@ from typing import Any
 
 from tunefast.errors import SpecError
 from tunefast.recipe.data import DataPart, Decoded
+from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.precision import advice
-from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.recipe import AnyRecipe, TrainingRecipe
+from tunefast.run.script.process import check_command
 from tunefast.spec.study import StudySpec
 from tunefast.train.cache import decoded
 from tunefast.train.objective import find_objective, load_objective
@@ -35,6 +37,8 @@ def located(spec: StudySpec) -> StudySpec:
     recipes = [spec.recipe_for(params) for params in spec.samples()]
     for objective in {recipe.objective for recipe in recipes if isinstance(recipe, ObjectiveRecipe)}:
         load_objective(objective)
+    for command in (recipe for recipe in recipes if isinstance(recipe, CommandRecipe)):
+        check_command(command.located())
     _check_parts(spec, [recipe for recipe in recipes if isinstance(recipe, TrainingRecipe)])
     return with_paths(spec)
 
@@ -43,6 +47,8 @@ def with_paths(spec: StudySpec) -> StudySpec:
     """The spec with the directory of its data, and the file of its weights, made absolute; reads nothing."""
     recipes = [spec.recipe_for(params) for params in spec.samples()]
     tables = dict(spec.recipe)
+    if isinstance(recipes[0], CommandRecipe):
+        return spec.model_copy(update={"recipe": {**tables, "root": recipes[0].located().root}})
     for field, key in (("data", "root"), ("model", "weights")):
         parts = [getattr(recipe, field) for recipe in recipes if isinstance(recipe, TrainingRecipe)]
         found = {str(getattr(part.located(), key)) for part in parts if hasattr(part, key)}
@@ -107,7 +113,7 @@ def warnings(spec: StudySpec, device: str) -> list[str]:
         said.append(
             f"transfer.freeze = {frozen.transfer.freeze!r}: what is frozen has random weights; set model.weights"
         )
-    return said + _small_images(trainings)
+    return said + _small_images(trainings) + _unnamed(spec, recipes)
 
 
 def _small_images(recipes: Sequence[TrainingRecipe]) -> list[str]:
@@ -120,3 +126,12 @@ def _small_images(recipes: Sequence[TrainingRecipe]) -> list[str]:
                 worse = "features are worse for it; set preprocess.image_size"
                 return [f"model.weights were made for images of {meant} pixels a side and get {side}: {worse}"]
     return []
+
+
+def _unnamed(spec: StudySpec, recipes: Sequence[AnyRecipe]) -> list[str]:
+    """A sentence on searched settings that a program is not told on its command line."""
+    named = {name for recipe in recipes if isinstance(recipe, CommandRecipe) for name in recipe.named()}
+    left = [path for path in spec.space if path not in named]
+    if not left or not isinstance(recipes[0], CommandRecipe):
+        return []
+    return [f"the command does not name {', '.join(left)}: the program finds such settings in TUNEFAST_SETTINGS only"]

@@ -6,6 +6,7 @@ input: when the host is gone, however it went, so is the worker.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -17,9 +18,11 @@ from tunefast.errors import ProtocolError
 from tunefast.recipe.recipe import RECIPE
 from tunefast.run.channel import Channel
 from tunefast.run.driver import drive
-from tunefast.run.messages import Assign, Dismiss, Finish, Release, Reply, Report, Told, WorkerHello
+from tunefast.run.messages import Assign, Dismiss, WorkerHello
+from tunefast.run.output import LOG_FILE, output_to
 from tunefast.run.provenance import provenance
-from tunefast.spec.progress import Answer, Assignment, EpochReport
+from tunefast.run.trial_channel import TrialChannel
+from tunefast.spec.progress import Assignment, Outcome
 from tunefast.train.process import prepare_process
 
 COORDINATOR_GONE = 75
@@ -42,29 +45,25 @@ def work(channel: Channel) -> None:
 
 
 def _train(channel: Channel, assignment: Assignment) -> None:
-    key = {"study": assignment.study, "trial": assignment.trial, "token": assignment.token}
+    talk = TrialChannel(channel, assignment)
+    if not assignment.directory:
+        talk.end(_outcome(assignment, talk))
+        return
+    path = Path(assignment.directory) / LOG_FILE
+    log.info("study %s, trial %d: see %s", assignment.study, assignment.trial, path)
+    with output_to(path):
+        outcome = _outcome(assignment, talk)
+    talk.end(outcome)
+
+
+def _outcome(assignment: Assignment, talk: TrialChannel) -> Outcome | None:
+    """Train; how it ended."""
     recipe = RECIPE.validate_python(assignment.recipe).settings()
     log.info("trial %d, attempt %d, %d threads: %s", assignment.trial, assignment.attempt, assignment.threads, recipe)
-
-    def ask(report: EpochReport) -> Answer:
-        channel.send(Report(**key, report=report))
-        reply = channel.receive()
-        if reply is None:
-            raise ConnectionError("the coordinator is gone")
-        if not isinstance(reply, Reply) or reply.token != assignment.token:
-            raise ProtocolError(f"a report got {reply}")
-        return reply.answer
-
-    outcome = drive(assignment, ask)
-    if outcome is None:
-        log.info("trial %d: given back", assignment.trial)
-        channel.send(Release(**key))
-        return
-    log.info("trial %d: %s %s", assignment.trial, outcome.ending, outcome.error or outcome.reason)
-    channel.send(Finish(**key, outcome=outcome))
-    told = channel.receive()
-    if told is not None and not isinstance(told, Told):
-        raise ProtocolError(f"an outcome got {told.kind!r}")
+    outcome = drive(assignment, talk.report, talk.note, talk.consult)
+    how = "given back" if outcome is None else f"{outcome.ending} {outcome.error or outcome.reason}"
+    log.info("trial %d: %s", assignment.trial, how)
+    return outcome
 
 
 def _leave_with_host() -> None:
@@ -79,6 +78,8 @@ def main(socket: str, host: str, name: str) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     threading.Thread(target=_leave_with_host, daemon=True).start()
     prepare_process()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what an objective prints is in its log at once
     try:
         with Channel(Path(socket)) as channel:
             channel.send(WorkerHello(host=int(host), name=name, pid=os.getpid(), provenance=provenance()))

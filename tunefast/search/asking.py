@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import optuna
+from optuna.distributions import json_to_distribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tunefast.search.grid import GridCursor
-from tunefast.search.samplers import distribution, optuna_sampler, suggest
+from tunefast.search.samplers import distribution, optuna_sampler, suggest, suggested
+from tunefast.spec.progress import Verb
 from tunefast.spec.study import GridSampler, StudySpec
 from tunefast.store.trials import MirroredStorage
 
@@ -20,6 +25,8 @@ class Asker:
         self._study = optuna.load_study(study_name=spec.study.name, storage=storage)
         trials = storage.get_all_trials(storage.study_id, deepcopy=False)
         grid = isinstance(spec.study.sampler, GridSampler)
+        self._opened: dict[int, tuple[Trial, optuna.samplers.BaseSampler]] = {}
+        """Trials whose objectives suggest their settings themselves, by id, each with its own sampler."""
         self._grid = GridCursor(spec, [trial.params for trial in trials]) if grid else None
 
     @property
@@ -61,3 +68,28 @@ class Asker:
         for path, value in self._grid.take().items():
             kind = distribution(self._spec.space[path])
             self._storage.set_trial_param(trial_id, path, kind.to_internal_repr(value), kind)
+
+    def consult(self, trial_id: int, verb: Verb, argument: Mapping[str, Any]) -> Any:
+        """Do what an objective asks of its trial, as Optuna does it; raises `ValueError` where Optuna refuses it.
+
+        A setting that was suggested before, also to an earlier attempt, has the value that it had.
+        """
+        trial = self._open(trial_id)
+        if verb == "attribute":
+            trial.set_user_attr(argument["key"], argument["value"])
+        elif verb == "constraint":
+            trial.set_constraint(argument["key"], argument["value"])
+        else:
+            return suggested(trial, argument["name"], json_to_distribution(argument["distribution"]))
+        return None
+
+    def _open(self, trial_id: int) -> Trial:
+        if trial_id not in self._opened:
+            ended = [key for key in self._opened if self._storage.get_trial(key).state.is_finished()]
+            for key in ended:
+                del self._opened[key]
+            sampler = optuna_sampler(self._spec, self._storage.get_trial_number_from_id(trial_id))
+            self._study.sampler = sampler
+            self._opened[trial_id] = Trial(self._study, trial_id), sampler
+        trial, self._study.sampler = self._opened[trial_id]
+        return trial

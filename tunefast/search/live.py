@@ -35,6 +35,7 @@ class LiveStudy:
         with database.transaction() as connection:
             stored = find(connection, name, database.path)
         self.name = name
+        self.uuid = stored.uuid
         self.spec = stored.spec
         self.storage = MirroredStorage(database, name, stored.uuid)
         self.log = TrialLog(database, stored.uuid)
@@ -49,7 +50,7 @@ class LiveStudy:
         self._waiting: deque[Running] = deque()
         self._first_errors = FirstErrors()
         self._rule = pruners.pruning_rule(self.spec.study.pruner, maximize=self.spec.study.maximize)
-        self._asker = Asker(self.spec, self.storage)
+        self.asker = Asker(self.spec, self.storage)
         attempts = self.log.attempts()
         for trial in self._trials():
             self._recover(trial, attempts.get(trial.number, 0))
@@ -60,7 +61,7 @@ class LiveStudy:
             self._foreign.add(trial.number)
             return
         if trial.state == TrialState.RUNNING:
-            trial = self._asker.completed(trial)
+            trial = self.asker.completed(trial)
         if trial.state == TrialState.RUNNING:
             running = self._prepared(trial)
             running.values.update(trial.intermediate_values)
@@ -114,7 +115,7 @@ class LiveStudy:
         if self.end is not None:
             return None
         try:
-            trial = self._asker.new()
+            trial = self.asker.new()
         except StudyGone:
             self.reconcile()
             return None
@@ -129,7 +130,7 @@ class LiveStudy:
         """End the study where a limit is used up, or nothing is left to try."""
         if not self._is_ending:
             spent = budget.spent(self.spec.budget, self._num_handed_out, self.active_seconds)
-            self.end = spent or (End.TRIALS if self._asker.exhausted else None)
+            self.end = spent or (End.TRIALS if self.asker.exhausted else None)
 
     @property
     def _is_ending(self) -> bool:
@@ -151,14 +152,11 @@ class LiveStudy:
         return Running(trial.number, trial._trial_id, recipe, warmup_epochs)  # noqa: SLF001
 
     def start(self, running: Running, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
-        """Note who trains a claimed trial. It trains from its first epoch: what an earlier attempt reported is void."""
+        """Note who trains a claimed trial."""
         running.assignment = assignment
         running.reached_target = False
+        running.begun = False
         running.epochs_before = max(running.epochs_before, running.epochs)
-        if running.values:
-            running.values.clear()
-            self.storage.forget_reports(running.trial_id)
-            self.log.forget(self.storage.group, running.number)
         self.log.start(self.storage.group, assignment, worker, provenance)
 
     # Reports and outcomes.
@@ -171,10 +169,18 @@ class LiveStudy:
             known = ", ".join(sorted(report.metrics))
             return Answer(verdict=Verdict.STOP, reason=f"{metric!r} is not among the reported metrics: {known}")
         value = report.metrics[metric]
+        if not running.begun:
+            self._rewind(running, report.epoch)
         running.values[report.epoch] = value
         self.storage.set_trial_intermediate_value(running.trial_id, report.epoch, value)
         self.log.report(self.storage.group, number, running.attempt, report)
         return self._answer(running, report, value)
+
+    def _rewind(self, running: Running, epoch: int) -> None:
+        """Forget the epochs from `epoch` on, which is the first of a new attempt: they are trained again."""
+        for later in running.rewind(epoch):
+            self.storage.forget_report(running.trial_id, later)
+            self.log.forget(self.storage.group, running.number, later)
 
     def _answer(self, running: Running, report: EpochReport, value: float) -> Answer:
         if report.diverged() or not math.isfinite(value):
@@ -197,14 +203,14 @@ class LiveStudy:
         running = self.running.pop(number)
         ending, reason = outcome.ending, outcome.reason
         kept = outcome.kept_epoch if outcome.kept_epoch is not None else running.epochs
-        if ending is Ending.COMPLETE and math.isnan(running.values.get(kept, math.nan)):
+        if ending is Ending.COMPLETE and outcome.value is None and math.isnan(running.values.get(kept, math.nan)):
             ending, reason = Ending.FAILED, reason or f"it ended without reporting {self.spec.study.metric!r}"
         error = outcome.error or (reason if ending is Ending.FAILED else None)
         attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs}
         for key, attribute in attributes.items():
             if attribute:
                 self.storage.set_trial_user_attr(running.trial_id, key, attribute)
-        value = self._value(ending, running, kept)
+        value = running.value(ending, kept) if outcome.value is None else outcome.value
         self.storage.set_trial_state_values(running.trial_id, STATES[ending], None if value is None else [value])
         if running.assignment is not None:
             self.log.end(self.storage.group, running.assignment, ending, reason)
@@ -215,13 +221,6 @@ class LiveStudy:
         refused = self.flush()
         if complete and number not in refused:
             self._rule.complete(running.values)
-
-    def _value(self, ending: Ending, running: Running, kept: int) -> float | None:
-        """What Optuna stores: the metric at the kept epoch; of a pruned trial, like stock Optuna, the last one."""
-        if not running.values or ending is Ending.FAILED:
-            return None
-        value = running.values[kept if ending is Ending.COMPLETE else running.epochs]
-        return None if math.isnan(value) else value
 
     def _note_error(self, error: str | None) -> None:
         """Stop the study where all of its first trials failed in the same way: what is wrong is not the recipe."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from tunefast.recipe.recipe import RecipePart
+from tunefast.recipe.base import RecipePart
 from tunefast.spec.study import MedianPruner, Pruner
 
 WARMUP_EPOCHS = 3

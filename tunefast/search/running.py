@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from optuna.trial import TrialState
 
-from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.recipe import AnyRecipe
 from tunefast.spec.progress import Assignment, Ending
 
 STATES = {
@@ -25,17 +25,34 @@ class Running:
 
     number: int
     trial_id: int
-    recipe: TrainingRecipe | ObjectiveRecipe
+    recipe: AnyRecipe
     warmup_epochs: int
     values: dict[int, float] = field(default_factory=dict)
-    """The study's metric by epoch, of this attempt."""
+    """The study's metric by epoch."""
     attempt: int = 0
     idle_attempts: int = 0
     epochs_before: int = 0
     """Epochs that earlier attempts had got to."""
+    begun: bool = False
+    """Whether this attempt has reported."""
     reached_target: bool = False
     """Whether it was told to end because it is as good as the target."""
     assignment: Assignment | None = None
+
+    def rewind(self, epoch: int) -> list[int]:
+        """Begin an attempt at `epoch`; returns the later epochs, whose values are forgotten."""
+        self.begun = True
+        later = [number for number in self.values if number >= epoch]
+        for number in later:
+            del self.values[number]
+        return later
+
+    def value(self, ending: Ending, kept: int) -> float | None:
+        """What Optuna stores: the metric at the kept epoch; of a pruned trial, like stock Optuna, the last one."""
+        if not self.values or ending is Ending.FAILED:
+            return None
+        value = self.values[kept if ending is Ending.COMPLETE else self.epochs]
+        return None if math.isnan(value) else value
 
     @property
     def epochs(self) -> int:

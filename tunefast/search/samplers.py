@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import cast
+from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -28,7 +28,8 @@ def optuna_sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
     seed = derive_seed(spec.study.seed, number, "sampler") % 2**32
     settings = spec.study.sampler
     if isinstance(settings, TpeSampler):
-        conditional = any(domain.when for domain in spec.space.values())
+        own = spec.recipe.get("style") == "optuna"  # which suggests what it likes
+        conditional = own or any(domain.when for domain in spec.space.values())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             return optuna.samplers.TPESampler(
@@ -43,18 +44,19 @@ def suggest(trial: Trial, space: Space) -> dict[str, Scalar]:
     for path in ordered(space):
         domain = space[path]
         if domain.holds(params):
-            params[path] = _suggested(trial, path, domain)
+            params[path] = suggested(trial, path, distribution(domain))
     return params
 
 
-def _suggested(trial: Trial, path: str, domain: DomainPart) -> Scalar:
-    if isinstance(domain, Choice):
-        return cast("Scalar", trial.suggest_categorical(path, domain.labels))
-    if isinstance(domain, Int):
-        return trial.suggest_int(path, domain.low, domain.high, step=domain.step or 1, log=domain.log)
-    if isinstance(domain, Float):
-        return trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)
-    raise TypeError(f"no distribution for {type(domain).__name__}")
+def suggested(trial: Trial, name: str, kind: BaseDistribution) -> Any:
+    """What the sampler of `trial` chooses for a setting."""
+    if isinstance(kind, CategoricalDistribution):
+        return trial.suggest_categorical(name, kind.choices)
+    if isinstance(kind, IntDistribution):
+        return trial.suggest_int(name, kind.low, kind.high, step=kind.step, log=kind.log)
+    if isinstance(kind, FloatDistribution):
+        return trial.suggest_float(name, kind.low, kind.high, step=kind.step, log=kind.log)
+    raise TypeError(f"nothing is drawn from {type(kind).__name__}")
 
 
 def distribution(domain: DomainPart) -> BaseDistribution:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from tunefast.errors import SpecError, nearest
 from tunefast.recipe.metrics import applies
-from tunefast.recipe.recipe import ObjectiveRecipe, TrainingRecipe
+from tunefast.recipe.recipe import MODELS, AnyRecipe, TrainingRecipe
 from tunefast.spec.space import Float, Int, apply
 from tunefast.spec.study import StudySpec
 
@@ -65,9 +65,7 @@ def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
     return spec
 
 
-def _check_whole_numbers(
-    spec: StudySpec, recipe: TrainingRecipe | ObjectiveRecipe, params: Mapping[str, Any], where: str
-) -> None:
+def _check_whole_numbers(spec: StudySpec, recipe: AnyRecipe, params: Mapping[str, Any], where: str) -> None:
     """Refuse whole bounds for a real setting: what looks like an interval would be searched in steps of 1."""
     for path in params:
         setting: Any = recipe
@@ -82,7 +80,7 @@ def _check_whole_numbers(
             raise SpecError(where=where, problem=problem)
 
 
-def _check_metric(spec: StudySpec, recipe: TrainingRecipe | ObjectiveRecipe, where: str) -> None:
+def _check_metric(spec: StudySpec, recipe: AnyRecipe, where: str) -> None:
     if not isinstance(recipe, TrainingRecipe) or spec.study.metric in recipe.reported_metrics:
         return
     name = spec.study.metric.removeprefix("val_")
@@ -108,7 +106,7 @@ def _describe(error: ValidationError, model: type[BaseModel], table: Mapping[str
 def _describe_recipe(error: ValidationError, spec: StudySpec, params: Mapping[str, Any]) -> str:
     details = error.errors()
     first = details[0]
-    model = ObjectiveRecipe if first["loc"][:1] == ("objective",) else TrainingRecipe
+    model = MODELS[str(first["loc"][0])]
     loc = first["loc"][1:]
     searched = next((path for path in params if _names(loc, path) or _starts(loc, path, spec.recipe)), None)
     if searched is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -85,6 +85,8 @@ class Outcome(Record):
     """The epoch whose weights and metrics count."""
     error: str | None = None
     """The traceback of a failed trial."""
+    value: float | None = None
+    """The trial's value, where that is not the metric at the kept epoch: what an Optuna objective returned."""
 
 
 class Assignment(Record):
@@ -100,6 +102,16 @@ class Assignment(Record):
     """Of the trial: decides all of its random draws."""
     threads: int
     device: str
+    metric: str = ""
+    """The metric of the reports that the study optimises."""
+    directory: str = ""
+    """Of the trial's own, the same for all of its attempts; made by whoever needs it."""
+    earlier: list[EpochReport] = Field(default_factory=list)
+    """What the attempts before reported, as far as it stands."""
+
+
+Verb = Literal["suggest", "attribute", "constraint"]
+"""What an objective written for Optuna asks of its trial: a value, or to keep one."""
 
 
 class SlotView(Record):

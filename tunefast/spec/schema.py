@@ -9,11 +9,17 @@ from pydantic_core import CoreSchema
 
 from tunefast.recipe.recipe import RECIPE
 
+_ALWAYS_THERE = {"ObjectiveRecipe": "objective", "CommandRecipe": "command"}
+"""What tells these recipes from tunefast's own, by the names of their models."""
+
 
 def recipe_schema() -> dict[str, Any]:
     """The schema of ``[recipe]``: as a recipe's, but nothing is required, since any setting may be searched instead."""
     schema: dict[str, Any] = _relaxed(RECIPE.json_schema())
-    inlined: dict[str, Any] = _inlined(schema, schema.pop("$defs", {}))
+    definitions = schema.pop("$defs", {})
+    for model, key in _ALWAYS_THERE.items():
+        definitions[model]["required"] = [key]
+    inlined: dict[str, Any] = _inlined(schema, definitions)
     return inlined
 
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 import difflib
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from tunefast.errors import nearest
+from tunefast.recipe.base import RecipePart
 from tunefast.recipe.metrics import METRIC_NAMES
 from tunefast.recipe.part import Part
-from tunefast.recipe.recipe import RECIPE, ObjectiveRecipe, RecipePart, TrainingRecipe
+from tunefast.recipe.placeholders import filled, words_of
+from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.schema import recipe_schema
 from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, corners, ordered
 
 NUM_RANDOM_CHECKS = 100
+Event = Literal["done", "failed", "paused", "best"]
+TOLD = ("event", "study", "metric", "value", "trial", "text")
+"""What a command that notifies is told."""
 REPORTED_METRICS = ("loss", "accuracy", "val_loss", *(f"val_{name}" for name in METRIC_NAMES))
 """What tunefast's own training can report, whatever the recipe."""
 
@@ -128,6 +133,25 @@ class Budget(Part):
     """The study ends as soon as a trial's metric gets there."""
 
 
+class Notify(Part):
+    """A program to run when something happened to the study, so that nobody has to look."""
+
+    command: str | list[str]
+    """What to run, with what happened in braces: ``"mail -s '{study}: {event}' me@example.org"``. It is no shell's."""
+    on: tuple[Event, ...] = Field(("done", "failed", "paused"), strict=False)
+    """What to tell: done, failed, paused, best (a new best trial)."""
+
+    @model_validator(mode="after")
+    def _placeholders_known(self) -> Notify:
+        if not self.words(dict.fromkeys(TOLD, "")):
+            raise ValueError("command is empty")
+        return self
+
+    def words(self, facts: Mapping[str, Any]) -> list[str]:
+        """The command with `facts` filled in."""
+        return [filled(word, facts, f"none of {', '.join(TOLD)}") for word in words_of(self.command)]
+
+
 class StudySpec(Part):
     """One search: what is fixed, what is searched, and when to stop."""
 
@@ -137,6 +161,8 @@ class StudySpec(Part):
     """What every trial has in common."""
     space: Space = Field(default_factory=dict)
     """A path into the recipe -> the domain that is searched."""
+    notify: Notify | None = None
+    """Whom to tell what happens."""
 
     @field_validator("recipe")
     @classmethod
@@ -152,14 +178,20 @@ class StudySpec(Part):
             _check_conditions(self.space, path)
         ordered(self.space)
         if isinstance(self.study.sampler, GridSampler):
+            if self.recipe.get("style") == "optuna":
+                raise ValueError(
+                    "sampler: a grid needs all settings before a trial, and an objective for Optuna suggests its own "
+                    "settings on the way; use another sampler"
+                )
             _refuse_endless(self.space)
         elif self.budget.trials is None and self.budget.minutes is None:
             raise ValueError("budget: give trials or minutes, or the search has no end")
         return self
 
-    def recipe_for(self, params: Params) -> TrainingRecipe | ObjectiveRecipe:
+    def recipe_for(self, params: Params) -> AnyRecipe:
         """The checked recipe of a trial; raises `pydantic.ValidationError` where `params` make none."""
-        return RECIPE.validate_python(apply(self._base(), self.space, params))
+        known = {path: value for path, value in params.items() if path in self.space}
+        return RECIPE.validate_python(apply(self._base(), self.space, known))
 
     def _base(self) -> dict[str, Any]:
         """The fixed settings; a part that is left out, but of which an option is searched, is the default one."""

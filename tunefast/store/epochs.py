@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,9 +33,16 @@ class TrialLog:
         row = {"attempt": attempt, **report.model_dump()}
         self._add(group, tables.epochs, trial, ("epoch",), row)
 
-    def forget(self, group: Group, trial: int) -> None:
-        """Take back what a trial reported: it starts over."""
-        group.clear(tables.epochs, {"study_uuid": self._uuid, "trial": trial})
+    def forget(self, group: Group, trial: int, epoch: int) -> None:
+        """Take back what a trial reported of an epoch."""
+        group.clear(tables.epochs, {"study_uuid": self._uuid, "trial": trial, "epoch": epoch})
+
+    def reports(self, trial: int) -> list[EpochReport]:
+        """What a trial reported, as far as it is written."""
+        own = (tables.epochs.c.study_uuid == self._uuid) & (tables.epochs.c.trial == trial)
+        with self._database.transaction() as connection:
+            rows = connection.execute(sa.select(tables.epochs).where(own).order_by(tables.epochs.c.epoch))
+            return [EpochReport.model_validate(_without_empty(row)) for row in rows.mappings()]
 
     def start(self, group: Group, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
         """Note the start of an attempt."""
@@ -62,3 +70,8 @@ class TrialLog:
 
     def _add(self, group: Group, table: sa.Table, trial: int, key: tuple[str, ...], row: dict[str, Any]) -> None:
         group.add(table, ("study_uuid", "trial", *key), {"study_uuid": self._uuid, "trial": trial, **row})
+
+
+def _without_empty(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of the table as a report's fields, without those that are not there."""
+    return {name: row[name] for name in EpochReport.model_fields if row[name] is not None}

@@ -47,6 +47,10 @@ class StateDirectory:
         logs.mkdir(exist_ok=True)
         return logs
 
+    def trials(self, study_uuid: str) -> Path:
+        """Where the trials of a study keep files of their own, each in a directory of its number; not made here."""
+        return self.path.absolute() / "trials" / study_uuid
+
     def make_socket_path(self) -> Path:
         """Where a coordinator of the database is to listen: short, in a directory of the user's own.
 

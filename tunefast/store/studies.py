@@ -105,14 +105,15 @@ def extend(database: Database, name: str, budget: Budget) -> StudySpec:
     return spec
 
 
-def delete(database: Database, name: str) -> None:
-    """Delete the study with all its trials. Raises `StudyNotFound`."""
+def delete(database: Database, name: str) -> str | None:
+    """Delete the study with all its trials; returns its uuid, where it was ours. Raises `StudyNotFound`."""
     with database.transaction() as connection:
         known = study_uuids(connection)
         if name not in known:
             raise StudyNotFound(name=name, storage=database.path, hint=nearest(name, known))
         _delete_rows(connection, name)
         tables.sweep(connection, [uuid for other, uuid in known.items() if other != name and uuid is not None])
+    return known[name]
 
 
 def _delete_rows(connection: Connection, name: str) -> None:

@@ -160,13 +160,13 @@ class MirroredStorage(InMemoryStorage):
         row = {"trial_id": trial_id, "key": OURS, "value_json": "true"}
         connection.execute(sa.insert(SYSTEM_ATTRS).values(row))
 
-    def forget_reports(self, trial_id: int) -> None:
-        """Take back what a running trial reported: it starts over."""
+    def forget_report(self, trial_id: int, step: int) -> None:
+        """Take back what a running trial reported of a step: it is trained again."""
         trial = copy.copy(self._get_trial(trial_id))
-        trial.intermediate_values = {}
+        trial.intermediate_values = {name: value for name, value in trial.intermediate_values.items() if name != step}
         self._set_trial(trial_id, trial)
         self._touched.add(trial_id)
-        self.group.clear(REPORTS, {"trial_id": trial_id})
+        self.group.clear(REPORTS, {"trial_id": trial_id, "step": step})
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution

@@ -22,7 +22,14 @@ from tunefast.train.batches import epoch_order, fetch, step_groups
 from tunefast.train.datasets import Batch, Dataset, Samples
 from tunefast.train.evaluate import evaluate
 from tunefast.train.features import feature_dataset
-from tunefast.train.parameters import parameter_groups, penalty, start_momentum, trainable
+from tunefast.train.parameters import (
+    let_momentum_cycle,
+    parameter_groups,
+    penalty,
+    set_schedule,
+    start_momentum,
+    trainable,
+)
 from tunefast.train.preparing import Preparation
 
 COMPILED_SHAPES = 256
@@ -65,8 +72,7 @@ class Lane:
             self.dataset = feature_dataset(recipe, dataset, self.network, self.preparation, device)
             self.preparation, self._whole = self.preparation.of_features(), False
         self.optimizer = recipe.optimizer.build(parameter_groups(self.network, recipe))
-        for group in self.optimizer.param_groups:  # a cycle may take momentum down to 0 and up again
-            group["cycles"] = group.get("momentum", 0) > 0
+        let_momentum_cycle(self.optimizer)
         self.scaler = loss_scaler(recipe.precision, device)
         if self.scaler.is_enabled():
             start_momentum(self.optimizer)
@@ -159,16 +165,8 @@ class Lane:
 
     def _set_schedule(self, step: int) -> None:
         point = self.recipe.schedule.point(step, self.horizon)
-        factor = point.factor * self.adapted
-        self.rate = self.recipe.optimizer.lr * self.recipe.lr_factor * factor
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
-            if point.momentum is None:
-                continue
-            if "betas" in group:
-                group["betas"] = (point.momentum, group["betas"][1])
-            if group["cycles"]:
-                group["momentum"] = point.momentum
+        self.rate = self.recipe.optimizer.lr * self.recipe.lr_factor * point.factor * self.adapted
+        set_schedule(self.optimizer, point, self.adapted)
 
     def _compiled(self) -> Callable[[Tensor], Tensor]:
         """What maps prepared inputs to outputs: the network, or its head over cached features; compiled if it pays."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tunefast.nn.network import Network
+from tunefast.recipe.base import LoopPart
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.recipe.schedules import Point
 
 
 def parameter_groups(network: Network, recipe: TrainingRecipe) -> list[dict[str, Any]]:
@@ -16,17 +19,25 @@ def parameter_groups(network: Network, recipe: TrainingRecipe) -> list[dict[str,
 
     Frozen parameters are in it too: without a gradient no optimizer touches them, and they may train later.
     """
+    parts = list(network.backbone.parameters()), list(network.head.parameters())
+    return grouped(*parts, recipe, recipe.transfer.backbone_lr_factor)
+
+
+def grouped(
+    body: Iterable[nn.Parameter], head: Iterable[nn.Parameter], recipe: LoopPart, body_lr_factor: float = 1.0
+) -> list[dict[str, Any]]:
+    """The parameters of a model's body and last layer by rate and decay, as an optimizer part's `build` takes them."""
     optimizer = recipe.optimizer
     rate = optimizer.lr * recipe.lr_factor
     groups: dict[tuple[bool, bool], dict[str, Any]] = {}
-    for is_head, part in ((False, network.backbone), (True, network.head)):
-        for parameter in part.parameters():
+    for is_head, parameters in ((False, body), (True, head)):
+        for parameter in parameters:
             decays = optimizer.decay_norm_and_bias or not is_norm_or_bias(parameter)
             group = groups.setdefault(
                 (is_head, decays),
                 {
                     "params": [],
-                    "lr": rate if is_head else rate * recipe.transfer.backbone_lr_factor,
+                    "lr": rate if is_head else rate * body_lr_factor,
                     "weight_decay": optimizer.weight_decay if decays else 0.0,
                     "head": is_head,
                 },
@@ -43,6 +54,24 @@ def is_norm_or_bias(parameter: Tensor) -> bool:
 def trainable(module: nn.Module) -> list[nn.Parameter]:
     """The parameters that get a gradient."""
     return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def let_momentum_cycle(optimizer: torch.optim.Optimizer) -> None:
+    """Note which groups have momentum, since a cycle may take it down to 0 and up again."""
+    for group in optimizer.param_groups:
+        group["cycles"] = group.get("momentum", 0) > 0
+
+
+def set_schedule(optimizer: torch.optim.Optimizer, point: Point, factor: float = 1.0) -> None:
+    """Set rates and momenta to where a schedule stands, the rates times `factor`."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * (point.factor * factor)
+        if point.momentum is None:
+            continue
+        if "betas" in group:
+            group["betas"] = (point.momentum, group["betas"][1])
+        if group["cycles"]:
+            group["momentum"] = point.momentum
 
 
 def start_momentum(optimizer: torch.optim.Optimizer) -> None:

@@ -1,0 +1,31 @@
+"""Fit a Keras model on digits, with the torch backend; two lines more than without tunefast."""
+
+import argparse
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import keras
+from sklearn.datasets import load_digits
+from tunefast_report import report  # added
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.001)
+parser.add_argument("--units", type=int, default=64)
+parser.add_argument("--epochs", type=int, default=6)
+args = parser.parse_args()
+
+x, y = load_digits(return_X_y=True)
+x = x.astype("float32") / 16
+model = keras.Sequential(
+    [keras.Input((64,)), keras.layers.Dense(args.units, "relu"), keras.layers.Dense(10, "softmax")]
+)
+model.compile(keras.optimizers.Adam(args.lr), "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(
+    x[:1400],
+    y[:1400],
+    validation_data=(x[1400:], y[1400:]),
+    epochs=args.epochs,
+    verbose=2,
+    callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report(logs, epoch=epoch))],  # added
+)

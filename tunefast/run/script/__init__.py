@@ -1,0 +1,1 @@
+"""Trials that are programs of the user's own: started, listened to, and ended."""

@@ -1,0 +1,63 @@
+"""From the numbers that a program says, in whatever pieces, to one report an epoch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunefast.spec.counting import SAID_EPOCH, SAID_STEP, EpochCount
+from tunefast.spec.progress import EpochReport
+
+SAID = {"epoch": SAID_EPOCH, "step": SAID_STEP}
+"""How programs count, and where that stands among a report's details."""
+
+
+def numbers_in(line: str) -> dict[str, float]:
+    """The numbers of a JSON object that a line consists of; empty where it is anything else."""
+    text = line.strip()
+    if not text.startswith("{"):
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return numbers(found) if isinstance(found, dict) else {}
+
+
+def numbers(table: Mapping[Any, Any]) -> dict[str, float]:
+    """The entries that are numbers."""
+    return {
+        str(name): float(value)
+        for name, value in table.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+class Epochs:
+    """Gathers numbers until the study's metric is among them; `earlier` are the reports of the attempts before."""
+
+    def __init__(self, metric: str, earlier: Sequence[EpochReport] = ()) -> None:
+        self.seen: set[str] = set()
+        """The names of all numbers so far."""
+        self._metric = metric
+        self._gathered: dict[str, float] = {}
+        self._count = EpochCount(earlier)
+        self._time = time.perf_counter()
+
+    def add(self, found: Mapping[str, float]) -> EpochReport | None:
+        """Take in numbers; the report of an epoch where the metric is among them."""
+        self.seen |= found.keys() - SAID.keys()
+        self._gathered.update(found)
+        if self._metric not in found:
+            return None
+        gathered, self._gathered = self._gathered, {}
+        now = time.perf_counter()
+        seconds, self._time = now - self._time, now
+        return EpochReport(
+            epoch=self._count.next(gathered.get("epoch"), gathered.get("step")),
+            metrics={name: value for name, value in gathered.items() if name not in SAID},
+            train_seconds=seconds,
+            details={said: gathered[name] for name, said in SAID.items() if name in gathered},
+        )

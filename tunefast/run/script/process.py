@@ -1,0 +1,173 @@
+"""The process of a program: its surroundings, its output, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from tunefast.errors import UserError
+from tunefast.recipe.own_training import FACTS, CommandRecipe
+from tunefast.run.script import guard
+from tunefast.spec.progress import Assignment
+
+SCRIPT_SUFFIXES = (".py", ".sh")
+TAIL_LINES = 30
+MAX_LINE_BYTES = 2**20
+KILL_SECONDS = 10.0
+"""From SIGTERM to SIGKILL."""
+DRAIN_SECONDS = 5.0
+"""For what is left in the pipes when the program has ended."""
+
+
+def facts(assignment: Assignment) -> dict[str, Any]:
+    """What a command is told about its trial, by the names of `FACTS`."""
+    directory = Path(assignment.directory)
+    return {
+        "trial": assignment.trial,
+        "study": assignment.study,
+        "seed": assignment.seed,
+        "device": visible_device(assignment.device),
+        "threads": assignment.threads,
+        "directory": str(directory),
+        "checkpoints": str(directory / "checkpoints"),
+    }
+
+
+def visible_device(device: str) -> str:
+    """The name of a device in a program that sees no other one of its kind."""
+    return device.partition(":")[0]
+
+
+def environment(recipe: CommandRecipe, assignment: Assignment, socket: Path) -> dict[str, str]:
+    """The program's environment: where to report, its trial's facts and settings, and the device that it may use."""
+    told = {f"TUNEFAST_{name.upper()}": str(value) for name, value in facts(assignment).items()}
+    found = {**os.environ, **told, "TUNEFAST_SOCKET": str(socket), "TUNEFAST_SETTINGS": json.dumps(recipe.told())}
+    kind, _, index = assignment.device.partition(":")
+    if kind == "cpu":
+        found["CUDA_VISIBLE_DEVICES"] = ""
+    elif index:
+        allowed = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        found["CUDA_VISIBLE_DEVICES"] = allowed[int(index)] if int(index) < len(allowed) else index
+    if recipe.run_in == "trial" and recipe.root:
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, (recipe.root, os.environ.get("PYTHONPATH"))))
+    found.setdefault("PYTHONUNBUFFERED", "1")  # so that lines come when they are printed
+    return found
+
+
+def working_directory(recipe: CommandRecipe, assignment: Assignment) -> Path:
+    """Where the program runs."""
+    return Path(assignment.directory) if recipe.run_in == "trial" else Path(recipe.root or ".")
+
+
+def command_words(recipe: CommandRecipe, assignment: Assignment) -> list[str]:
+    """The command with everything filled in; files of the project by their absolute paths where it runs elsewhere."""
+    words = recipe.words(facts(assignment))
+    if recipe.run_in == "root" or recipe.root is None:
+        return words
+    root = Path(recipe.root)
+    return [str(root / word) if (root / word).is_file() else word for word in words]
+
+
+def check_command(recipe: CommandRecipe) -> None:
+    """Raise `UserError` where a located recipe's command is not to be found, or a script that it names is not."""
+    root = Path(recipe.root or ".")
+    program, *rest = recipe.words(dict.fromkeys(FACTS, "0"))
+    if not root.is_dir():
+        raise UserError(message=f"[recipe] root: there is no directory {root}")
+    if shutil.which(program) is None and not (root / program).is_file():
+        raise UserError(message=f"[recipe] command: there is no program {program!r} in PATH or in {root}")
+    script = next((word for word in rest if not word.startswith("-")), "")
+    if Path(script).suffix in SCRIPT_SUFFIXES and not (root / script).is_file():
+        raise UserError(message=f"[recipe] command: there is no file {script!r} in {root}")
+
+
+class Program:
+    """A program that runs, under a guard that ends it with this process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._pumps: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def start(cls, words: list[str], directory: Path, surroundings: Mapping[str, str]) -> Self:
+        """Start the program; one that cannot be started ends at once, with its reason in `tail`."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-IS",
+            str(Path(guard.__file__)),
+            *words,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=directory,
+            env=surroundings,
+            limit=MAX_LINE_BYTES,
+            process_group=0,
+        )
+        return cls(process)
+
+    @property
+    def tail(self) -> str:
+        """The last lines that it printed."""
+        return "\n".join(self._tail)
+
+    def listen(self, on_line: Callable[[str], None]) -> None:
+        """Pass each line of its standard output on, and copy that and its errors to this process's own output."""
+        out, err = self._process.stdout, self._process.stderr
+        if out is None or err is None:
+            raise TypeError("a program has pipes")
+        self._pumps = [
+            asyncio.create_task(self._pump(out, sys.stdout, on_line)),
+            asyncio.create_task(self._pump(err, sys.stderr, lambda _: None)),
+        ]
+
+    async def _pump(self, stream: asyncio.StreamReader, copy: Any, on_line: Callable[[str], None]) -> None:
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:  # longer than the limit; what was read of it is gone
+                continue
+            if not line:
+                return
+            text = line.decode(errors="replace").rstrip("\n")
+            copy.write(text + "\n")
+            copy.flush()
+            self._tail.append(text.rpartition("\r")[2])
+            on_line(text)
+
+    async def ended(self) -> int:
+        """Wait for its end, and for what it has printed; its exit code. What it has started and left is killed."""
+        code = await self._process.wait()
+        self._signal(signal.SIGKILL)
+        if self._pumps:
+            _, late = await asyncio.wait(self._pumps, timeout=DRAIN_SECONDS)
+            for pump in late:
+                pump.cancel()
+        return code
+
+    async def end(self) -> None:
+        """Ask it to end with SIGTERM, and make it end where it does not within `KILL_SECONDS`."""
+        self._signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self._process.wait(), KILL_SECONDS)
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+
+    def kill(self) -> None:
+        """End it and all that it has started."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)

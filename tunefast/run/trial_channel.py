@@ -1,0 +1,65 @@
+"""What a worker says about its trial, and what it is answered."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tunefast.errors import ProtocolError
+from tunefast.run.channel import Channel
+from tunefast.run.messages import Consult, Consulted, Finish, Message, Note, Release, Reply, Report, Told
+from tunefast.spec.progress import Answer, Assignment, EpochReport, Outcome, Verb
+
+log = logging.getLogger("tunefast.worker")
+
+
+class TrialChannel:
+    """A worker's channel for as long as it has a trial.
+
+    Each method raises `ConnectionError` where the coordinator is gone, and `ProtocolError` for an answer to something
+    else.
+    """
+
+    def __init__(self, channel: Channel, assignment: Assignment) -> None:
+        self._channel = channel
+        self._token = assignment.token
+        self._key = {"study": assignment.study, "trial": assignment.trial, "token": assignment.token}
+
+    def report(self, report: EpochReport) -> Answer:
+        """How the trial goes on after an epoch."""
+        self._channel.send(Report(**self._key, report=report))
+        reply = self._reply()
+        if not isinstance(reply, Reply) or reply.token != self._token:
+            raise ProtocolError(f"a report got {reply}")
+        return reply.answer
+
+    def note(self, text: str) -> None:
+        """Something that people should know while the trial runs."""
+        log.info("trial %d: %s", self._key["trial"], text)
+        self._channel.send(Note(**self._key, text=text))
+
+    def consult(self, verb: Verb, argument: dict[str, Any]) -> Any:
+        """What the study's Optuna trial says; raises `ValueError` where it refuses."""
+        self._channel.send(Consult(**self._key, verb=verb, argument=argument))
+        reply = self._reply()
+        if not isinstance(reply, Consulted) or reply.token != self._token:
+            raise ProtocolError(f"a question got {reply}")
+        if reply.error is not None:
+            raise ValueError(reply.error)
+        return reply.value
+
+    def end(self, outcome: Outcome | None) -> None:
+        """Give the trial back, or wait until its outcome is stored."""
+        if outcome is None:
+            self._channel.send(Release(**self._key))
+            return
+        self._channel.send(Finish(**self._key, outcome=outcome))
+        told = self._channel.receive()
+        if told is not None and not isinstance(told, Told):
+            raise ProtocolError(f"an outcome got {told.kind!r}")
+
+    def _reply(self) -> Message:
+        reply = self._channel.receive()
+        if reply is None:
+            raise ConnectionError("the coordinator is gone")
+        return reply
