@@ -18,19 +18,21 @@ from tunefast.cli.specs import shipped
 REPOSITORY = Path(__file__).parents[2]
 EVERYWHERE = {"--verbose", "--help"}
 OPTIONS = {
-    "init": set(),
+    "init": {"--reporter"},
     "dashboard": {"--port", "--storage"},
     "explain": {"--json"},
     "schema": set(),
     "train": {"--study", "--trial", "-o", "--export", "--device", "--storage", "--json"},
     "study create": {"--name", "--storage", "--json"},
-    "study run": {"-n", "--device", "--name", "--storage", "--grace", "--json"},
+    "study run": {"-n", "--device", "--name", "--storage", "--grace", "--detach", "--json"},
+    "study watch": {"--storage", "--json"},
+    "study logs": {"--trial", "-f", "--storage"},
     "study list": {"--storage", "--json"},
     "study show": {"--trial", "--storage", "--json"},
     "study best": {"--storage", "--json"},
     "study extend": {"--trials", "--minutes", "--target", "--storage", "--json"},
     "study delete": {"--yes", "--storage", "--json"},
-    "worker start": {"-n", "--device", "--storage", "--grace", "--json"},
+    "worker start": {"-n", "--device", "--storage", "--grace", "--detach", "--json"},
     "worker list": {"--storage", "--json"},
 }
 PUBLIC = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from tunefast.cli.detach import detach, say_ready
 from tunefast.cli.live import LiveView
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
@@ -16,6 +17,19 @@ from tunefast.store.snapshot import snapshot
 
 INTERRUPTED = 128
 """A command ended by signal N leaves with this plus N."""
+
+
+def lend_or_detach(
+    name: str, workers: int | None, device: str, storage: str, grace: float, *, detached: bool, to_json: bool
+) -> int:
+    """Work on the study here, or in a process that goes on without this terminal; returns the exit code."""
+    if not detached:
+        return lend(name, workers, device, storage, grace, to_json=to_json)
+    path = database_path(storage)
+    devices_for(device, workers)
+    check_objective(snapshot(path, name).spec)
+    options = ["--device", device, "--grace", str(grace), *(("-n", str(workers)) if workers is not None else ())]
+    return detach(path, name, options, storage, to_json=to_json)
 
 
 def lend(name: str, workers: int | None, device: str, storage: str, grace: float, *, to_json: bool) -> int:
@@ -31,7 +45,7 @@ def lend(name: str, workers: int | None, device: str, storage: str, grace: float
             devices,
             explicit=workers is not None,
             on_progress=view.show,
-            on_note=view.note,
+            on_note=say_ready(view.note),
             grace_seconds=grace,
         )
         departure = asyncio.run(host.run())

@@ -23,6 +23,7 @@ Grace = Annotated[
     float,
     typer.Option("--grace", help="Seconds that a trial has to end its epoch after Ctrl-C.", metavar="SECONDS", min=0),
 ]
+Detach = Annotated[bool, typer.Option("--detach", help="Work in a process of its own that outlives this terminal.")]
 StudyName = Annotated[str, typer.Argument(help="Name of a study.", metavar="NAME")]
 SpecFile = Annotated[Path, typer.Argument(help="Spec of the study, a TOML file.", metavar="FILE")]
 

@@ -9,8 +9,10 @@ import typer
 from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli.lend import lend
+from tunefast.cli import watch
+from tunefast.cli.lend import lend_or_detach
 from tunefast.cli.options import (
+    Detach,
     Device,
     Grace,
     Json,
@@ -90,13 +92,14 @@ def run(
     name: NewName = None,
     storage: Storage = DEFAULT_STORAGE,
     grace: Grace = GRACE_SECONDS,
+    detached: Detach = False,
     to_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Create the study if it is new, start workers, show progress and print the result."""
     devices_for(device, workers)
     study = _ensured(file_or_name, name, storage, device, to_json=to_json)
-    raise typer.Exit(lend(study, workers, device, storage, grace, to_json=to_json))
+    raise typer.Exit(lend_or_detach(study, workers, device, storage, grace, detached=detached, to_json=to_json))
 
 
 def _ensured(file_or_name: str, name: str | None, storage: str, device: str, *, to_json: bool) -> str:
@@ -148,6 +151,10 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
         trials = counts_line(row["trials"]) or ("none yet" if row["metric"] else "not created by tunefast")
         table.add_row(Text(row["study"]), row["metric"] or "-", number(row["best"]), trials)
     console().print(table if studies else "No study yet. Create one: tunefast study create FILE")
+
+
+app.command("watch")(watch.watch)
+app.command("logs")(watch.logs)
 
 
 @app.command("show")
