@@ -54,7 +54,8 @@ class StudyNotFound(UserError):
 
 class StudyNotOurs(UserError):
     """Study {name!r} in {storage} was not created by tunefast, so it has no spec to run. \
-Create one with: tunefast study create FILE"""
+Create one with: tunefast study create FILE
+To start from its trials then: tunefast study import sqlite:///{storage} --study {name} --into ANOTHER"""
 
 
 class SpecChanged(UserError):

@@ -27,6 +27,7 @@ OPTIONS = {
     "study run": {"-n", "--device", "--name", "--storage", "--grace", "--detach", "--json"},
     "study watch": {"--storage", "--json"},
     "study logs": {"--trial", "-f", "--storage"},
+    "study import": {"--study", "--into", "--map", "--storage", "--json"},
     "study list": {"--storage", "--json"},
     "study show": {"--trial", "--storage", "--json"},
     "study best": {"--storage", "--json"},

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli import watch
+from tunefast.cli import importing, watch
 from tunefast.cli.lend import lend_or_detach
 from tunefast.cli.options import (
     Detach,
@@ -35,6 +35,7 @@ from tunefast.spec.study import Budget, GridSampler, StudySpec
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot, study_names
 from tunefast.store.studies import check_usable
+from tunefast.store.trials import IMPORTED
 
 app = typer.Typer(help="Create, run, look at, change and delete studies.", no_args_is_help=True)
 
@@ -155,6 +156,7 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
 
 app.command("watch")(watch.watch)
 app.command("logs")(watch.logs)
+app.command("import")(importing.import_)
 
 
 @app.command("show")
@@ -203,7 +205,7 @@ def extend(
     if minutes is not None and minutes <= 0:
         raise UserError(message=f"--minutes {minutes:g}: must be greater than 0")
     path = database_path(storage)
-    num_trials = len(snapshot(path, name).trials)
+    num_trials = sum(IMPORTED not in trial.user_attrs for trial in snapshot(path, name).trials)
     if trials is not None and trials < num_trials:
         raise UserError(message=f"--trials {trials}: study {name!r} has {num_trials} trials already")
     extend_study(path, name, Budget(trials=trials, minutes=minutes, target=target))

@@ -12,11 +12,14 @@ from tunefast import errors
 from tunefast.errors import CoordinatorLost, TunefastError, UserError
 from tunefast.run.channel import Channel
 from tunefast.run.messages import Command, Done, Message, Refused
+from tunefast.search import importing
 from tunefast.search.live import LiveStudy
 from tunefast.spec.study import Budget, StudySpec
 from tunefast.store import studies
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
+from tunefast.store.snapshot import snapshot
+from tunefast.store.trials import IMPORTED
 
 
 def create_study(path: Path, spec: StudySpec) -> None:
@@ -32,6 +35,26 @@ def extend_study(path: Path, name: str, limits: Budget) -> None:
 def delete_study(path: Path, name: str) -> None:
     """Delete the study with all its trials. Raises `StudyNotFound`, and `UserError` while it is being worked on."""
     _administer(path, Command(verb="delete", study=name))
+
+
+def import_trials(
+    path: Path, name: str, url: str, stock: str, spec: StudySpec, renamed: Mapping[str, str]
+) -> importing.Found:
+    """Bring trials of the stock study `stock` at `url` into the study `name`; returns what fits, and why others do not.
+
+    Raises `UserError` where the study is being worked on, has them already, or the other one cannot be read.
+    """
+    found = importing.fitting(importing.read_stock(url, stock), spec, renamed)
+    state = StateDirectory(path)
+    with state.starting():
+        if connect(state) is not None:
+            raise UserError(message=f"{path} is being worked on; stop its workers first (Ctrl-C)")
+        with state.owning():
+            known = {trial.user_attrs.get(IMPORTED) for trial in snapshot(path, name).trials}
+            if any(trial.user_attrs[IMPORTED] in known for trial in found.trials):
+                raise UserError(message=f"study {name!r} has trials of {stock!r} already; nothing was imported")
+            importing.add(path, name, found.trials)
+    return found
 
 
 def list_workers(path: Path) -> dict[str, Any]:

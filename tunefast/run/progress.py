@@ -23,7 +23,7 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
     slots = sorted((_slot_view(study, worker) for worker in workers), key=lambda view: (len(view.worker), view.worker))
     tally = study.tally
     trials = study.spec.budget.trials
-    left = max(trials - len(tally), 0) if trials is not None else None
+    left = max(trials - tally.num_trained, 0) if trials is not None else None
     best_trial, best_value = tally.best or (None, None)
     return Progress(
         study=study.name,
@@ -36,7 +36,7 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
         target=study.spec.budget.target,
         slots=slots,
         elapsed_seconds=study.active_seconds,
-        eta_seconds=study.active_seconds / len(tally) * left if left is not None and len(tally) else None,
+        eta_seconds=study.active_seconds / tally.num_trained * left if left is not None and tally.num_trained else None,
         epochs_run=study.epochs_run,
         epochs_saved=tally.epochs_saved,
     )

@@ -19,7 +19,7 @@ from tunefast.spec.study import Budget
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import TrialLog
 from tunefast.store.studies import find
-from tunefast.store.trials import OURS, STATE_WORDS, MirroredStorage
+from tunefast.store.trials import IMPORTED, OURS, STATE_WORDS, MirroredStorage
 
 MAX_IDLE_ATTEMPTS = 5
 """Attempts without a new epoch before a trial is given up."""
@@ -77,12 +77,13 @@ class LiveStudy:
             self._rule.complete(trial.intermediate_values)
         run = len(trial.intermediate_values)
         planned = self.spec.epochs_for(trial.params) if trial.user_attrs.get("reason") in STOPPED_EARLY else run
-        self._count(trial.number, Ended(STATE_WORDS[trial.state], value, run, planned))
+        self._count(trial.number, Ended(STATE_WORDS[trial.state], value, run, planned, IMPORTED in trial.user_attrs))
 
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)
         self._foreign.discard(number)
-        self._end_at_target(ended.value)
+        if not ended.imported:
+            self._end_at_target(ended.value)
 
     def _end_at_target(self, value: float | None) -> None:
         if value is not None and budget.reached(self.spec.budget, value, maximize=self.spec.study.maximize):
@@ -139,7 +140,7 @@ class LiveStudy:
 
     @property
     def _num_handed_out(self) -> int:
-        return len(self.tally) + len(self.running) + len(self._waiting) + len(self._foreign)
+        return self.tally.num_trained + len(self.running) + len(self._waiting) + len(self._foreign)
 
     @property
     def epochs_run(self) -> int:

@@ -14,6 +14,8 @@ class Ended(NamedTuple):
     """That of a complete trial."""
     epochs_run: int
     epochs_planned: int
+    imported: bool = False
+    """Whether it was brought from another study, so that it costs this one nothing."""
 
 
 class Tally:
@@ -25,6 +27,11 @@ class Tally:
 
     def __len__(self) -> int:
         return len(self._ended)
+
+    @property
+    def num_trained(self) -> int:
+        """Trials that count for the budget: those that were not brought from elsewhere."""
+        return sum(not ended.imported for ended in self._ended.values())
 
     def __contains__(self, number: int) -> bool:
         return number in self._ended
@@ -48,7 +55,7 @@ class Tally:
     @property
     def epochs_run(self) -> int:
         """Epochs that they ran."""
-        return sum(ended.epochs_run for ended in self._ended.values())
+        return sum(ended.epochs_run for ended in self._ended.values() if not ended.imported)
 
     @property
     def epochs_saved(self) -> int:

@@ -51,6 +51,8 @@ STATE_WORDS = {
 """Optuna's states in tunefast's words."""
 OURS = "tunefast:ours"
 """System attribute of the trials that tunefast trains."""
+IMPORTED = "imported"
+"""User attribute of the trials that were brought from another study: which trial of which study it was."""
 _METRIC_NAMES = "study:metric_names"
 
 

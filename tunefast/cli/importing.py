@@ -1,0 +1,47 @@
+"""`tunefast study import`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tunefast.api import DEFAULT_STORAGE
+from tunefast.cli.options import Json, Storage, Verbose, storage_flag
+from tunefast.cli.output import console, print_json
+from tunefast.errors import UserError
+from tunefast.run.commands import import_trials
+from tunefast.store.engine import database_path
+from tunefast.store.snapshot import snapshot
+
+
+def import_(
+    url: Annotated[str, typer.Argument(help="Storage of a stock Optuna study; it is only read.", metavar="URL")],
+    study: Annotated[str, typer.Option("--study", help="Its name there.", metavar="NAME")],
+    into: Annotated[str, typer.Option("--into", help="The study of ours to bring its trials into.", metavar="NAME")],
+    renamed: Annotated[
+        list[str], typer.Option("--map", help="A setting's name there, and its path here.", metavar="OLD=NEW")
+    ] = [],  # noqa: B006  typer's way
+    storage: Storage = DEFAULT_STORAGE,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Bring the trials and curves of a stock Optuna study, so that sampler and pruner start from them."""
+    names: dict[str, str] = {}
+    for pair in renamed:
+        old, equals, new = pair.partition("=")
+        if not (old and equals and new):
+            raise UserError(message=f"--map {pair}: should be OLD=NEW, as in --map lr=optimizer.lr")
+        names[old] = new
+    path = database_path(storage)
+    found = import_trials(path, into, url, study, snapshot(path, into).spec, names)
+    if to_json:
+        print_json({"study": into, "imported": len(found.trials), "left_out": found.left_out, "unused": found.unused})
+        return
+    out = console()
+    out.print(f"{len(found.trials)} trials of {study} are now in {into}; its budget is untouched by them.")
+    for reason, count in found.left_out.items():
+        out.print(f"  left out: {count} {'trial' if count == 1 else 'trials'}, since each {reason}", soft_wrap=True)
+    if found.unused:
+        out.print(f"  settings that the space does not have: {', '.join(found.unused)}", soft_wrap=True)
+    out.print(f"Go on: tunefast study run {into}{storage_flag(storage)}", soft_wrap=True)

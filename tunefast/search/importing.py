@@ -1,0 +1,153 @@
+"""Trials of stock Optuna studies, brought into a study of ours so that sampler and pruner start from them."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import optuna
+import sqlalchemy as sa
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from tunefast.errors import UserError, nearest
+from tunefast.search.samplers import distribution
+from tunefast.spec.space import Scalar, ordered
+from tunefast.spec.study import StudySpec
+from tunefast.store.trials import IMPORTED, STATE_WORDS
+
+
+class Stock(NamedTuple):
+    """A study of stock Optuna."""
+
+    name: str
+    maximize: bool
+    trials: list[FrozenTrial]
+
+
+class Found(NamedTuple):
+    """What of another study fits."""
+
+    trials: list[FrozenTrial]
+    """As they are to be stored."""
+    left_out: dict[str, int]
+    """How many trials do not fit, by reason."""
+    unused: list[str]
+    """Their settings that the space does not have."""
+
+
+def read_stock(url: str, name: str) -> Stock:
+    """The study `name` in the storage at `url`; nothing is written there.
+
+    Raises `UserError` where there is no such study, or it has several objectives.
+    """
+    with _readable(url) as storage:
+        try:
+            study = optuna.load_study(study_name=name, storage=storage)
+            trials = study.get_trials(deepcopy=False)
+        except KeyError:
+            known = optuna.get_all_study_names(storage)
+            raise UserError(message=f"{url}: there is no study {name!r}.{nearest(name, known)}") from None
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(message=f"{url}: cannot be read by Optuna ({type(error).__name__}: {reason})") from error
+        if len(study.directions) > 1:
+            raise UserError(message=f"{name!r} has {len(study.directions)} objectives; tunefast's studies have one")
+        return Stock(name, study.direction == optuna.study.StudyDirection.MAXIMIZE, trials)
+
+
+@contextlib.contextmanager
+def _readable(url: str) -> Iterator[str]:
+    """A URL of the same content that may be opened; of an SQLite file a copy, since Optuna may change what it opens."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise UserError(message=f"{url!r} is no database URL; an SQLite file's is sqlite:///name.db") from error
+    if parsed.get_backend_name() != "sqlite":
+        yield url
+        return
+    path = Path(parsed.database or "")
+    if not path.is_file():
+        raise UserError(message=f"{path}: there is no such database")
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(folder) / "copy.db"
+        try:
+            with (
+                contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+                contextlib.closing(sqlite3.connect(copied)) as target,
+            ):
+                source.backup(target)
+        except sqlite3.Error as error:
+            raise UserError(message=f"{path}: cannot be read ({error})") from error
+        yield f"sqlite:///{copied}"
+
+
+def fitting(stock: Stock, spec: StudySpec, renamed: Mapping[str, str]) -> Found:
+    """The trials of another study that lie in the space of `spec`, with settings `renamed` and steps counted from 1.
+
+    Complete and pruned trials with all settings of the space fit. Raises `UserError` where the other study's direction
+    differs, a new name is not in the space, or no trial fits.
+    """
+    if stock.maximize != spec.study.maximize:
+        direction = "maximizes" if stock.maximize else "minimizes"
+        raise UserError(message=f"{stock.name!r} {direction}, and {spec.study.name!r} does the other")
+    for old, new in renamed.items():
+        if new not in spec.space:
+            raise UserError(message=f"--map {old}={new}: {new!r} is not in the space.{nearest(new, spec.space)}")
+    first = min((step for trial in stock.trials for step in trial.intermediate_values), default=1)
+    shift = 1 if first == 0 else 0
+    fit: list[FrozenTrial] = []
+    left_out: Counter[str] = Counter()
+    unused: set[str] = set()
+    for trial in stock.trials:
+        settings = {renamed.get(old, old): value for old, value in trial.params.items()}
+        unused |= settings.keys() - spec.space.keys()
+        reason = _unfit(trial, settings, spec)
+        if reason:
+            left_out[reason] += 1
+        else:
+            fit.append(_ours(trial, settings, spec, shift, f"{stock.name}, trial {trial.number}"))
+    if not fit:
+        reasons = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "it has none"
+        raise UserError(
+            message=f"no trial of {stock.name!r} fits ({reasons}); settings that have another name there: --map OLD=NEW"
+        )
+    return Found(fit, dict(left_out), sorted(unused))
+
+
+def _unfit(trial: FrozenTrial, settings: Mapping[str, Scalar], spec: StudySpec) -> str:
+    """Why a trial does not fit; empty where it does."""
+    if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        return f"is {STATE_WORDS[trial.state]}"
+    for path in _active(settings, spec):
+        if path not in settings:
+            return f"has no {path!r}"
+        if not spec.space[path].contains(settings[path]):
+            return f"{path!r} lies outside the space"
+    return ""
+
+
+def _active(settings: Mapping[str, Scalar], spec: StudySpec) -> list[str]:
+    """The settings of the space whose conditions hold."""
+    return [path for path in ordered(spec.space) if spec.space[path].holds(settings)]
+
+
+def _ours(trial: FrozenTrial, settings: Mapping[str, Scalar], spec: StudySpec, shift: int, origin: str) -> FrozenTrial:
+    active = _active(settings, spec)
+    return create_trial(
+        state=trial.state,
+        value=trial.value,
+        params={path: settings[path] for path in active},
+        distributions={path: distribution(spec.space[path]) for path in active},
+        intermediate_values={step + shift: value for step, value in trial.intermediate_values.items()},
+        user_attrs={**trial.user_attrs, IMPORTED: origin},
+    )
+
+
+def add(path: Path, name: str, trials: Sequence[FrozenTrial]) -> None:
+    """Store trials in the study `name` in the database at `path`, which nobody works on."""
+    optuna.load_study(study_name=name, storage=f"sqlite:///{path}").add_trials(trials)
