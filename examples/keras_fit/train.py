@@ -7,12 +7,13 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import keras
 from sklearn.datasets import load_digits
-from tunefast_report import report  # added
+from tunefast_report import keras_callback  # added
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--lr", type=float, default=0.001)
 parser.add_argument("--units", type=int, default=64)
 parser.add_argument("--epochs", type=int, default=6)
+parser.add_argument("--checkpoints", default="checkpoints")
 args = parser.parse_args()
 
 x, y = load_digits(return_X_y=True)
@@ -27,5 +28,8 @@ model.fit(
     validation_data=(x[1400:], y[1400:]),
     epochs=args.epochs,
     verbose=2,
-    callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report(logs, epoch=epoch))],  # added
+    callbacks=[
+        keras.callbacks.BackupAndRestore(os.path.join(args.checkpoints, "backup")),
+        keras_callback(),  # added
+    ],
 )

@@ -48,6 +48,8 @@ def test_an_example_unchanged(terminal: Terminal) -> None:
         assert ("num_parameters" in trial.user_attrs) is (trial.state.name == "COMPLETE")
     assert len({trial.params["lr"] for trial in study.trials}) == 20
     assert study.best_value > 0.85
+    best = terminal.json("study", "best", "optuna_objective")
+    assert best["recipe"]["params"] == best["params"] == study.best_params
     named = {attempt["worker"] for attempt in terminal.study("optuna_objective").attempts}
     assert named == {"w1", "w2"}
 

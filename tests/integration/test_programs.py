@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,37 @@ def test_reporter_file(terminal: Terminal, tmp_path: Path) -> None:
 
 def _num_epochs(terminal: Terminal, name: str) -> int:
     return len(terminal.study(name).epochs) if terminal.counts(name) else 0
+
+
+def test_failures_are_alike_whatever_their_numbers(terminal: Terminal) -> None:
+    """Errors that differ in numbers and paths alone end the study early; a lone failure is shown with its last line."""
+    terminal.write("raises.py", "import sys\nraise ValueError(f'rate {sys.argv[1]} in /data/{sys.argv[1]}')\n")
+    terminal.write("s.toml", spec("alike", "python raises.py {x}", 20))
+    said = terminal.tunefast("study", "run", "s.toml", "-n", "1", code=1)
+    assert terminal.counts("alike") == {"failed": 3}
+    assert "ValueError: rate 0." in said.stdout
+    terminal.write("other.py", "import sys\nprint('value', sys.argv[1])\n")
+    terminal.write("t.toml", spec("silent", "python other.py {x}", 20))
+    assert "ended without a report" in terminal.tunefast("study", "run", "t.toml", "-n", "1", code=1).stdout
+    assert terminal.counts("silent") == {"failed": 3}
+    terminal.write("u.toml", spec("one", "python raises.py {x}", 1))
+    said = terminal.tunefast("study", "run", "u.toml", "-n", "1", code=1)
+    assert "Trial 0 failed: tunefast study show one --trial 0" in said.stdout
+    assert "ValueError: rate 0." in said.stdout
+    assert terminal.tunefast("study", "watch", "one", code=1).stdout.count("Go on") == 0
+
+
+def test_settings_are_the_scripts_own(terminal: Terminal) -> None:
+    """No default of tunefast's parts gets into them, and seeds are small enough for NumPy."""
+    script = """
+        import json, os
+        settings = json.loads(os.environ["TUNEFAST_SETTINGS"])
+        assert settings["optimizer"].keys() == {"lr"}, settings
+        assert int(os.environ["TUNEFAST_SEED"]) < 2**32
+        print('{"score": 1}')
+    """
+    terminal.write("mine.py", textwrap.dedent(script))
+    text = spec("mine", "python mine.py {optimizer.lr} {seed}", 3).replace("x = {", '"optimizer.lr" = {')
+    terminal.write("s.toml", text)
+    terminal.tunefast("study", "run", "s.toml", "-n", "1")
+    assert terminal.counts("mine") == {"complete": 3}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tunefast.run.provenance import PACKAGES, provenance
+from tunefast.run.provenance import PACKAGES, in_words, provenance
 
 
 def git(*arguments: str) -> str:
@@ -55,3 +55,18 @@ def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is not installed has no version."""
     monkeypatch.setattr("tunefast.run.provenance.PACKAGES", ("no-such-package",))
     assert provenance()["versions"] == {"no-such-package": None}
+
+
+def test_in_words() -> None:
+    """People read where a trial ran, from which commit and with what; what is not known is left out."""
+    whole = {
+        "host": "box",
+        "commit": "0123456789abcdef",
+        "dirty": True,
+        "versions": {"tunefast": "0.1.0", "torch": None, "optuna": "5.0.0"},
+        "python": "3.12.1",
+    }
+    assert in_words(whole) == "box; commit 0123456789 with changes; tunefast 0.1.0, optuna 5.0.0, Python 3.12.1"
+    assert in_words({**whole, "dirty": False}).startswith("box; commit 0123456789; ")
+    assert "no git" in in_words({**whole, "commit": None})
+    assert in_words(provenance()).count(";") >= 2

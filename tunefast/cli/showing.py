@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
+from tunefast.run.provenance import in_words
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.trials import STATE_WORDS
 
@@ -37,7 +38,15 @@ def trial_document(study: StudySnapshot, index: int) -> dict[str, Any]:
 
 def best_document(study: StudySnapshot, best: FrozenTrial) -> dict[str, Any]:
     """The winner, as plain data."""
-    return {**_trial_row(best), "recipe": study.spec.recipe_for(best.params).table()}
+    return {**_trial_row(best), "recipe": _whole_recipe(study, best, defaults=True)}
+
+
+def _whole_recipe(study: StudySnapshot, trial: FrozenTrial, *, defaults: bool = False) -> dict[str, Any]:
+    """The trial's recipe, ready to paste; with what its objective suggested, which a recipe can fix as ``params``."""
+    checked = study.spec.recipe_for(trial.params)
+    recipe = checked.table() if defaults else checked.settings()
+    suggested = {name: value for name, value in trial.params.items() if name not in study.spec.space}
+    return {**recipe, "params": {**recipe.get("params", {}), **suggested}} if suggested else recipe
 
 
 def _trial_row(trial: FrozenTrial) -> dict[str, Any]:
@@ -66,8 +75,8 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     metric = study.spec.study.metric
     table = plain_table("trial", "state", metric, "epochs", "why", "params", right=("trial", metric, "epochs"))
     for trial in study.trials:
-        planned = study.spec.epochs_for(trial.params)
-        epochs = f"{max(trial.intermediate_values, default=0)}/{planned}"
+        planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
+        epochs = f"{max(trial.intermediate_values, default=0)}{planned}"
         row = (str(trial.number), STATE_WORDS[trial.state], number(trial.value), epochs, _why(trial))
         table.add_row(*row, short_params(trial.params), style="green" if trial is study.best else "")
     out.print(table)
@@ -95,7 +104,7 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
         where = f"{row['worker']} on {row['device']}, {_threads(row['threads'])}, seed {row['seed']}"
         ending = " ".join(filter(None, [row["ending"] or "running", row["reason"]]))
         out.print(f"attempt {row['attempt']}: {where}: {ending}", soft_wrap=True)
-        out.print(f"  {_origin(row['provenance'])}", soft_wrap=True)
+        out.print(f"  {in_words(row['provenance'])}")
     rows = _of_trial(study.epochs, trial)
     _show_details(out, [row["details"] or {} for row in rows])
     if rows:
@@ -110,14 +119,6 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     if "error" in trial.user_attrs:
         out.print()
         out.print(trial.user_attrs["error"], markup=False)
-
-
-def _origin(provenance: dict[str, Any]) -> str:
-    """Where an attempt's numbers come from, in a line."""
-    versions = [f"{name} {version}" for name, version in provenance.get("versions", {}).items() if version]
-    commit = provenance.get("commit")
-    tree = f"commit {commit[:10]}{' with changes' if provenance.get('dirty') else ''}" if commit else "no git"
-    return f"{provenance.get('host', '?')}; {tree}; {', '.join(versions)}, Python {provenance.get('python', '?')}"
 
 
 def _show_details(out: Console, details: list[dict[str, float]]) -> None:
@@ -135,7 +136,7 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
     """Print the winner's value, parameters and whole recipe."""
     title = f"# {study.spec.study.metric} {number(best.value)}, trial {best.number}: {short_params(best.params)}"
     out.print(Text(title, style="bold green"), soft_wrap=True)
-    recipe = study.spec.recipe_for(best.params).settings()
+    recipe = _whole_recipe(study, best)
     out.print(tomlkit.dumps({"recipe": recipe}), markup=False, soft_wrap=True, end="")
 
 

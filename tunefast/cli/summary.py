@@ -48,6 +48,8 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     if study.best is not None:
         _show_best(console, study)
     _show_saved(console, study)
+    if reason != "failing":  # which shows the whole error below
+        _show_failure(console, study)
     _show_next(console, study, storage)
 
 
@@ -56,7 +58,8 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
     if best is None:
         return
     epoch = best.user_attrs.get("kept_epoch")
-    at = f", at epoch {epoch} of {study.spec.epochs_for(best.params)}" if epoch else ""
+    of = f" of {study.spec.epochs_for(best.params)}" if study.spec.knows_epochs else ""
+    at = f", at epoch {epoch}{of}" if epoch else ""
     console.print()
     console.print(
         Text(f"Best {study.spec.study.metric}: {number(best.value)} (trial {best.number}{at})", style="bold green")
@@ -66,9 +69,21 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
         console.print(f"  {path:<{width}}  {setting(value)}")
 
 
+def _show_failure(console: Console, study: StudySnapshot) -> None:
+    """Print what the first failed trial failed with, where no error of all of them is shown."""
+    failed = next((trial for trial in study.trials if "error" in trial.user_attrs), None)
+    if failed is None:
+        return
+    lines = str(failed.user_attrs["error"]).strip().splitlines()
+    console.print()
+    console.print(f"Trial {failed.number} failed: tunefast study show {study.name} --trial {failed.number}")
+    for line in dict.fromkeys((lines[0], lines[-1])):
+        console.print(f"  {line}", soft_wrap=True)
+
+
 def _show_saved(console: Console, study: StudySnapshot) -> None:
     saved = study.epochs_planned - study.epochs_run
-    if saved <= 0 or study.epochs_run == 0:
+    if saved <= 0 or study.epochs_run == 0 or not study.spec.knows_epochs:
         return
     seconds = study.train_seconds / study.epochs_run * saved
     share = saved / study.epochs_planned

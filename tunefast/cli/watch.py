@@ -41,8 +41,11 @@ def watch(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = F
     if to_json:
         print_json(document(study, reason))
     show_summary(out, study, reason, storage)
-    if not reason:
+    limit = study.spec.budget.trials
+    if not reason and (limit is None or len(study.trials) < limit or study.counts.get("running")):
         out.print(f"\nNobody works on it. Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+    if study.trials and study.best is None and not study.counts.get("running"):
+        raise typer.Exit(1)
 
 
 def _follow(channel: Channel, study: str, view: LiveView) -> str:

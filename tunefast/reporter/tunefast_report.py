@@ -12,16 +12,16 @@ needed to go on later). A script that does not look at it is ended with SIGTERM.
 of a distributed training but the first, nothing is reported and the answer is "continue".
 """
 
+import importlib
 import json
 import os
 import socket
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Dict, List, Mapping, Optional
 
-_connections: list[Any] = []
+_connections: List[Any] = []
 
 
-def report(metrics: Mapping[str, Any] | None = None, **more: Any) -> str:
+def report(metrics: Optional[Mapping[str, Any]] = None, **more: Any) -> str:
     """Report the numbers of an epoch, as a dict or by name; returns how to go on.
 
     With `epoch`, counted from 0 or 1, a script that goes on from its own checkpoint is understood.
@@ -36,7 +36,7 @@ def report(metrics: Mapping[str, Any] | None = None, **more: Any) -> str:
     return str(json.loads(line)["verdict"]) if line else "pause"
 
 
-def checkpoints() -> str | None:
+def checkpoints() -> Optional[str]:
     """The directory for this trial's checkpoints, the same after a restart; None without tunefast."""
     return os.environ.get("TUNEFAST_CHECKPOINTS")
 
@@ -51,15 +51,57 @@ def device(default: str = "cpu") -> str:
     return os.environ.get("TUNEFAST_DEVICE", default)
 
 
-def threads(default: int | None = None) -> int | None:
+def threads(default: Optional[int] = None) -> Optional[int]:
     """CPU threads to use."""
     found = os.environ.get("TUNEFAST_THREADS")
     return default if found is None else int(found)
 
 
-def settings() -> dict[str, Any]:
+def settings() -> Dict[str, Any]:
     """The trial's settings as nested dicts; empty without tunefast."""
     return dict(json.loads(os.environ.get("TUNEFAST_SETTINGS", "{}")))
+
+
+def keras_callback() -> Any:
+    """For ``model.fit(callbacks=[...])``: reports the logs of each epoch, and stops the fit when that is the answer."""
+    keras: Any = importlib.import_module("keras")
+
+    class Report(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Optional[Mapping[str, Any]] = None) -> None:
+            if report(logs, epoch=epoch) != "continue":
+                self.model.stop_training = True
+
+    return Report()
+
+
+def lightning_callback() -> Any:
+    """For ``Trainer(callbacks=[...])`` of Lightning: reports after each validation, and stops the trainer."""
+    lightning: Any
+    try:
+        lightning = importlib.import_module("lightning.pytorch")
+    except ImportError:
+        lightning = importlib.import_module("pytorch_lightning")
+
+    class Report(lightning.Callback):
+        def on_validation_epoch_end(self, trainer: Any, module: Any) -> None:
+            if trainer.sanity_checking:
+                return
+            if report(trainer.callback_metrics, epoch=trainer.current_epoch) != "continue":
+                trainer.should_stop = True
+
+    return Report()
+
+
+def transformers_callback() -> Any:
+    """For ``Trainer(callbacks=[...])`` of Hugging Face: reports each evaluation, and stops the trainer."""
+    transformers: Any = importlib.import_module("transformers")
+
+    class Report(transformers.TrainerCallback):
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
+            if report(metrics, epoch=state.epoch) != "continue":
+                control.should_training_stop = True
+
+    return Report()
 
 
 def _connection() -> Any:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,8 @@ class Coordinator(Dispatcher):
             send(Reply(**key, answer=answer))
             return
         study = self.studies[message.study]
-        more_to_come = message.report.epoch < study.running[message.trial].recipe.epochs
+        planned = study.running[message.trial].recipe.epochs if study.spec.knows_epochs else math.inf
+        more_to_come = message.report.epoch < planned
         answer = study.report(message.trial, message.report)
         worker = self._holder(message.token)
         leaving = worker is not None and worker.host.leaving

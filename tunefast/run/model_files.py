@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import tomlkit
 
 from tunefast.run.jobs import Job
-from tunefast.run.provenance import provenance
+from tunefast.run.provenance import in_words, provenance
 from tunefast.spec.progress import EpochReport
 from tunefast.train import MODEL_FILE
 
@@ -59,6 +59,7 @@ def write_files(
 
 def _recipe_text(job: Job) -> str:
     head = f"# {job.title}: trained on {job.threads} {'thread' if job.threads == 1 else 'threads'}.\n"
+    head += f"# {in_words(provenance())}\n"
     return head + tomlkit.dumps({"study": job.study, "recipe": {"seed": job.seed, **job.recipe.settings()}})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -20,6 +21,14 @@ def provenance() -> dict[str, Any]:
         "commit": commit,
         "dirty": bool(_git("status", "--porcelain")) if commit else None,
     }
+
+
+def in_words(provenance: Mapping[str, Any]) -> str:
+    """A line for people: host, commit, versions."""
+    versions = [f"{name} {version}" for name, version in provenance.get("versions", {}).items() if version]
+    commit = provenance.get("commit")
+    tree = f"commit {commit[:10]}{' with changes' if provenance.get('dirty') else ''}" if commit else "no git"
+    return f"{provenance.get('host', '?')}; {tree}; {', '.join(versions)}, Python {provenance.get('python', '?')}"
 
 
 def _version(package: str) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
+from tunefast.spec.progress import NO_REPORT
 from tunefast.spec.study import Budget
 
 SAME_FAILURES = 3
@@ -44,6 +46,10 @@ def reached(budget: Budget, value: float, *, maximize: bool) -> bool:
     return value >= budget.target if maximize else value <= budget.target
 
 
+_OF_ONE_TRIAL = re.compile(r"\S*[\d/]\S*")
+"""Words of an error that may differ from trial to trial: numbers and paths."""
+
+
 class FirstErrors:
     """Watches how the first trials of a session end: where all fail alike, what is wrong is not their recipes."""
 
@@ -54,6 +60,13 @@ class FirstErrors:
         """Take in a trial's error, None where it did not fail; returns whether it was the last of all-alike ones."""
         if len(self._last_lines) == SAME_FAILURES:
             return False
-        self._last_lines.append(error.strip().splitlines()[-1] if error and error.strip() else "")
+        self._last_lines.append(_kind(error or ""))
         full = len(self._last_lines) == SAME_FAILURES
         return full and len(set(self._last_lines)) == 1 and self._last_lines[0] != ""
+
+
+def _kind(error: str) -> str:
+    """What errors of one kind have in common: how a program ended, or the last line, without numbers and paths."""
+    lines = error.strip().splitlines() or [""]
+    what = [lines[0]] if NO_REPORT in lines[0] else [lines[-1]]
+    return _OF_ONE_TRIAL.sub("#", " ".join(what))

@@ -27,6 +27,8 @@ class Verdict(StrEnum):
     """Leave the trial as it is, to go on later."""
 
 
+NO_REPORT = "without a report"
+"""Stands in what is said of a program that did not report; what it printed instead does not matter then."""
 STOPPED_EARLY = ("pruner", "early_stopping")
 """Reasons of outcomes that saved the epochs which were left."""
 

@@ -195,12 +195,20 @@ class StudySpec(Part):
 
     def _base(self) -> dict[str, Any]:
         """The fixed settings; a part that is left out, but of which an option is searched, is the default one."""
+        if "command" in self.recipe:  # whose settings are its own, whatever they are called
+            return self.recipe
         parts = {path.partition(".")[0] for path in self.space if "." in path} - self.recipe.keys()
         defaults = {
             part: TrainingRecipe.model_fields[part].default for part in parts & set(TrainingRecipe.model_fields)
         }
         named = {part: {"name": default.name} for part, default in defaults.items() if hasattr(default, "name")}
         return {**named, **self.recipe}
+
+    @property
+    def knows_epochs(self) -> bool:
+        """Whether trials have a planned end: own training has one only where the spec says it."""
+        own = "objective" in self.recipe or "command" in self.recipe
+        return not own or "epochs" in self.recipe or "epochs" in self.space
 
     def epochs_for(self, params: Params) -> int:
         """The epochs that a trial with `params` trains for when nothing stops it."""

@@ -19,7 +19,7 @@ from tunefast.run.script.process import (
     facts,
     working_directory,
 )
-from tunefast.spec.progress import Answer, Assignment, EpochReport, Verdict
+from tunefast.spec.progress import NO_REPORT, Answer, Assignment, EpochReport, Verdict
 
 POLL_SECONDS = 0.5
 """Between two looks at a file that is followed."""
@@ -185,4 +185,4 @@ class _Trial:
             how = f"was ended by signal {code - 128}" if code > 128 else f"left with exit code {code}"  # noqa: PLR2004
             raise ProgramError(f"the program {how}:\n{tail}")
         if self._verdict is None:
-            raise ProgramError(f"the program ended without a report{self._seen()}. Its last lines:\n{tail}")
+            raise ProgramError(f"the program ended {NO_REPORT}{self._seen()}. Its last lines:\n{tail}")

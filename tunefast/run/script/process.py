@@ -22,6 +22,8 @@ from tunefast.spec.progress import Assignment
 SCRIPT_SUFFIXES = (".py", ".sh")
 TAIL_LINES = 30
 MAX_LINE_BYTES = 2**20
+MAX_SEED = 2**32
+"""NumPy, and what is built on it, takes no larger seeds."""
 KILL_SECONDS = 10.0
 """From SIGTERM to SIGKILL."""
 DRAIN_SECONDS = 5.0
@@ -34,7 +36,7 @@ def facts(assignment: Assignment) -> dict[str, Any]:
     return {
         "trial": assignment.trial,
         "study": assignment.study,
-        "seed": assignment.seed,
+        "seed": assignment.seed % MAX_SEED,
         "device": visible_device(assignment.device),
         "threads": assignment.threads,
         "directory": str(directory),
