@@ -195,6 +195,23 @@ def test_no_report(project: Callable[[str], Project]) -> None:
         project("""print('{"loss": 1, "val_acc": 0.5}')""").run(judge()[0])
 
 
+@pytest.mark.parametrize("way", ["printed", "followed"])
+def test_the_last_report_counts(project: Callable[[str], Project], way: str) -> None:
+    """A program that ends while its report is being judged has reported."""
+    told: list[int] = []
+
+    def slow(report: EpochReport) -> Answer:
+        time.sleep(0.3)
+        told.append(report.epoch)
+        return Answer(verdict=Verdict.CONTINUE)
+
+    if way == "printed":
+        project("""print('{"acc": 1}')""").run(slow)
+    else:
+        project("""open("m.csv", "w").write("acc\\n1\\n")""").run(slow, follow="m.csv", run_in="trial")
+    assert told == [1]
+
+
 def test_a_silent_script_is_told_of(project: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first minute people are told, with its last lines."""
     monkeypatch.setattr(drive_module, "SILENT_SECONDS", 0.5)

@@ -59,6 +59,8 @@ class _Trial:
         self._judging = asyncio.Lock()
         self._ending = asyncio.Event()
         """Set when the program is to end now."""
+        self._ended = asyncio.Event()
+        """Set when the program has ended."""
         self._told = asyncio.Event()
         """Set when the program was told that it should end."""
 
@@ -84,23 +86,19 @@ class _Trial:
 
     async def _attend(self, program: Program, followed: Followed | None) -> int:
         """Listen until the program has ended; its exit code."""
-        lines: asyncio.Queue[str] = asyncio.Queue()
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
         program.listen(lines.put_nowait)
-        tasks = [
-            asyncio.create_task(self._read(lines)),
-            asyncio.create_task(self._end_when_asked(program)),
-            asyncio.create_task(self._remind(program)),
-        ]
+        sources = [asyncio.create_task(self._read(lines))]
         if followed is not None:
-            tasks.append(asyncio.create_task(self._watch(followed)))
+            sources.append(asyncio.create_task(self._watch(followed)))
+        others = [asyncio.create_task(self._end_when_asked(program)), asyncio.create_task(self._remind(program))]
         code = await program.ended()
-        while not lines.empty():
-            await self._take_line(lines.get_nowait())
-        if followed is not None:
-            await self._take_rows(followed)
-        for task in tasks:
+        lines.put_nowait(None)
+        self._ended.set()
+        results = await asyncio.gather(*sources, return_exceptions=True)  # what was said last still counts
+        for task in others:
             task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
+        for result in results + await asyncio.gather(*others, return_exceptions=True):
             if isinstance(result, Exception):
                 self._error = self._error or result
         return code
@@ -117,9 +115,9 @@ class _Trial:
                 await writer.drain()
         writer.close()
 
-    async def _read(self, lines: asyncio.Queue[str]) -> None:
-        while True:
-            await self._take_line(await lines.get())
+    async def _read(self, lines: asyncio.Queue[str | None]) -> None:
+        while (line := await lines.get()) is not None:
+            await self._take_line(line)
 
     async def _take_line(self, line: str) -> None:
         found = numbers_in(line)
@@ -127,10 +125,9 @@ class _Trial:
             await self._take(found)
 
     async def _watch(self, followed: Followed) -> None:
-        while True:
+        while not self._ended.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), POLL_SECONDS)
-                return
+                await asyncio.wait_for(self._ended.wait(), POLL_SECONDS)
             await self._take_rows(followed)
 
     async def _take_rows(self, followed: Followed) -> None:
