@@ -29,7 +29,7 @@ def talking(name: str, trials: int, pause: float, extra: str = "") -> str:
 def test_detached(terminal: Terminal) -> None:
     """The command returns at once; the study goes on without it, ignores hang-ups, is watched to its end."""
     terminal.write("talking.py", TALKING)
-    terminal.write("s.toml", talking("night", 6, 0.1))
+    terminal.write("s.toml", talking("night", 6, 0.5))
     started = terminal.json("study", "run", "s.toml", "-n", "1", "--detach")
     os.kill(started["pid"], signal.SIGHUP)
     with terminal.started("study", "watch", "night") as watch:
