@@ -19,24 +19,19 @@ INTERRUPTED = 128
 """A command ended by signal N leaves with this plus N."""
 
 
-def lend_or_detach(
+def lend(
     name: str, workers: int | None, device: str, storage: str, grace: float, *, detached: bool, to_json: bool
 ) -> int:
-    """Work on the study here, or in a process that goes on without this terminal; returns the exit code."""
-    if not detached:
-        return lend(name, workers, device, storage, grace, to_json=to_json)
-    path = database_path(storage)
-    devices_for(device, workers)
-    check_objective(snapshot(path, name).spec)
-    options = ["--device", device, "--grace", str(grace), *(("-n", str(workers)) if workers is not None else ())]
-    return detach(path, name, options, storage, to_json=to_json)
+    """Work on the study until it ends or the user stops it, here or in a process without this terminal.
 
-
-def lend(name: str, workers: int | None, device: str, storage: str, grace: float, *, to_json: bool) -> int:
-    """Work on the study until it ends or the user stops it; returns the exit code."""
+    Returns the exit code.
+    """
     path = database_path(storage)
     devices = devices_for(device, workers)
     check_objective(snapshot(path, name).spec)
+    if detached:
+        options = ["--device", device, "--grace", str(grace), *(("-n", str(workers)) if workers is not None else ())]
+        return detach(path, name, options, storage, to_json=to_json)
     out = console(to_json=to_json)
     with LiveView(out) as view:
         host = Host(

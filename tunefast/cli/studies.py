@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli import importing, watch
-from tunefast.cli.lend import lend_or_detach
+from tunefast.cli.lend import lend
 from tunefast.cli.options import (
     Detach,
     Device,
@@ -100,7 +100,7 @@ def run(
     """Create the study if it is new, start workers, show progress and print the result."""
     devices_for(device, workers)
     study = _ensured(file_or_name, name, storage, device, to_json=to_json)
-    raise typer.Exit(lend_or_detach(study, workers, device, storage, grace, detached=detached, to_json=to_json))
+    raise typer.Exit(lend(study, workers, device, storage, grace, detached=detached, to_json=to_json))
 
 
 def _ensured(file_or_name: str, name: str | None, storage: str, device: str, *, to_json: bool) -> str:
@@ -172,8 +172,7 @@ def show(
     if trial is None:
         print_json(study_document(study)) if to_json else show_study(console(), study)
         return
-    if not 0 <= trial < len(study.trials):
-        raise UserError(message=f"study {name!r} has no trial {trial}; it has {len(study.trials)}, counted from 0")
+    study.trial(trial)
     print_json(trial_document(study, trial)) if to_json else show_trial(console(), study, trial)
 
 

@@ -14,7 +14,6 @@ from tunefast.cli.live import LiveView
 from tunefast.cli.options import Json, Storage, StudyName, Verbose, storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.summary import document, show_summary
-from tunefast.errors import UserError
 from tunefast.run.channel import Channel
 from tunefast.run.commands import connect, list_workers
 from tunefast.run.messages import Note, Over, Refused, State, Watch
@@ -74,8 +73,8 @@ def logs(
     """Print what trials printed: one, or all with their numbers in front."""
     path = database_path(storage)
     study = snapshot(path, name)
-    if trial is not None and not 0 <= trial < len(study.trials):
-        raise UserError(message=f"study {name!r} has no trial {trial}; it has {len(study.trials)}, counted from 0")
+    if trial is not None:
+        study.trial(trial)
     outputs = _Outputs(StateDirectory(path).trials(study.uuid), trial)
     out = console()
     pause = threading.Event()

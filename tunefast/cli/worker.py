@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli.lend import lend_or_detach
+from tunefast.cli.lend import lend
 from tunefast.cli.options import Detach, Device, Grace, Json, Storage, StudyName, Verbose, Workers
 from tunefast.cli.output import console, plain_table, print_json
 from tunefast.run.commands import list_workers
@@ -27,7 +27,7 @@ def start(
     verbose: Verbose = False,
 ) -> None:
     """Train trials of a study with workers of this machine, beside those that are there already."""
-    raise typer.Exit(lend_or_detach(name, workers, device, storage, grace, detached=detached, to_json=to_json))
+    raise typer.Exit(lend(name, workers, device, storage, grace, detached=detached, to_json=to_json))
 
 
 @app.command("list")

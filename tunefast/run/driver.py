@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.recipe.stopping import EarlyStopping, Patience
-from tunefast.run.script.drive import ProgramError, run_program
+from tunefast.run.script.drive import ProgramError, Tell, run_program
 from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Verdict
 from tunefast.train.objective import Context, ObjectiveError, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
@@ -21,7 +21,6 @@ MAX_ERROR_CHARS = 8000
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 Ask = Callable[[EpochReport], Answer]
-Tell = Callable[[str], None]
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -69,11 +69,7 @@ def job_of_trial(study: StudySnapshot, number: int) -> Job:
 
     A trial that was pruned trains to its end. Raises `UserError` where the trial cannot be trained again here.
     """
-    trial = next((trial for trial in study.trials if trial.number == number), None)
-    if trial is None:
-        raise UserError(
-            message=f"study {study.name!r} has no trial {number}; it has {len(study.trials)}, counted from 0"
-        )
+    trial = study.trial(number)
     attempts = [row for row in study.attempts if row["trial"] == number]
     epochs = [row["epoch"] for row in study.epochs if row["trial"] == number]
     last: Mapping[str, Any] = (

@@ -33,43 +33,39 @@ class WorkerHello(Record):
     provenance: dict[str, Any]
 
 
-class Report(Record):
+class OfTrial(Record):
+    """What a worker says of the trial that it holds."""
+
+    study: str
+    trial: int
+    token: int
+
+
+class Report(OfTrial):
     """A worker's epoch report; the worker waits for the reply."""
 
     kind: Literal["report"] = "report"
-    study: str
-    trial: int
-    token: int
     report: EpochReport
 
 
-class Finish(Record):
+class Finish(OfTrial):
     """A worker's last word on a trial; the worker waits until it is told that it is stored."""
 
     kind: Literal["finish"] = "finish"
-    study: str
-    trial: int
-    token: int
     outcome: Outcome
 
 
-class Note(Record):
+class Note(OfTrial):
     """Something about a trial that people should know while it runs."""
 
     kind: Literal["note"] = "note"
-    study: str
-    trial: int
-    token: int
     text: str
 
 
-class Consult(Record):
+class Consult(OfTrial):
     """What an objective written for Optuna asks of its trial; the worker waits for the answer."""
 
     kind: Literal["consult"] = "consult"
-    study: str
-    trial: int
-    token: int
     verb: Verb
     argument: dict[str, Any]
 
@@ -85,13 +81,10 @@ class Consulted(Record):
     """Why Optuna refused it."""
 
 
-class Release(Record):
+class Release(OfTrial):
     """A worker gives a trial back, to be gone on with later."""
 
     kind: Literal["release"] = "release"
-    study: str
-    trial: int
-    token: int
 
 
 class Leave(Record):

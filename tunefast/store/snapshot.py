@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
+from tunefast.errors import UserError
 from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
@@ -42,6 +43,15 @@ class StudySnapshot:
         complete = [trial for trial in self.trials if trial.state == TrialState.COMPLETE and trial.value is not None]
         sign = -1 if self.spec.study.maximize else 1
         return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+
+    def trial(self, number: int) -> FrozenTrial:
+        """The trial of that number. Raises `UserError` where there is none."""
+        trial = next((trial for trial in self.trials if trial.number == number), None)
+        if trial is None:
+            raise UserError(
+                message=f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, counted from 0"
+            )
+        return trial
 
     @property
     def epochs_planned(self) -> int:

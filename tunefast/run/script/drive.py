@@ -41,6 +41,7 @@ def run_program(recipe: CommandRecipe, assignment: Assignment, judge: Judge, tel
 
     Raises `ProgramError` where it fails, or ends without a report, and what `judge` raises.
     """
+    Path(facts(assignment)["checkpoints"]).mkdir(parents=True, exist_ok=True)
     asyncio.run(_Trial(recipe, assignment, judge, tell).run())
 
 
@@ -65,7 +66,6 @@ class _Trial:
         """Set when the program was told that it should end."""
 
     async def run(self) -> None:
-        (Path(self._assignment.directory) / "checkpoints").mkdir(parents=True, exist_ok=True)
         directory = working_directory(self._recipe, self._assignment)
         path = self._recipe.followed(facts(self._assignment))
         followed = None if path is None else follow(directory / path)
