@@ -23,6 +23,7 @@ OPTIONS = {
     "explain": {"--json"},
     "schema": set(),
     "train": {"--study", "--trial", "-o", "--export", "--device", "--storage", "--json"},
+    "study check": {"-n", "--device", "--seconds", "--json"},
     "study create": {"--name", "--storage", "--json"},
     "study run": {"-n", "--device", "--name", "--storage", "--grace", "--detach", "--json"},
     "study watch": {"--storage", "--json"},

@@ -100,7 +100,7 @@ def random_curve(draw: random.Random) -> list[float]:
 
 def test_ends_and_keeps_what_keras_does(callbacks: Any) -> None:
     """Over random curves and settings both stop after the same epoch and keep the weights of the same one."""
-    draw = random.Random(0)  # noqa: S311 - no secret
+    draw = random.Random(0)
     ended, restarted = 0, 0
     for _ in range(NUM_CURVES):
         settings, curve = random_settings(draw), random_curve(draw)

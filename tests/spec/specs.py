@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tunefast.spec.space import Choice, DomainPart, Float, Int, Scalar
+from tunefast.spec.space import Choice, DomainPart, Float, Int, Params, Scalar
 from tunefast.spec.study import StudySpec
 
 BASE = """
@@ -63,3 +63,11 @@ def spaces(draw: st.DrawFn, *, finite: bool = False) -> dict[str, DomainPart]:
                 when[parent] = wanted if draw(st.booleans()) else wanted[0]
         space[f"part{number % 2}.option{number}"] = domain.model_copy(update={"when": when})
     return space
+
+
+def consistent(space: dict[str, DomainPart], params: Params) -> bool:
+    """Whether exactly the settings whose conditions hold are there, each with a value that it can take."""
+    return all(
+        (path in params) == domain.holds(params) and (path not in params or domain.contains(params[path]))
+        for path, domain in space.items()
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 from typing import Any
 
@@ -12,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from tests.spec.specs import spaces
+from tests.spec.specs import consistent, spaces
+from tunefast.spec.corners import corners
 from tunefast.spec.space import (
     MAX_GRID_VALUES,
     Choice,
@@ -20,24 +20,14 @@ from tunefast.spec.space import (
     DomainPart,
     Float,
     Int,
-    Params,
     Space,
     apply,
     cells,
-    corners,
     ordered,
 )
 
 DOMAIN: TypeAdapter[Domain] = TypeAdapter(Domain)
 SPACE: TypeAdapter[Space] = TypeAdapter(Space)
-
-
-def _consistent(space: dict[str, DomainPart], params: Params) -> bool:
-    """Whether exactly the settings whose conditions hold are there, each with a value that it can take."""
-    return all(
-        (path in params) == domain.holds(params) and (path not in params or domain.contains(params[path]))
-        for path, domain in space.items()
-    )
 
 
 @pytest.mark.parametrize(
@@ -139,37 +129,13 @@ def test_conditions_in_a_circle() -> None:
         ordered(space)
 
 
-@given(spaces())
-def test_corners(space: dict[str, DomainPart]) -> None:
-    """Corners satisfy the conditions, and every setting that can be searched takes each of its extreme values."""
-    found = list(corners(space))
-    assert found
-    assert all(_consistent(space, params) for params in found)
-    searched = {path for path in space if _reachable(space, path)}
-    for path in searched:
-        assert {params[path] for params in found if path in params} == set(space[path].corners())
-
-
-def _reachable(space: dict[str, DomainPart], path: str) -> bool:
-    """Whether some combination of extreme values meets the conditions of `path` and of those before it."""
-    order = ordered(space)
-    for values in itertools.product(*(space[other].corners() for other in order)):
-        params: dict[str, Any] = {}
-        for other, value in zip(order, values, strict=True):
-            if space[other].holds(params):
-                params[other] = value
-        if path in params:
-            return True
-    return False
-
-
 @given(spaces(finite=True))
 def test_cells_of_a_grid(space: dict[str, DomainPart]) -> None:
     """A grid has each combination of values once, only settings that are searched in it, and misses none."""
     found = list(cells(space))
     keys = [tuple(sorted((path, repr(value)) for path, value in params.items())) for params in found]
     assert len(set(keys)) == len(keys)
-    assert all(_consistent(space, params) for params in found)
+    assert all(consistent(space, params) for params in found)
     assert math.prod(len(domain.cells() or []) for domain in space.values()) >= len(found) >= 1
     if not any(domain.when for domain in space.values()):
         assert math.prod(len(domain.cells() or []) for domain in space.values()) == len(found)

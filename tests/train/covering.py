@@ -73,7 +73,7 @@ def pairwise(factors: Mapping[str, Sequence[str]], seed: int = 0, attempts: int 
     Greedy: of `attempts` random combinations that have a missing pair, each completed as well as it goes, the one with
     the most new pairs is taken.
     """
-    rng = random.Random(seed)  # noqa: S311 - no secrets here
+    rng = random.Random(seed)
     names = list(factors)
     missing = {
         frozenset({(one, a), (other, b)})

@@ -32,8 +32,8 @@ from tests.train.driving import lane
 from tests.train.test_features import FROZEN
 from tunefast.train import features
 torch.set_num_threads(1)
-computed, compute = [], features._compute
-features._compute = lambda *args: computed.append(1) or compute(*args)
+computed, compute = [], features.compute_features
+features.compute_features = lambda *args: computed.append(1) or compute(*args)
 scores = lane(**FROZEN).evaluate()
 print(len(computed), scores["loss"].hex())
 """
@@ -50,13 +50,13 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many samples features were computed of, each time they were."""
     sizes: list[int] = []
-    compute = features._compute
+    compute = features.compute_features
 
     def noted(samples: Any, *rest: Any) -> Any:
         sizes.append(len(samples))
         return compute(samples, *rest)
 
-    monkeypatch.setattr(features, "_compute", noted)
+    monkeypatch.setattr(features, "compute_features", noted)
     return sizes
 
 
@@ -99,7 +99,7 @@ def test_backbone_stays(computed: list[int]) -> None:
     assert computed == [USED]
 
 
-def test_computed_once(computed: list[int]) -> None:
+def testcompute_featuresd_once(computed: list[int]) -> None:
     """Trials that differ in what comes after the backbone, or in the share of samples, use the same features."""
     settings: list[dict[str, Any]] = [
         {},
@@ -188,7 +188,7 @@ def test_not_used(settings: dict[str, Any], computed: list[int]) -> None:
     assert trained.dataset is trained.raw
 
 
-def test_two_processes_compute_once(tmp_path: Path) -> None:
+def test_two_processescompute_features_once(tmp_path: Path) -> None:
     """Workers that start at once compute the features once between them, and see the same ones."""
     command = [sys.executable, "-c", PROGRAM]
     started = [

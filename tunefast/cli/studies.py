@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli import importing, watch
+from tunefast.cli import check, importing, watch
 from tunefast.cli.lend import lend
 from tunefast.cli.options import (
     Detach,
@@ -56,7 +56,9 @@ def create(
     check_usable(path)
     if path.exists() and spec.study.name in study_names(path):
         raise StudyExists(name=spec.study.name, storage=path)
-    create_study(path, located(spec))
+    spec = located(spec)
+    check.check_quickly(spec, "auto", console(to_json=to_json))
+    create_study(path, spec)
     _warn(spec, "auto", to_json=to_json)
     if to_json:
         print_json({"study": spec.study.name, "storage": str(path)})
@@ -154,6 +156,7 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
     console().print(table if studies else "No study yet. Create one: tunefast study create FILE")
 
 
+app.command("check")(check.check_)
 app.command("watch")(watch.watch)
 app.command("logs")(watch.logs)
 app.command("import")(importing.import_)

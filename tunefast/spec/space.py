@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import random
 from collections.abc import Iterator, Mapping
-from itertools import islice, product
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -48,6 +48,10 @@ class DomainPart(Part):
 
     def cells(self) -> list[Scalar] | None:
         """Every value in order, or None where there are too many or no end of them."""
+        raise NotImplementedError
+
+    def draw(self, rng: random.Random) -> Scalar:
+        """A value at random, as likely as a sampler that knows nothing would choose it."""
         raise NotImplementedError
 
 
@@ -101,6 +105,15 @@ class Interval(DomainPart):
 class Float(Interval):
     """Real numbers from `low` to `high`: evenly, evenly in the logarithm (`log`), or in steps (`step`)."""
 
+    def draw(self, rng: random.Random) -> Scalar:
+        """A number between the ends, one of the steps where there are steps."""
+        if self.step is not None:
+            return float(f"{self.low + rng.randint(0, round((self.high - self.low) / self.step)) * self.step:.12g}")
+        if self.log:
+            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+            return min(max(value, self.low), self.high)
+        return rng.uniform(self.low, self.high)
+
 
 class Int(Interval):
     """Whole numbers from `low` to `high`, both included: evenly, evenly in the logarithm (`log`), or in steps."""
@@ -114,6 +127,13 @@ class Int(Interval):
         step = self.step or 1
         num = (self.high - self.low) // step + 1
         return list(range(self.low, self.high + 1, step)) if num <= MAX_GRID_VALUES else None
+
+    def draw(self, rng: random.Random) -> Scalar:
+        """A whole number between the ends, one of the steps where there are steps."""
+        if self.log:
+            value = round(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
+            return min(max(value, self.low), self.high)
+        return rng.randrange(self.low, self.high + 1, self.step or 1)
 
 
 class Choice(DomainPart):
@@ -156,6 +176,10 @@ class Choice(DomainPart):
     def cells(self) -> list[Scalar] | None:
         """Every choice."""
         return self.labels
+
+    def draw(self, rng: random.Random) -> Scalar:
+        """Any choice, each as likely."""
+        return rng.choice(self.labels)
 
 
 def _label(choice: Scalar | dict[str, Any]) -> Scalar:
@@ -244,36 +268,3 @@ def _cells(space: Mapping[str, DomainPart], paths: list[str], chosen: dict[str, 
         raise ValueError(f"{path!r} is a continuous domain")
     for value in values:
         yield from _cells(space, rest, {**chosen, path: value})
-
-
-def corners(space: Mapping[str, DomainPart]) -> Iterator[dict[str, Scalar]]:
-    """Parameter sets in which each domain in turn takes each of its extreme values, its conditions being met."""
-    order = ordered(space)
-    for path in order:
-        for value in space[path].corners():
-            ways = ({**conditions, path: value} for conditions in _conditions(space, path))
-            candidates = (_completed(space, order, wanted) for wanted in ways)
-            yield from islice((params for params in candidates if params.get(path) == value), 1)
-    if not space:
-        yield {}
-
-
-def _completed(space: Mapping[str, DomainPart], order: list[str], wanted: Params) -> dict[str, Scalar]:
-    """A parameter set with the wanted values, and the first extreme value where none is wanted."""
-    params: dict[str, Scalar] = {}
-    for path in order:
-        if space[path].holds(params):
-            params[path] = wanted.get(path, space[path].corners()[0])
-    return params
-
-
-def _conditions(space: Mapping[str, DomainPart], path: str) -> Iterator[dict[str, Scalar]]:
-    """The ways in which the conditions of `path`, and of the settings they name, may be met.
-
-    Some contradict themselves: two conditions may want different values of one setting.
-    """
-    when = space[path].when
-    for values in product(*(wanted if isinstance(wanted, list) else [wanted] for wanted in when.values())):
-        for above in product(*(list(_conditions(space, parent)) for parent in when)):
-            wanted = {other: value for conditions in above for other, value in conditions.items()}
-            yield {**wanted, **dict(zip(when, values, strict=True))}

@@ -19,8 +19,9 @@ from tunefast.recipe.placeholders import filled, words_of
 from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
+from tunefast.spec.corners import corners
 from tunefast.spec.schema import recipe_schema
-from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, corners, ordered
+from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, ordered
 
 NUM_RANDOM_CHECKS = 100
 Event = Literal["done", "failed", "paused", "best"]

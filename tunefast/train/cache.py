@@ -69,6 +69,11 @@ def kept_arrays(
     return arrays
 
 
+def found_arrays(kind: str, key: str) -> Arrays | None:
+    """The arrays under `key`, mapped from the cache; None where they are not there."""
+    return _read(cache_directory() / kind / key)
+
+
 def cache_directory() -> Path:
     """Where decoded data is kept: $TUNEFAST_CACHE, else the user's cache directory."""
     return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("tunefast"))

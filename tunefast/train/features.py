@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tunefast.nn.network import Network
 from tunefast.recipe.precision import autocast, fp32_products, resolve
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.train.cache import Arrays, kept_arrays
+from tunefast.train.cache import Arrays, found_arrays, kept_arrays
 from tunefast.train.datasets import Dataset, Samples
 from tunefast.train.evaluate import chunks
 from tunefast.train.preparing import Preparation
@@ -44,6 +44,20 @@ def feature_dataset(
     return replace(dataset, train=moved(dataset.train), validation=moved(dataset.validation))
 
 
+def num_missing_features(
+    recipe: TrainingRecipe, dataset: Dataset, network: Network, preparation: Preparation, device: torch.device
+) -> int:
+    """Samples of both parts whose features are not kept yet."""
+    key = _key(recipe, dataset, network, preparation, device)
+    missing = 0
+    for name, samples in (("inputs", dataset.train), ("val_inputs", dataset.validation)):
+        shared = samples.inputs is dataset.train.inputs
+        kept = found_arrays("features", f"{'inputs' if shared else name}-{key}")
+        rows = samples.rows.cpu().numpy()
+        missing += len(rows) if kept is None else int((~kept["known"][rows]).sum())
+    return missing
+
+
 def _featured(
     key: str,
     samples: Samples,
@@ -61,7 +75,8 @@ def _featured(
     def computed(kept: Arrays | None) -> Arrays:
         missing = rows if kept is None else rows[~kept["known"][rows]]
         some = replace(samples, rows=torch.from_numpy(missing).to(samples.rows.device))
-        values = _compute(some, network, preparation, recipe, device)
+        log.info("computing the features of %d samples, once", len(some))
+        values = compute_features(some, network, preparation, recipe, device)
         num_rows = len(samples.inputs)
         features = np.zeros((num_rows, *values.shape[1:]), np.float32) if kept is None else kept["features"]
         known = np.zeros(num_rows, bool) if kept is None else kept["known"]
@@ -74,10 +89,10 @@ def _featured(
 
 
 @torch.inference_mode()
-def _compute(
+def compute_features(
     samples: Samples, network: Network, preparation: Preparation, recipe: TrainingRecipe, device: torch.device
 ) -> NDArray[np.float32]:
-    log.info("computing the features of %d samples, once", len(samples))
+    """What the network's backbone makes of `samples`: float32 [n, ...]."""
     backbone = network.backbone.eval()
     rows: list[NDArray[np.float32]] = []
     for batch in (make() for make in chunks(samples, preparation, device)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -38,6 +39,9 @@ BACKWARD_FLOPS = 3
 """A training step's operations over a forward pass's: the backward pass is two more."""
 
 
+MakeFeatures = Callable[[TrainingRecipe, Dataset, Network, Preparation, torch.device], Dataset]
+
+
 class EpochTotals(NamedTuple):
     """What one epoch of training added up to."""
 
@@ -57,7 +61,14 @@ class Lane:
     Raises `ValueError` where the model, the loss or an augmentation does not fit the data.
     """
 
-    def __init__(self, recipe: TrainingRecipe, dataset: Dataset, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: TrainingRecipe,
+        dataset: Dataset,
+        seed: int,
+        device: torch.device,
+        features: MakeFeatures = feature_dataset,
+    ) -> None:
         check(recipe, dataset)
         self.recipe, self.raw, self.seed, self.device = recipe, dataset, seed, device
         self.network = _seeded_network(recipe, dataset, seed).to(device)
@@ -69,7 +80,7 @@ class Lane:
         self.dataset = dataset
         self._whole = True
         if recipe.caches_features:
-            self.dataset = feature_dataset(recipe, dataset, self.network, self.preparation, device)
+            self.dataset = features(recipe, dataset, self.network, self.preparation, device)
             self.preparation, self._whole = self.preparation.of_features(), False
         self.optimizer = recipe.optimizer.build(parameter_groups(self.network, recipe))
         let_momentum_cycle(self.optimizer)
@@ -91,9 +102,13 @@ class Lane:
         seed_dropout(self.network, self._dropout)
         self.horizon = Horizon(recipe.epochs, len(self._groups(1)))
 
-    def train_epoch(self, epoch: int) -> EpochTotals:
-        """Train on every training sample once. `epoch` counts from 1. Synchronises the device once, at the end."""
-        groups = self._groups(epoch)
+    def train_epoch(self, epoch: int, num_steps: int | None = None) -> EpochTotals:
+        """Train on every training sample once, or for `num_steps`. `epoch` counts from 1.
+
+        Synchronises the device once, at the end.
+        """
+        groups = self._groups(epoch)[:num_steps]
+        first = (epoch - 1) * self.horizon.steps_per_epoch
         self.network.train()
         self.recipe.transfer.apply(self.network, epoch)
         if epoch == self.recipe.transfer.unfreeze_epoch:
@@ -103,7 +118,7 @@ class Lane:
         batches = fetch(self.dataset.train, groups, self.device, self.recipe.hardware)
         with fp32_products(self.recipe.precision, self.device):
             for step, group in enumerate(batches):
-                self._set_schedule((epoch - 1) * len(groups) + step)
+                self._set_schedule(first + step)
                 totals += self._step(group, parameters, epoch, step)
         samples = sum(len(positions) for group in groups for positions in group)
         loss, correct, skipped = totals.tolist()
@@ -195,9 +210,15 @@ class Lane:
         flops = forward_flops(self.network, self.input_shape)
         return {"num_parameters": num_parameters(self.network), "forward_flops": flops}
 
-    def evaluate(self) -> dict[str, float]:
-        """Loss and metrics on the validation part, of the averaged weights where there are any."""
-        return self._evaluate(self.changing(self.judged), self.dataset.validation, self.preparation)
+    def evaluate(self, num_samples: int | None = None) -> dict[str, float]:
+        """Loss and metrics on the validation part, or its first samples.
+
+        By the averaged weights, where there are any.
+        """
+        samples = self.dataset.validation
+        if num_samples is not None:
+            samples = replace(samples, rows=samples.rows[:num_samples])
+        return self._evaluate(self.changing(self.judged), samples, self.preparation)
 
     def evaluate_test(self) -> dict[str, float]:
         """Loss and metrics on the test part, by the whole network."""

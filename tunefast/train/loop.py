@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Generator, Sequence
 
@@ -14,7 +12,9 @@ from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.progress import Answer, EpochReport, Verdict
 from tunefast.train.checkpoint import Checkpoints
 from tunefast.train.datasets import dataset_for
-from tunefast.train.lane import EpochTotals, Lane
+from tunefast.train.features import feature_dataset
+from tunefast.train.lane import EpochTotals, Lane, MakeFeatures
+from tunefast.train.memory import peak_memory_bytes
 
 
 def train(
@@ -42,13 +42,15 @@ def train(
     return lane.result()
 
 
-def open_lane(recipe: TrainingRecipe, seed: int, device: torch.device) -> Lane:
-    """A lane that has not trained yet, with its data loaded."""
+def open_lane(
+    recipe: TrainingRecipe, seed: int, device: torch.device, features: MakeFeatures = feature_dataset
+) -> Lane:
+    """A lane that has not trained yet, with its data loaded; see `feature_dataset` for what `features` makes."""
     dataset = dataset_for(recipe.data, device, recipe.hardware.loading)
     if device.type == "cuda":  # only now, since torch refuses it before the device was used
         torch.cuda.reset_peak_memory_stats(device)
         torch.backends.cudnn.benchmark = recipe.hardware.cudnn_benchmark
-    return Lane(recipe, dataset, seed, device)
+    return Lane(recipe, dataset, seed, device, features)
 
 
 def train_lane(
@@ -83,7 +85,7 @@ def _epoch(lane: Lane, epoch: int) -> EpochReport:
         eval_seconds=evaluated - trained,
         steps=totals.steps,
         samples=totals.samples,
-        peak_memory_bytes=_peak_memory_bytes(lane.device),
+        peak_memory_bytes=peak_memory_bytes(lane.device),
         details=_details(lane, epoch, totals),
     )
 
@@ -100,11 +102,3 @@ def _metrics(totals: EpochTotals, scores: dict[str, float]) -> dict[str, float]:
     trained = {"loss": totals.loss, "accuracy": totals.accuracy}
     known = {name: value for name, value in trained.items() if value is not None}
     return known | {f"val_{name}": value for name, value in scores.items()}
-
-
-def _peak_memory_bytes(device: torch.device) -> int:
-    """Most memory the trial had on the device (CUDA), or this process had at all (CPU)."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

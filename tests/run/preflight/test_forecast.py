@@ -1,0 +1,102 @@
+"""The forecast of how long a study takes, from costs and curves that are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tunefast.run.preflight import forecast as module
+from tunefast.run.preflight.forecast import Kind, best_so_far, forecast
+from tunefast.spec.study import StudySpec
+
+
+@pytest.fixture(autouse=True)
+def no_overheads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what trials cost counts."""
+    monkeypatch.setattr(module, "TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+
+
+def _spec(budget: dict[str, Any], **study: Any) -> StudySpec:
+    return StudySpec.model_validate(
+        {
+            "study": {"name": "s", "pruner": {"name": "none"}, **study},
+            "budget": budget,
+            "recipe": {"epochs": 10, "data": {"name": "digits"}},
+            "space": {"optimizer.lr": {"choices": [0.1, 0.01]}},
+        }
+    )
+
+
+def _kind(curve: list[float], weight: float = 1.0, seconds: float = 2.0) -> Kind:
+    best = best_so_far(curve, maximize=True)
+    return Kind(weight, open_seconds=1.0, epoch_seconds=seconds, epochs=10, warmup_epochs=3, curve=curve, best=best)
+
+
+def test_trials_one_after_the_other() -> None:
+    """Twelve trials of 1 + 10 x 2 seconds take what they sum up to, divided by the workers, after the start."""
+    kinds = [_kind([0.5] * 10)]
+    alone = forecast(_spec({"trials": 12}), kinds, workers=1, before_seconds=5.0)
+    assert (alone.without.middle, alone.without.trials) == (5 + 12 * 21, 12)
+    assert alone.with_stop_rules is None
+    assert forecast(_spec({"trials": 12}), kinds, workers=3, before_seconds=5.0).without.middle == 5 + 4 * 21
+
+
+def test_minutes() -> None:
+    """A budget of time ends at the first report after it, and says how many trials it holds."""
+    seen = forecast(_spec({"minutes": 2}), [_kind([0.5] * 10)], workers=1, before_seconds=0.0)
+    assert 120 <= seen.without.middle <= 122
+    assert seen.without.trials == 6
+
+
+def test_early_stopping() -> None:
+    """Where curves end early, the study takes less with stop rules than without."""
+    seen = forecast(_spec({"trials": 10}), [_kind([0.5] * 4)], workers=1, before_seconds=0.0)
+    assert seen.with_stop_rules is not None
+    assert seen.with_stop_rules.middle == 10 * (1 + 4 * 2)
+    assert seen.without.middle == 10 * 21
+
+
+def test_median_pruner() -> None:
+    """Trials below the median end after their warm-up, but for those that run before there are enough to compare."""
+    kinds = [_kind([quality / 10] * 10) for quality in range(10)]
+    seen = forecast(_spec({"trials": 100}, pruner={"name": "median"}), kinds, workers=1, before_seconds=0.0)
+    assert seen.with_stop_rules is not None
+    pruned, whole = 1 + 4 * 2, 1 + 10 * 2
+    assert 100 * pruned < seen.with_stop_rules.middle < 100 * (pruned + whole) / 2
+    assert seen.with_stop_rules.low <= seen.with_stop_rules.middle <= seen.with_stop_rules.high
+
+
+def test_target() -> None:
+    """The study ends with the first trial that reaches the target; the share of studies with one is told."""
+    kinds = [_kind([0.5] * 10), _kind([0.5] * 4 + [0.9] * 6)]
+    sure = forecast(_spec({"trials": 100, "target": 0.9}), kinds, workers=1, before_seconds=0.0)
+    assert sure.reaches_target == 1
+    assert sure.without.trials < 10
+    never = forecast(_spec({"trials": 10, "target": 0.95}), kinds, workers=1, before_seconds=0.0)
+    assert never.reaches_target == 0
+
+
+def test_likely_recipes_count_more() -> None:
+    """A recipe that is three times as likely has three times the share of the trials."""
+    kinds = [_kind([0.5] * 10, weight=0.75, seconds=1.0), _kind([0.5] * 10, weight=0.25, seconds=5.0)]
+    seen = forecast(_spec({"trials": 1000}), kinds, workers=1, before_seconds=0.0)
+    assert seen.without.middle == pytest.approx(1000 * (0.75 * 11 + 0.25 * 51), rel=0.05)
+
+
+def test_nan_is_worse_than_anything() -> None:
+    """Trials that only ever reported NaN are stopped as the pruner stops them."""
+    kinds = [_kind([0.5] * 10), _kind([float("nan")] * 10)]
+    spec = _spec({"trials": 200}, pruner={"name": "median"})
+    seen = forecast(spec, kinds, workers=1, before_seconds=0.0)
+    assert seen.with_stop_rules is not None
+    assert seen.with_stop_rules.middle < seen.without.middle * 0.85
+
+
+def test_best_so_far() -> None:
+    """The best value up to each epoch, in the study's direction; NaN is no value."""
+    nan = float("nan")
+    assert best_so_far([0.1, nan, 0.3, 0.2], maximize=True) == [0.1, 0.1, 0.3, 0.3]
+    assert best_so_far([0.3, 0.1, 0.2], maximize=False) == [0.3, 0.1, 0.1]
+    assert [value == value for value in best_so_far([nan, 0.1], maximize=True)] == [False, True]  # noqa: PLR0124

@@ -1,0 +1,1 @@
+"""Preflight: what would fail, what would not fit, and how long it would take, before a study starts."""

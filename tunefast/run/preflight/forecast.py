@@ -1,0 +1,171 @@
+"""How long a study will take: its trials played through, with costs and curves that were measured."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import random
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tunefast.search.pruners import PruningRule, pruning_rule
+from tunefast.spec.study import NoPruner, StudySpec
+
+TRIAL_SECONDS = 0.02
+"""From the end of a trial to the start of the next one: it is told, and another one asked for."""
+REPORT_SECONDS = 0.001
+"""From a worker's report to the answer."""
+MOST_EPOCHS = 400_000
+"""Epochs to play through in all."""
+MOST_STUDIES = 60
+
+
+class Kind(NamedTuple):
+    """What trials may be like: a recipe that was tried."""
+
+    weight: float
+    open_seconds: float
+    epoch_seconds: float
+    epochs: int
+    """That it trains for when nothing stops it."""
+    warmup_epochs: int
+    """Before it is judged."""
+    curve: Sequence[float]
+    """The study's metric after each epoch, up to where early stopping ended it."""
+    best: Sequence[float]
+    """The best value of the curve up to each epoch."""
+
+
+def best_so_far(curve: Sequence[float], *, maximize: bool) -> list[float]:
+    """The best value up to each epoch; NaN before the first number."""
+    better = max if maximize else min
+
+    def best_of(best: float, value: float) -> float:
+        return value if math.isnan(best) else best if math.isnan(value) else better(best, value)
+
+    return list(itertools.accumulate(curve, best_of))
+
+
+class Range(NamedTuple):
+    """Seconds that a study takes: in the middle, and nine of ten are between the other two."""
+
+    middle: float
+    low: float
+    high: float
+    trials: int
+    """In the middle."""
+
+
+class Forecast(NamedTuple):
+    """How long a study takes, from the start of its workers."""
+
+    with_stop_rules: Range | None
+    """With pruner and early stopping; None where there are no such rules."""
+    without: Range
+    reaches_target: float | None
+    """Share of the studies played through in which a trial reached the target; None where there is none."""
+
+
+def forecast(spec: StudySpec, kinds: Sequence[Kind], workers: int, before_seconds: float) -> Forecast:
+    """Play the study through with trials drawn from `kinds` at random, `before_seconds` after the start.
+
+    A sampler that learns chooses better recipes later on, whose cost may differ: that is not in it.
+    """
+    stops = not isinstance(spec.study.pruner, NoPruner) or any(len(kind.curve) < kind.epochs for kind in kinds)
+    plain = _Player(spec, kinds, workers, before_seconds, stops=False)
+    without = plain.ranged()
+    full = _Player(spec, kinds, workers, before_seconds, stops=True) if stops else plain
+    ranged = full.ranged() if stops else None
+    return Forecast(ranged, without, full.reached if spec.budget.target is not None else None)
+
+
+class _Played(NamedTuple):
+    seconds: float
+    trials: int
+    reached: bool
+
+
+class _Running(NamedTuple):
+    """A trial on a worker, in the order of its next report."""
+
+    reports_at: float
+    number: int
+    epoch: int
+    """That it reports next."""
+    kind: Kind
+
+
+class _Player:
+    """Plays one spec through, many times."""
+
+    def __init__(
+        self, spec: StudySpec, kinds: Sequence[Kind], workers: int, before_seconds: float, *, stops: bool
+    ) -> None:
+        self._spec, self._kinds, self._workers, self._before, self._stops = spec, kinds, workers, before_seconds, stops
+        self._weights = [kind.weight for kind in kinds]
+        budget = spec.budget
+        self._trials = spec.num_cells if spec.study.sampler.name == "grid" else budget.trials
+        self._end = budget.minutes * 60 if budget.minutes is not None else float("inf")
+        self._sign = 1 if spec.study.maximize else -1
+        self._played: list[_Played] = []
+
+    def ranged(self) -> Range:
+        """What most studies take."""
+        epochs = 0
+        rng = random.Random(self._spec.study.seed)  # noqa: S311 - no secret
+        while not self._played or (len(self._played) < MOST_STUDIES and epochs < MOST_EPOCHS):
+            played, more = self._play(rng)
+            self._played.append(played)
+            epochs += more
+        seconds = sorted(played.seconds for played in self._played)
+        edge = len(seconds) // 20
+        middle = int(statistics.median(played.trials for played in self._played))
+        return Range(statistics.median(seconds), seconds[edge], seconds[-1 - edge], middle)
+
+    @property
+    def reached(self) -> float:
+        """Share of the studies in which a trial reached the target."""
+        return sum(played.reached for played in self._played) / len(self._played)
+
+    def _play(self, rng: random.Random) -> tuple[_Played, int]:
+        """One study, and the epochs that its trials reported."""
+        rule = pruning_rule(self._spec.study.pruner if self._stops else NoPruner(), maximize=self._spec.study.maximize)
+        running: list[_Running] = []
+        started = epochs = 0
+        now, done = self._before, False
+        while True:
+            while len(running) < self._workers and not done and (self._trials is None or started < self._trials):
+                heapq.heappush(running, self._started(now, started, rng))
+                started += 1
+            if not running:
+                return _Played(now, started, done and now < self._end), epochs
+            trial = heapq.heappop(running)
+            now, epochs = trial.reports_at, epochs + 1
+            done = done or now >= self._end or self._reaches(trial)
+            if not done and not self._ends(trial, rule):
+                heapq.heappush(running, trial._replace(reports_at=self._next(now, trial.kind), epoch=trial.epoch + 1))
+
+    def _started(self, now: float, number: int, rng: random.Random) -> _Running:
+        kind = rng.choices(self._kinds, self._weights)[0]
+        return _Running(self._next(now + TRIAL_SECONDS + kind.open_seconds, kind), number, 1, kind)
+
+    @staticmethod
+    def _next(now: float, kind: Kind) -> float:
+        return now + kind.epoch_seconds + REPORT_SECONDS
+
+    def _reaches(self, trial: _Running) -> bool:
+        target = self._spec.budget.target
+        if target is None or trial.epoch > len(trial.kind.curve):
+            return False
+        return self._sign * trial.kind.curve[trial.epoch - 1] >= self._sign * target
+
+    def _ends(self, trial: _Running, rule: PruningRule) -> bool:
+        kind, epoch = trial.kind, trial.epoch
+        if not self._stops:
+            return epoch >= kind.epochs
+        if epoch >= len(kind.curve):
+            rule.complete(dict(enumerate(kind.curve, start=1)))
+            return True
+        return rule.judge(epoch, kind.best[epoch - 1], kind.warmup_epochs).prune

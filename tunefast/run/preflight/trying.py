@@ -1,0 +1,173 @@
+"""A process that tries recipes: ``python -m tunefast.run.preflight.trying``.
+
+Reads a `Probe` from each line of its standard input, and answers with a `Probed` in a line of its standard output. What
+trainings print goes to its standard error. It ends, whatever it is doing, when its standard input does.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from typing import IO, Any
+
+from tunefast.recipe.recipe import RECIPE, TrainingRecipe
+from tunefast.run.driver import drive, use_threads
+from tunefast.run.preflight.probe import Probe, Probed
+from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Verb, Verdict
+from tunefast.train.process import prepare_process
+
+READY = "ready"
+OUT_OF_MEMORY = ("out of memory", "OutOfMemoryError", "MemoryError", "can't allocate memory")
+ENOUGH_REPORTS = 2
+"""Of the user's own training: the first has what only the first epoch costs."""
+
+
+def tried(probe: Probe) -> Probed:
+    """Try the recipe; what it raises is in the answer."""
+    recipe = RECIPE.validate_python(probe.recipe)
+    use_threads(probe.threads)
+    if isinstance(recipe, TrainingRecipe) and not probe.whole:
+        try:
+            return _stepped(recipe, probe)
+        except Exception:  # noqa: BLE001  whatever a recipe raises is what its trials would
+            return _failed(traceback.format_exc())
+    return _Driven(probe).result()
+
+
+def _failed(error: str) -> Probed:
+    return Probed(error=error, fits=not any(sign in error for sign in OUT_OF_MEMORY))
+
+
+def _stepped(recipe: TrainingRecipe, probe: Probe) -> Probed:
+    started, fresh = time.perf_counter(), "torch" not in sys.modules
+    import torch
+
+    from tunefast.train.timing import measure_cost
+
+    device = torch.device(probe.device)
+    start_seconds = 0.0
+    if fresh and probe.seconds:
+        measure_cost(recipe, probe.seed, device, seconds=0.0)
+        start_seconds = time.perf_counter() - started
+    cost = measure_cost(recipe, probe.seed, device, probe.seconds)
+    return Probed(
+        start_seconds=start_seconds,
+        open_seconds=cost.open_seconds,
+        first_seconds=cost.first_seconds,
+        epoch_seconds=cost.epoch_seconds + cost.eval_seconds,
+        samples_per_second=cost.samples_per_second,
+        peak_memory_bytes=cost.peak_memory_bytes,
+        features_seconds=cost.features_seconds,
+        features_key=cost.features_key,
+    )
+
+
+class _Driven:
+    """A trial that is driven as a worker does it, but never pruned: to its end, or to its first reports."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._times = [time.perf_counter()]
+        self._reports: list[EpochReport] = []
+
+    def result(self) -> Probed:
+        """Drive it; what came of it."""
+        probe = self._probe
+        assignment = Assignment(
+            study="check",
+            trial=probe.number,
+            token=0,
+            attempt=1,
+            recipe=probe.recipe,
+            seed=probe.seed,
+            threads=probe.threads,
+            device=probe.device,
+            metric=probe.metric,
+            directory=probe.directory,
+        )
+        outcome = drive(assignment, self._answer, consult=_Suggestions(probe.seed))
+        if outcome is not None and outcome.ending is Ending.FAILED:
+            return _failed(outcome.error or "")
+        if not self._reports:
+            return Probed(error="it ended without a report")
+        return self._measured()
+
+    def _answer(self, report: EpochReport) -> Answer:
+        self._times.append(time.perf_counter())
+        self._reports.append(report)
+        waited = self._times[-1] - self._times[0] > self._probe.seconds
+        enough = not self._probe.whole and (waited or len(self._reports) == ENOUGH_REPORTS)
+        return Answer(verdict=Verdict.STOP if enough else Verdict.CONTINUE)
+
+    def _measured(self) -> Probed:
+        gaps = [late - early for early, late in zip(self._times, self._times[1:], strict=False)]
+        later = sorted(gaps[1:])
+        epoch_seconds = sum(later) / len(later) if later else gaps[0]
+        peaks = [report.peak_memory_bytes for report in self._reports if report.peak_memory_bytes is not None]
+        return Probed(
+            open_seconds=max(0.0, gaps[0] - epoch_seconds),
+            epoch_seconds=epoch_seconds,
+            peak_memory_bytes=max(peaks, default=None),
+            epochs=len(self._reports),
+            curve=[report.metrics.get(self._probe.metric, float("nan")) for report in self._reports],
+        )
+
+
+class _Suggestions:
+    """Answers an objective written for Optuna with random suggestions."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._trial: Any = None
+
+    def __call__(self, verb: Verb, argument: dict[str, Any]) -> Any:
+        """A value for a suggestion; attributes and constraints are not kept."""
+        if verb != "suggest":
+            return None
+        import optuna
+        from optuna.distributions import json_to_distribution
+
+        from tunefast.search.samplers import suggested
+
+        if self._trial is None:
+            optuna.logging.set_verbosity(optuna.logging.WARNING)
+            self._trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(self._seed % 2**32)).ask()
+        return suggested(self._trial, argument["name"], json_to_distribution(argument["distribution"]))
+
+
+def _lines() -> queue.Queue[str]:
+    """The lines of standard input as they come; the process ends with the last."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def _own_output() -> IO[str]:
+    """Standard output, kept for answers: what others print there goes to standard error from now on."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+def main() -> None:
+    """Answer probes."""
+    prepare_process()
+    answers, lines = _own_output(), _lines()
+    print(READY, file=answers, flush=True)
+    while True:
+        probe = Probe.model_validate_json(lines.get())
+        print(tried(probe).model_dump_json(), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
