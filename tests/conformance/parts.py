@@ -12,10 +12,11 @@ from torchvision import datasets as torchvision_sets
 
 from tests.conftest import REPOSITORY
 from tests.files import trust_cifar, write_cifar, write_images, write_mnist, write_npz
-from tunefast.recipe.augment import Augment
+from tunefast.recipe.augment import Augment, OwnAugmentation
 from tunefast.recipe.data import Cifar10, Cifar100, Data, DataPart, FashionMnist, ImageFolder, Mnist, Npz, TorchDataset
 from tunefast.recipe.hardware import Hardware
 from tunefast.recipe.losses import Loss
+from tunefast.recipe.metrics import OwnMetric
 from tunefast.recipe.models import Head, Model, ModelPart
 from tunefast.recipe.optimizers import Optimizer
 from tunefast.recipe.part import Part
@@ -47,6 +48,8 @@ SINGLES: dict[str, type[Part]] = {
     "early_stopping": Patience,
     "hardware": Hardware,
     "head": Head,
+    "metrics": OwnMetric,
+    "augment.own": OwnAugmentation,
 }
 """Tables without a name, since there is one of each."""
 
@@ -65,6 +68,7 @@ SMALL_MODELS: dict[str, dict[str, Any]] = {
     "resnet9": {"width": 4},
     "torchvision": {"arch": "squeezenet1_1"},
     "timm": {"arch": "test_resnet"},
+    "own": {"path": "tests.own_code:network"},
 }
 """What makes a model small enough to be trained in a test."""
 REGULARIZED: dict[str, dict[str, Any]] = {
@@ -73,6 +77,7 @@ REGULARIZED: dict[str, dict[str, Any]] = {
     "resnet9": {"dropout": 0.2},
     "torchvision": {"head": {"hidden": 8, "dropout": 0.2}},
     "timm": {"head": {"hidden": 8, "dropout": 0.2}},
+    "own": {"options": {"width": 8, "dropout": 0.2}},
 }
 
 

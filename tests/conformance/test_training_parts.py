@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from tests.conformance.parts import REGULARIZED, parts_of, recipe, small, with_files
+from tests.conftest import REPOSITORY
 from tunefast.nn.network import Network
 from tunefast.recipe.data import DataPart, Decoded, TargetKind
+from tunefast.recipe.losses import OwnLoss
 from tunefast.recipe.precision import Precision
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.schedules import Horizon
@@ -27,8 +29,16 @@ KINDS: dict[TargetKind, dict[str, Any]] = {
     "classes": {"name": "sklearn", "set": "breast_cancer", "fraction": 0.3},
     "labels": {"name": "synthetic", "task": "labels", "samples": 200},
     "numbers": {"name": "sklearn", "set": "diabetes", "fraction": 0.4},
+    "own": {"name": "torch_dataset", "path": "tests.own_code:Columns", "root": str(REPOSITORY), "as_is": True},
 }
 """Data of two classes, which every loss for classes takes, and of the other kinds."""
+OWN_LOSSES: dict[TargetKind, dict[str, Any]] = {
+    "classes": {"path": "torch.nn:CrossEntropyLoss", "options": {"label_smoothing": 0.1}},
+    "labels": {"path": "tests.own_code:binary", "options": {"weight": 2.0}},
+    "numbers": {"path": "torch.nn:MSELoss"},
+    "own": {"path": "tests.own_code:columns_loss", "outputs": 9},
+}
+"""A loss of the user's own for each kind of targets."""
 TARGET_TYPES = {("int64", 1), ("uint8", 2), ("float32", 2)}
 
 each_precision = pytest.mark.parametrize("precision", PRECISIONS)
@@ -44,6 +54,10 @@ def _trains(made: TrainingRecipe) -> Lane:
     assert any(not torch.equal(one, other) for one, other in zip(lane.network.parameters(), before, strict=True))
     assert all(torch.isfinite(parameter).all() for parameter in lane.network.parameters())
     return lane
+
+
+def _loss(part: type[Any], kind: TargetKind) -> Any:
+    return part(**OWN_LOSSES[kind]) if part is OwnLoss else part()
 
 
 def _images(model: type[Any]) -> dict[str, Any]:
@@ -94,15 +108,15 @@ def test_models_that_are_frozen(model: type[Any], freeze: str) -> None:
 def test_losses(loss: type[Any], precision: Precision) -> None:
     """Every loss trains in every precision on every kind of target that it is for, mixed ones too."""
     for kind in loss.kinds:
-        for augment in ({}, {"mixup_alpha": 0.2}):
-            _trains(recipe(loss=loss(), data=KINDS[kind], precision=precision, augment=augment))
+        for augment in ({}, {"mixup_alpha": 0.2}) if loss.mixable else ({},):
+            _trains(recipe(loss=_loss(loss, kind), data=KINDS[kind], precision=precision, augment=augment))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("loss", parts_of("loss"))
 def test_losses_say_what_they_are_for(loss: type[Any], kind: TargetKind) -> None:
     """A loss refuses targets of a kind that it does not name, before anything is trained."""
-    made = recipe(loss=loss(), data=KINDS[kind])
+    made = recipe(loss=_loss(loss, kind), data=KINDS[kind])
     dataset = load_dataset(made.data, CPU)
     if kind in loss.kinds:
         Lane(made, dataset, 0, CPU)

@@ -15,7 +15,7 @@ from tunefast.nn.weights import Unfilled
 def test_rows() -> None:
     """Layers come in the order of the call, with the shapes and parameters that they have."""
     network = small_cnn((3, 8, 6), 10, width=4, depth=1, dropout=0.0, batch_norm=True)
-    rows = summarize(network, (3, 8, 6))
+    rows = summarize(network, torch.zeros(1, *(3, 8, 6)))
     assert [(row.type, row.output_shape, row.parameters) for row in rows] == [
         ("Conv2d", (4, 8, 6), 108),
         ("BatchNorm2d", (4, 8, 6), 8),
@@ -33,13 +33,13 @@ def test_trains() -> None:
     """A frozen layer is shown as one."""
     network = mlp((5,), 2, width=3, depth=1, dropout=0.0, batch_norm=False)
     network.backbone.requires_grad_(requires_grad=False)
-    assert [row.trains for row in summarize(network, (5,)) if row.parameters] == [False, True]
+    assert [row.trains for row in summarize(network, torch.zeros(1, *(5,))) if row.parameters] == [False, True]
 
 
 def test_shared_layer() -> None:
     """A layer that is called twice counts once."""
     layer = nn.Linear(4, 4)
-    rows = summarize(nn.Sequential(layer, nn.ReLU(), layer), (4,))
+    rows = summarize(nn.Sequential(layer, nn.ReLU(), layer), torch.zeros(1, *(4,)))
     assert [row.parameters for row in rows] == [20, 0, 0]
 
 
@@ -47,7 +47,7 @@ def test_attention_is_complete() -> None:
     """Parameters that a layer uses without calling their module are in its row."""
     with Unfilled():
         network = torchvision_network("vit_b_32", (3, 64, 64), 5)
-    rows = summarize(network, (3, 64, 64))
+    rows = summarize(network, torch.zeros(1, *(3, 64, 64)))
     assert sum(row.parameters for row in rows) == num_parameters(network)
 
 
@@ -58,8 +58,8 @@ def test_network_stays() -> None:
     network.head.train()
     modes = [module.training for module in network.modules()]
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    summarize(network, (1, 8, 8))
-    forward_flops(network, (1, 8, 8))
+    summarize(network, torch.zeros(1, *(1, 8, 8)))
+    forward_flops(network, torch.zeros(1, *(1, 8, 8)))
     assert [module.training for module in network.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(value.is_meta for value in network.state_dict().values())
@@ -69,8 +69,10 @@ def test_network_stays() -> None:
 def test_flops_by_hand() -> None:
     """A multiplication and its addition count as two, in convolutions and in linear layers."""
     network = small_cnn((3, 8, 6), 10, width=4, depth=1, dropout=0.0, batch_norm=True)
-    assert forward_flops(network, (3, 8, 6)) == 2 * (8 * 6 * 4 * 3 * 9) + 2 * (4 * 10)
-    assert forward_flops(mlp((7,), 3, width=5, depth=2, dropout=0.0, batch_norm=False), (7,)) == 2 * (35 + 25 + 15)
+    assert forward_flops(network, torch.zeros(1, *(3, 8, 6))) == 2 * (8 * 6 * 4 * 3 * 9) + 2 * (4 * 10)
+    assert forward_flops(mlp((7,), 3, width=5, depth=2, dropout=0.0, batch_norm=False), torch.zeros(1, *(7,))) == 2 * (
+        35 + 25 + 15
+    )
 
 
 def test_published_flops() -> None:
@@ -79,4 +81,4 @@ def test_published_flops() -> None:
         with Unfilled():
             network = torchvision_network(arch, (3, 224, 224), 1000)
         published = torchvision.models.get_model_weights(arch).DEFAULT.meta["_ops"]
-        assert abs(forward_flops(network, (3, 224, 224)) / 2e9 - published) < 0.01 * published
+        assert abs(forward_flops(network, torch.zeros(1, *(3, 224, 224))) / 2e9 - published) < 0.01 * published

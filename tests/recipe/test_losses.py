@@ -25,10 +25,11 @@ from tunefast.recipe.losses import (
     Loss,
     LossPart,
     Mse,
+    OwnLoss,
 )
 
 CPU = torch.device("cpu")
-PARTS: list[type[LossPart]] = list(typing.get_args(typing.get_args(Loss)[0]))
+PARTS: list[type[LossPart]] = [part for part in typing.get_args(typing.get_args(Loss)[0]) if part is not OwnLoss]
 
 
 def loss_of(part: LossPart, targets: Targets, given: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -18,7 +18,7 @@ from torchmetrics.functional import classification, regression
 from tests.recipe.targets import CLASSES, LABELS, NUMBERS, SIZE, TWO_CLASSES, outputs, raw
 from tunefast.recipe.data import TargetKind, Targets
 from tunefast.recipe.losses import BinaryCrossEntropy, CrossEntropy, LossPart, Mse
-from tunefast.recipe.metrics import METRIC_NAMES, METRICS, Metric, applies, compute, default_metrics, num_correct
+from tunefast.recipe.metrics import METRIC_NAMES, METRICS, MetricName, applies, compute, default_metrics, num_correct
 from tunefast.recipe.stopping import metric_direction
 
 TEN_CLASSES = Targets("classes", 10, (10,) * 10, 100)
@@ -37,7 +37,7 @@ def names_for(kind: TargetKind) -> list[str]:
 
 def test_names_agree() -> None:
     """A spec can name exactly the metrics that there are."""
-    assert METRIC_NAMES == typing.get_args(Metric) == tuple(METRICS)
+    assert METRIC_NAMES == typing.get_args(MetricName) == tuple(METRICS)
 
 
 @pytest.mark.parametrize("name", METRIC_NAMES)

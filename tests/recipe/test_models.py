@@ -15,9 +15,9 @@ from torchvision.models import get_model
 
 from tunefast.nn.dropout import KeyedDropout
 from tunefast.nn.network import Network
-from tunefast.recipe.models import Head, Mlp, Model, ModelPart, ResNet9, SmallCnn, Timm, Torchvision
+from tunefast.recipe.models import Head, Mlp, Model, ModelPart, OwnModel, ResNet9, SmallCnn, Timm, Torchvision
 
-PARTS: list[type[ModelPart]] = list(typing.get_args(typing.get_args(Model)[0]))
+PARTS: list[type[ModelPart]] = [part for part in typing.get_args(typing.get_args(Model)[0]) if part is not OwnModel]
 TINY = {"resnet9": {"width": 4}, "torchvision": {"arch": "squeezenet1_1"}, "timm": {"arch": "resnet10t"}}
 
 

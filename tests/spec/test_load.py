@@ -13,7 +13,7 @@ from tunefast.spec.load import load_spec, parse_spec
 
 GRID = BASE.replace("[budget]", 'sampler = { name = "grid" }\n[budget]')
 
-MODELS = "mlp, resnet9, small_cnn, timm, torchvision"
+MODELS = "mlp, own, resnet9, small_cnn, timm, torchvision"
 ADAMW = "amsgrad, betas, decay_norm_and_bias, eps, lr, name, weight_decay"
 
 MESSAGES = {

@@ -68,7 +68,8 @@ def test_same_split_for_all_trials() -> None:
 
 def _prepared(part: Digits | Synthetic, dataset: Dataset) -> torch.Tensor:
     preparation = Preparation(recipe(data=part.table()), dataset, 0, CPU)
-    return preparation.inputs(dataset.train.take(torch.arange(len(dataset.train))).inputs)
+    prepared: torch.Tensor = preparation.inputs(dataset.train.take(torch.arange(len(dataset.train))).inputs)
+    return prepared
 
 
 @pytest.mark.parametrize("part", [Digits(), Synthetic(noise=3.0)])

@@ -138,7 +138,7 @@ def test_a_network_that_torch_cannot_export_is_one_message(tmp_path: Path) -> No
     network = deployable(lane())
     network.head = Counting()
     with pytest.raises(UserError, match=r"torch cannot export this network .*model\.safetensors is written"):
-        export_model(network, (1, 8, 8), tmp_path / "model.pt2", "torch")
+        export_model(network, torch.zeros(1, 1, 8, 8), tmp_path / "model.pt2", "torch")
 
 
 def test_a_deployable_network_is_one_module() -> None:

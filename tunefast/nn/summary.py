@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from tunefast.nn.trees import Tree, first_leaf, mapped
 
 
 class LayerSummary(NamedTuple):
@@ -21,8 +23,8 @@ class LayerSummary(NamedTuple):
     trains: bool
 
 
-def summarize(network: nn.Module, input_shape: Sequence[int]) -> list[LayerSummary]:
-    """The layers of `network` for a sample of `input_shape`, in the order in which they are called.
+def summarize(network: nn.Module, example: Tree) -> list[LayerSummary]:
+    """The layers of `network` for a batch like `example`, in the order in which they are called.
 
     A layer is a module that calls no other one, or has parameters of its own beside those of the ones it calls. A layer
     that is called twice has its parameters in the first row only, so the rows add up to `num_parameters` where every
@@ -50,7 +52,7 @@ def summarize(network: nn.Module, input_shape: Sequence[int]) -> list[LayerSumma
         rows.append(LayerSummary(names[module], type(module).__name__, _shape(output), count, trains))
 
     with _hooks(names, before, after):
-        _on_meta(network, input_shape)
+        _on_meta(network, example)
     return rows
 
 
@@ -59,28 +61,32 @@ def num_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def forward_flops(network: nn.Module, input_shape: Sequence[int]) -> int:
-    """Floating-point operations of matrix products and convolutions in one sample's forward pass.
+def forward_flops(network: nn.Module, example: Tree) -> int:
+    """Floating-point operations of matrix products and convolutions in a forward pass of a batch like `example`.
 
     A multiplication with its addition counts as two; element-wise work is left out. Training costs about three times as
     much. The network stays as it is.
     """
     with FlopCounterMode(display=False) as counter:
-        _on_meta(network, input_shape)
+        _on_meta(network, example)
     return int(counter.get_total_flops())
 
 
-def _on_meta(network: nn.Module, input_shape: Sequence[int]) -> None:
-    """A forward pass of one sample in evaluation mode over shapes only."""
+def _on_meta(network: nn.Module, example: Tree) -> None:
+    """A forward pass in evaluation mode over shapes only."""
     tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     stand_ins = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # fused attention is no matrix product to the counter
     try:
         with _evaluating(network), torch.no_grad():
-            torch.func.functional_call(network, stand_ins, torch.empty(1, *input_shape, device="meta"))
+            torch.func.functional_call(network, stand_ins, (mapped(_on_meta_device, example),))
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _on_meta_device(tensor: Tensor) -> Tensor:
+    return torch.empty_like(tensor, device="meta")
 
 
 @contextlib.contextmanager
@@ -109,5 +115,4 @@ def _hooks(modules: Iterable[nn.Module], before: Callable[..., None], after: Cal
 
 def _shape(output: Any) -> tuple[int, ...]:
     """The shape of a module's first output, without the batch."""
-    tensor = output if isinstance(output, Tensor) else output[0]
-    return tuple(tensor.shape[1:])
+    return tuple(first_leaf(output).shape[1:])

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from tunefast.recipe.data import IMAGE_AXES
+from tunefast.recipe.own import OwnPart, takes
 from tunefast.recipe.part import Part
 
 if TYPE_CHECKING:
     import torch
+
+
+class OwnAugmentation(OwnPart):
+    """An augmentation of your own at ``package.module:name``, called as ``augment(inputs, targets)``; returns both.
+
+    It gets whole batches on the training device, after scaling: images as float32 [n, C, H, W], other inputs and the
+    targets as the data has them. A class is made once with `options`, a function is called with them each time; with a
+    parameter ``generator`` it gets a seeded torch generator of the device, and torch's own generators are seeded too.
+    """
+
+    path: str = OwnPart.at("my_augmentations:my_augmentation")
+    """Dotted path of the function or class, ``my_package.my_module:my_augmentation``."""
+
+    def apply(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
+        """Augmented inputs and targets. Raises `ValueError` where the user's code returns something else."""
+        function = self.function()
+        seeded = {"generator": generator} if takes(function, "generator") else {}
+        result = function(inputs, targets, **seeded)
+        if not isinstance(result, tuple) or len(result) != 2:  # noqa: PLR2004 - inputs, targets
+            raise ValueError(f"augmentation {self.path!r} returned {type(result).__name__}, not (inputs, targets)")
+        return result
 
 
 class Augment(Part):
@@ -44,6 +66,8 @@ class Augment(Part):
     is usual, 0 is off. With mixup_alpha > 0 as well, each batch takes one of the two, evenly (Yun et al., 2019)."""
     mix_probability: float = Field(1.0, gt=0, le=1)
     """Share of batches that mixup and cutmix act on."""
+    own: OwnAugmentation | None = None
+    """One of your own: ``{ path = "my_module:augment", options = { ... } }``; after the others, before any mixing."""
 
     @property
     def mixes(self) -> bool:
@@ -53,7 +77,7 @@ class Augment(Part):
     @property
     def random(self) -> bool:
         """Whether a sample may look different from one epoch to the next, so that what it gives cannot be kept."""
-        return self.mixes or self.flip != "none" or self.crop_padding > 0 or self.cutout > 0
+        return self.mixes or self.flip != "none" or self.crop_padding > 0 or self.cutout > 0 or self.own is not None
 
     @property
     def needs_images(self) -> bool:

@@ -2,19 +2,114 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from pydantic import Field
 
 from tunefast.recipe.data import TargetKind
+from tunefast.recipe.own import OwnPart
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from tunefast.recipe.data import Targets
     from tunefast.recipe.losses import LossPart
 
-Metric = Literal["accuracy", "top3_accuracy", "top5_accuracy", "f1", "auc", "mae", "rmse", "r2"]
+MetricName = Literal["accuracy", "top3_accuracy", "top5_accuracy", "f1", "auc", "mae", "rmse", "r2"]
+
+
+class OwnMetric(OwnPart):
+    """A metric of your own at ``package.module:name``, called as ``metric(outputs, targets)``.
+
+    It is reported as ``val_name``. A function is called with `options` too, for each batch, and its mean over the
+    samples is reported. What is no such mean is a class, made anew for each evaluation with `options`, with
+    ``update(outputs, targets)`` for each batch and ``compute()`` at the end: torchmetrics' are. `outputs` is what the
+    model returned, a tensor as float32.
+    """
+
+    path: str = OwnPart.at("my_metrics:my_metric")
+    """Dotted path of the function or class, ``my_package.my_module:my_metric``."""
+    name: str = Field("", pattern=r"^[\w-]*$")
+    """What it is reported as, after ``val_``; left out, the name at the end of `path`, in small letters."""
+
+    @property
+    def title(self) -> str:
+        """Its name in reports, without ``val_``."""
+        return self.name or self.path.rpartition(":")[2].lower()
+
+    def gathering(self) -> Gathering:
+        """Takes in batches of one evaluation. Raises `ValueError` where the metric cannot be imported or made."""
+        named = self.named()
+        return _Stateful(self.made()) if inspect.isclass(named) else _Averaged(self.function())
+
+
+Metric = MetricName | OwnMetric
+
+
+def metric_title(metric: Metric) -> str:
+    """What a metric is reported as, after ``val_``."""
+    return metric if isinstance(metric, str) else metric.title
+
+
+class Gathering(Protocol):
+    """A metric of one evaluation, batch by batch."""
+
+    def update(self, outputs: Any, targets: Any, samples: int) -> None:
+        """Take in a batch."""
+        ...
+
+    def compute(self, device: torch.device) -> Tensor:
+        """The metric, a scalar on the device."""
+        ...
+
+
+class _Averaged:
+    """The mean of a function over all samples."""
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        self._function = function
+        self._total: Any = 0.0
+        self._samples = 0
+
+    def update(self, outputs: Any, targets: Any, samples: int) -> None:
+        """Take in a batch."""
+        self._total = self._total + self._function(outputs, targets) * samples
+        self._samples += samples
+
+    def compute(self, device: torch.device) -> Tensor:
+        """The mean."""
+        return _scalar(self._total / self._samples, device)
+
+
+class _Stateful:
+    """A metric that keeps what it needs itself."""
+
+    def __init__(self, metric: Any) -> None:
+        self._metric = metric
+
+    def update(self, outputs: Any, targets: Any, samples: int) -> None:  # noqa: ARG002 - as all
+        """Take in a batch."""
+        import torch
+
+        from tunefast.nn.trees import first_leaf
+
+        if isinstance(self._metric, torch.nn.Module):
+            self._metric.to(first_leaf(targets).device)
+        self._metric.update(outputs, targets)
+
+    def compute(self, device: torch.device) -> Tensor:
+        """What the metric computes."""
+        return _scalar(self._metric.compute(), device)
+
+
+def _scalar(value: Any, device: torch.device) -> Tensor:
+    import torch
+
+    return torch.as_tensor(value, dtype=torch.float64, device=device).reshape(())
 
 
 class Measure(NamedTuple):
@@ -33,8 +128,10 @@ def applies(name: str, kind: TargetKind) -> bool:
     return name in METRICS and kind in METRICS[name].kinds
 
 
-def default_metrics(kind: TargetKind) -> tuple[str, ...]:
+def default_metrics(kind: TargetKind) -> tuple[MetricName, ...]:
     """The metrics that are reported where a recipe names none."""
+    if kind == "own":
+        return ()
     return ("mae", "r2") if kind == "numbers" else ("accuracy",)
 
 
@@ -50,14 +147,12 @@ def predictions(outputs: Tensor, kind: TargetKind) -> Tensor:
     return (outputs > 0).long()
 
 
-def num_correct(outputs: Tensor, raw_targets: Tensor) -> Tensor | None:
-    """How many samples `outputs` [n, O] get right, as a scalar on their device; None where the targets are numbers.
+def num_correct(outputs: Tensor, raw_targets: Tensor) -> Tensor:
+    """How many samples `outputs` [n, O] get right, as a scalar on their device.
 
-    `raw_targets` are those of the data: int64 [n] classes, uint8 [n, T] labels or float32 [n, T] numbers. Of labels a
-    sample counts by the share of its columns that are right. Does not synchronise the device.
+    `raw_targets` are those of the data: int64 [n] classes or uint8 [n, T] labels. Of labels a sample counts by the
+    share of its columns that are right. Does not synchronise the device.
     """
-    if raw_targets.is_floating_point():
-        return None
     if raw_targets.ndim == 1:
         return (predictions(outputs, "classes") == raw_targets).sum().float()
     return (predictions(outputs, "labels") == raw_targets).float().mean(dim=1).sum()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from tunefast.recipe.own import OwnPart
 from tunefast.recipe.part import Part
 
 if TYPE_CHECKING:
@@ -206,10 +207,33 @@ class Muon(OptimizerPart):
         return muon.Muon(groups, **self._options())
 
 
+class OwnOptimizer(OwnPart, OptimizerPart):
+    """An optimizer of your own: a class like torch's at ``package.module:name``.
+
+    It is called with groups of parameters, each with its "lr" and "weight_decay", and with `lr` and `options`;
+    schedules move the groups' rates, and their "momentum" or "betas" where they have them.
+    """
+
+    name: Literal["own"] = "own"
+    path: str = OwnPart.at("torch.optim:NAdam")
+    """Dotted path of the class, ``my_package.my_module:MyOptimizer``."""
+    lr: float = Field(1e-3, gt=0)
+    """Learning rate: the step size at the top of the schedule."""
+
+    def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        import torch
+
+        optimizer = self.made(groups, lr=self.lr)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            kind = type(optimizer).__name__
+            raise ValueError(f"optimizer {self.path!r} made {kind}, not a torch.optim.Optimizer")  # noqa: TRY004
+        return optimizer
+
+
 def _fused(groups: list[dict[str, Any]]) -> bool | None:
     """Whether to ask for fused kernels; None leaves the choice between foreach and a loop to torch."""
     devices = {parameter.device.type for group in groups for parameter in group["params"]}
     return True if devices <= FUSED_DEVICES else None
 
 
-Optimizer = Annotated[SGD | Adagrad | RMSprop | Adam | AdamW | Muon, Field(discriminator="name")]
+Optimizer = Annotated[SGD | Adagrad | RMSprop | Adam | AdamW | Muon | OwnOptimizer, Field(discriminator="name")]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
+import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from tunefast.recipe.part import Part
 
 DOTTED_PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 """Pattern of ``package.module:name``."""
@@ -89,6 +93,23 @@ def module_file(path: str, root: Path) -> Path | None:
     return Path(found.origin) if found.has_location and found.origin else None
 
 
+def find_module(path: str, root: Path) -> None:
+    """Raise `ValueError` where the module of ``package.module:name`` is in no package, or is none of `root`.
+
+    Imports nothing, so that a path into a large package costs no time.
+    """
+    top = path.partition(":")[0].partition(".")[0]
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    importlib.invalidate_caches()
+    found = importlib.util.find_spec(top)
+    if found is None:
+        raise ValueError(f"there is no module {top!r} to be imported from {root}")
+    origin = found.origin or next(iter(found.submodule_search_locations or []), "")
+    if Path(origin).is_relative_to(root):
+        module_file(path, root)
+
+
 def load(path: str, root: Path) -> Any:
     """What ``package.module:name`` names; raises `ValueError` where it cannot be imported or called."""
     module_name, _, name = path.partition(":")
@@ -105,3 +126,63 @@ def load(path: str, root: Path) -> Any:
     if named is None or not callable(named):
         raise ValueError(f"module {module_name} has no class or function {name!r}")
     return named
+
+
+class OwnPart(Part):
+    """A piece of a recipe that the user has written: what to import, and what to call it with.
+
+    It is imported from the directory that the command runs in, or from wherever Python finds it.
+    """
+
+    path: str
+    options: Options = Options()
+    """Keyword options that it is called with."""
+
+    @staticmethod
+    def at(example: str) -> Any:
+        """The field of a dotted path; `example` stands in it where it is left out."""
+        return Field(example, pattern=DOTTED_PATH)
+
+    def named(self) -> Any:
+        """What the path names. Raises `ValueError` where it cannot be imported."""
+        return _named(self.path)
+
+    def made(self, *arguments: Any, **facts: Any) -> Any:
+        """What the class or function makes of the options, and of those `facts` that it takes and they leave open.
+
+        Raises what it raises.
+        """
+        named = self.named()
+        known = {name: value for name, value in facts.items() if name not in self.options and takes(named, name)}
+        return named(*arguments, **known, **self.options)
+
+    def function(self) -> Callable[..., Any]:
+        """What to call again and again: an instance of a class, made once; a function with its options filled in."""
+        return _function(self.path, self.options)
+
+
+@functools.cache
+def _named(path: str) -> Any:
+    try:
+        return load(path, Path.cwd())
+    except ValueError as error:
+        raise ValueError(f"{path!r}: {error}") from error
+
+
+@functools.cache
+def _function(path: str, options: Options) -> Callable[..., Any]:
+    named = _named(path)
+    if not inspect.isclass(named):
+        return functools.partial(named, **options)
+    made = named(**options)
+    if not callable(made):
+        raise ValueError(f"{path!r} makes what cannot be called")  # noqa: TRY004 - the value of a setting
+    return made
+
+
+def takes(named: Any, name: str) -> bool:
+    """Whether a function, or a class's constructor, has a parameter of that name."""
+    try:
+        return name in inspect.signature(named).parameters
+    except (TypeError, ValueError):
+        return False

@@ -12,8 +12,9 @@ from tunefast.recipe.base import LoopPart, RecipePart, or_none
 from tunefast.recipe.data import IMAGE_AXES, Data, Targets
 from tunefast.recipe.hardware import Hardware
 from tunefast.recipe.losses import CrossEntropy, Loss
-from tunefast.recipe.metrics import Metric, applies, default_metrics
-from tunefast.recipe.models import Mlp, Model
+from tunefast.recipe.metrics import Metric, applies, default_metrics, metric_title
+from tunefast.recipe.models import Mlp, Model, OwnModel
+from tunefast.recipe.own import OwnPart
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.preprocess import Preprocess
 from tunefast.recipe.regularize import Averaging, Penalty
@@ -49,12 +50,12 @@ class TrainingRecipe(LoopPart):
     @property
     def reported_metrics(self) -> tuple[str, ...]:
         """What the training reports after each epoch, under Keras's names."""
-        validated = self.validated_metrics
+        validated = [metric_title(metric) for metric in self.validated_metrics]
         on_the_way = ("accuracy",) if "accuracy" in validated else ()
         return ("loss", *on_the_way, "val_loss", *(f"val_{name}" for name in validated))
 
     @property
-    def validated_metrics(self) -> tuple[str, ...]:
+    def validated_metrics(self) -> tuple[Metric, ...]:
         """What is measured on the validation part besides the loss."""
         return tuple(dict.fromkeys((*default_metrics(self.loss.kinds[0]), *self.metrics)))
 
@@ -78,20 +79,35 @@ class TrainingRecipe(LoopPart):
         unfreeze_epoch = self.transfer.unfreeze_epoch
         if unfreeze_epoch is not None and unfreeze_epoch > self.epochs:
             raise ValueError(f"transfer.unfreeze_epoch = {unfreeze_epoch} comes after the last of {self.epochs} epochs")
+        if self.augment.mixes and not self.loss.mixable:
+            raise ValueError("augment.mixup_alpha and cutmix_alpha mix targets, which a loss of your own does not take")
+        titles = [metric_title(metric) for metric in self.validated_metrics]
+        for title in titles:
+            if titles.count(title) > 1 or title == "loss":
+                raise ValueError(f"metrics: {title!r} stands there twice, or is taken; give yours another name")
         for name in self.metrics:
-            if not any(applies(name, kind) for kind in self.loss.kinds):
+            if isinstance(name, str) and not any(applies(name, kind) for kind in self.loss.kinds):
                 raise ValueError(f"metrics: {name!r} does not go with the loss {self.loss.name!r}")
         return self
 
-    def check(self, sample_shape: Sequence[int], targets: Targets, *, is_images: bool, num_train: int) -> None:
-        """Raise `ValueError` where a part cannot take such samples, (channels, height, width) or else, or targets."""
+    def check(
+        self, sample_shape: Sequence[int], targets: Targets, *, is_images: bool, num_train: int, scaled: bool = True
+    ) -> None:
+        """Raise `ValueError` where a part cannot take such samples, (channels, height, width) or else, or targets.
+
+        `scaled` is whether inputs are images or real numbers, and not token ids, tuples or dicts.
+        """
+        if not scaled:
+            self._check_unscaled()
         self.loss.check(targets)
         if self.drop_last and self.batch_size > num_train:
             problem = f"leaves none of the {num_train} training samples with batch_size = {self.batch_size}"
             raise ValueError(f"drop_last = true {problem}")
         for name in self.metrics:
-            if not applies(name, targets.kind):
+            if isinstance(name, str) and not applies(name, targets.kind):
                 raise ValueError(f"metrics: {name!r} does not go with targets that are {targets.kind}")
+        if targets.kind == "own" and self.augment.needs_images:
+            raise ValueError("augment moves images, and not their targets, which are your own: use augment.own")
         if not is_images and (self.augment.needs_images or self.preprocess.image_size is not None):
             field = "augment" if self.augment.needs_images else "preprocess.image_size"
             raise ValueError(f"{field} needs images stored as bytes; samples are {tuple(sample_shape)}")
@@ -99,12 +115,33 @@ class TrainingRecipe(LoopPart):
         self.augment.check(sample_shape)
         self.model.check(self.input_shape(sample_shape))
 
+    def _check_unscaled(self) -> None:
+        what = "inputs that keep their types (token ids, tuples, dicts)"
+        if not isinstance(self.model, OwnModel):
+            problem = f"model {self.model.name!r} does not take {what}; one of your own may: model.path"
+            raise ValueError(problem)  # noqa: TRY004 - the value of a setting
+        if self.preprocess != Preprocess():
+            raise ValueError(f"preprocess does not go with {what}: nothing is scaled")
+        if self.augment.mixes:
+            raise ValueError(f"augment.mixup_alpha and cutmix_alpha do not go with {what}")
+
     def input_shape(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
         """Shape of one sample as the model sees it: images may be scaled."""
         size = self.preprocess.image_size
         if size is None or len(sample_shape) != IMAGE_AXES:
             return tuple(sample_shape)
         return (sample_shape[0], size, size)
+
+    def own_parts(self) -> dict[str, OwnPart]:
+        """The parts that are code of the user's own, by the field where they stand."""
+        parts = {
+            "model": self.model,
+            "loss": self.loss,
+            "optimizer": self.optimizer,
+            "augment.own": self.augment.own,
+            **{f"metrics.{metric_title(metric)}": metric for metric in self.metrics},
+        }
+        return {field: part for field, part in parts.items() if isinstance(part, OwnPart)}
 
     @property
     def caches_features(self) -> bool:

@@ -52,7 +52,10 @@ class Transfer(Part):
         return whole and self.unfreeze_epoch is None
 
     def check(self, network: Network) -> None:
-        """Raise `ValueError` where `network` has not more blocks than are to train."""
+        """Raise `ValueError` where `network` has not more blocks than are to train, or no head that would train."""
+        if self.freeze != "none" and next(network.head.parameters(), None) is None:
+            problem = "the model does not tell its head: return a tunefast.nn.network.Network(backbone, head)"
+            raise ValueError(f"transfer.freeze = {self.freeze!r}: {problem}")
         num_blocks = len(network.blocks())
         if self.train_blocks >= max(num_blocks, 1):
             problem = f"the model has {num_blocks} blocks, so nothing of its backbone would be frozen"

@@ -52,7 +52,7 @@ def describe(spec: StudySpec) -> Description:
     except ValueError as error:
         raise SpecError(where=f"study {spec.study.name!r}", problem=str(error)) from error
     recipe.transfer.apply(lane.network, 1)
-    layers = summarize(lane.network, lane.input_shape)
+    layers = summarize(lane.network, lane.example())
     return Description(
         params=dict(params),
         sample_shape=list(lane.input_shape),
@@ -62,7 +62,7 @@ def describe(spec: StudySpec) -> Description:
         steps_per_epoch=lane.horizon.steps_per_epoch,
         num_parameters=sum(layer.parameters for layer in layers),
         trainable_parameters=sum(p.numel() for p in lane.network.parameters() if p.requires_grad),
-        forward_flops=int(lane.details()["forward_flops"]),
+        forward_flops=int(lane.details().get("forward_flops", 0)),
         features=_features(recipe),
         layers=[{**layer._asdict(), "output_shape": list(layer.output_shape)} for layer in layers],
     )

@@ -48,12 +48,13 @@ def write_files(
     recipe.write_text(_recipe_text(job), encoding="utf-8")
     _write_history(history, reports)
     metrics.write_text(json.dumps(_document(job, trained, lane), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    module, input_shape = deployable(lane), lane.input_shape
+    example = lane.example()
+    module = deployable(lane)
     write_model(module, lane, model)
     model.chmod(recipe.stat().st_mode)  # safetensors keeps its files to their owner; this one is to be passed on
     if export is None:
         return FILES
-    export_model(module, input_shape, directory / EXPORTED[export], export)
+    export_model(module, example, directory / EXPORTED[export], export)
     return (*FILES, EXPORTED[export])
 
 

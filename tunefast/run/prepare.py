@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from tunefast.errors import SpecError
+from tunefast.errors import SpecError, UserError
 from tunefast.recipe.data import DataPart, Decoded
+from tunefast.recipe.own import find_module
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.precision import advice
 from tunefast.recipe.recipe import AnyRecipe, TrainingRecipe
@@ -18,14 +20,29 @@ from tunefast.train.splits import split
 
 
 def check_objective(spec: StudySpec) -> None:
-    """Raise `UserError` where a study's own objective is not to be found from the working directory.
+    """Raise `UserError` where a study's own objective or parts are not to be found from the working directory.
 
-    A worker that cannot import it would fail every trial it gets. Only looks for the module: to import it may take
+    A worker that cannot import them would fail every trial it gets. Only looks for the modules: to import them may take
     long.
     """
     objective = spec.recipe.get("objective")
     if isinstance(objective, str):
         find_objective(objective)
+    if objective is None and "command" not in spec.recipe:
+        for where, path in sorted(own_paths(spec)):
+            try:
+                find_module(path, Path.cwd())
+            except ValueError as error:
+                raise UserError(message=f"study {spec.study.name!r}, {where} = {path!r}: {error}") from error
+
+
+def own_paths(spec: StudySpec) -> set[tuple[str, str]]:
+    """The fields of recipes that name code of the user's own, each with what it names."""
+    found: set[tuple[str, str]] = set()
+    for recipe in (spec.recipe_for(params) for params in spec.samples()):
+        if isinstance(recipe, TrainingRecipe):
+            found.update((f"{field}.path", part.path) for field, part in recipe.own_parts().items())
+    return found
 
 
 def located(spec: StudySpec) -> StudySpec:
@@ -37,6 +54,7 @@ def located(spec: StudySpec) -> StudySpec:
     recipes = [spec.recipe_for(params) for params in spec.samples()]
     for objective in {recipe.objective for recipe in recipes if isinstance(recipe, ObjectiveRecipe)}:
         load_objective(objective)
+    check_objective(spec)
     for command in (recipe for recipe in recipes if isinstance(recipe, CommandRecipe)):
         check_command(command.located())
     _check_parts(spec, [recipe for recipe in recipes if isinstance(recipe, TrainingRecipe)])
@@ -75,7 +93,9 @@ def _check_parts(spec: StudySpec, recipes: Iterable[TrainingRecipe]) -> None:
         arrays, num_train = read[data]
         targets = arrays.target_kind
         try:
-            recipe.check(arrays.sample_shape, targets, is_images=arrays.images, num_train=num_train)
+            recipe.check(
+                arrays.sample_shape, targets, is_images=arrays.images, num_train=num_train, scaled=arrays.scaled
+            )
             if recipe.model.pretrained or recipe.batch_size == 1 or recipe.transfer.train_blocks > 0:
                 _check_built(recipe, arrays)
         except ValueError as error:

@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tunefast.nn.trees import Tree, mapped
 from tunefast.recipe.data import IMAGE_AXES, SPLIT_OPTIONS, DataPart, Decoded, Targets
 from tunefast.train.cache import decoded, fingerprint
+from tunefast.train.records import as_tensor, layout, taken_apart
 from tunefast.train.splits import SMALLEST_STD, split, standardized
 
 RESIDENT_SHARE = 0.5
@@ -23,13 +25,23 @@ _CHUNK = 4096
 class Batch(NamedTuple):
     """Samples as they are stored, with the rows they stand in."""
 
-    inputs: Tensor
-    targets: Tensor
+    inputs: Tree
+    targets: Tree
     rows: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The batch on `device`; the copy from pinned memory does not wait."""
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        return Batch(*(mapped(lambda tensor: tensor.to(device, non_blocking=True), tree) for tree in self))
+
+
+class Layouts(NamedTuple):
+    """What the bytes of records are; None where samples are tensors."""
+
+    inputs: np.dtype[Any] | None = None
+    targets: np.dtype[Any] | None = None
+
+
+NO_LAYOUTS = Layouts()
 
 
 @dataclass(frozen=True)
@@ -37,11 +49,13 @@ class Samples:
     """One part of a data set: some rows of arrays that other parts may share.
 
     `inputs` are images as uint8 [N, H, W, C], or anything else as float32 [N, ...]; `targets` as `Targets` says.
+    Records are rows of bytes in both, uint8 [N, B], which are taken apart as they are taken.
     """
 
     inputs: Tensor
     targets: Tensor
     rows: Tensor
+    layouts: Layouts = NO_LAYOUTS
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -49,7 +63,8 @@ class Samples:
     def take(self, positions: Tensor) -> Batch:
         """The samples at `positions` of this part."""
         rows = self.rows[positions]
-        return Batch(self.inputs[rows], self.targets[rows], rows)
+        inputs, targets = self.inputs[rows], self.targets[rows]
+        return Batch(taken_apart(inputs, self.layouts.inputs), taken_apart(targets, self.layouts.targets), rows)
 
 
 class Moments(NamedTuple):
@@ -75,11 +90,10 @@ class Dataset:
     moments: Moments
     fingerprint: str
     """Of the stored samples, whatever their split."""
-
-    @property
-    def is_images(self) -> bool:
-        """Whether samples are stored as bytes, [N, H, W, C]."""
-        return self.train.inputs.dtype == torch.uint8
+    is_images: bool
+    """Whether samples are stored as bytes, [N, H, W, C]."""
+    scaled: bool
+    """Whether samples are images or real numbers, which are scaled; else they are as the data has them."""
 
 
 @functools.lru_cache(maxsize=4)
@@ -92,21 +106,24 @@ def load_dataset(part: DataPart, device: torch.device) -> Dataset:
     parts = split(source.arrays, part)
     arrays = standardized(source.arrays, parts, part)
     inputs, val_inputs, test_inputs = source.inputs, source.val_inputs, source.test_inputs
-    targets = torch.from_numpy(arrays.targets).to(device)
+    targets = as_tensor(arrays.targets).to(device)
     validation, test = (inputs, targets), (inputs, targets)
-    if val_inputs is not None:
-        validation = val_inputs, torch.from_numpy(arrays.val_targets).to(device)
-    if test_inputs is not None:
-        test = test_inputs, torch.from_numpy(arrays.test_targets).to(device)
+    if val_inputs is not None and arrays.val_targets is not None:
+        validation = val_inputs, as_tensor(arrays.val_targets).to(device)
+    if test_inputs is not None and arrays.test_targets is not None:
+        test = test_inputs, as_tensor(arrays.test_targets).to(device)
     kind = arrays.target_kind
+    layouts = Layouts(layout(arrays.inputs), layout(arrays.targets))
     return Dataset(
-        train=_samples((inputs, targets), parts.train),
-        validation=_samples(validation, parts.validation),
-        test=_samples(test, parts.test),
+        train=_samples((inputs, targets), parts.train, layouts),
+        validation=_samples(validation, parts.validation, layouts),
+        test=_samples(test, parts.test, layouts),
         sample_shape=arrays.sample_shape,
         targets=Targets.of(arrays.targets[parts.train], kind.size if kind.kind == "classes" else None),
         moments=Moments(*(torch.from_numpy(value).to(device) for value in _moments(arrays, parts.pool))),
         fingerprint=source.fingerprint,
+        is_images=arrays.images,
+        scaled=arrays.scaled,
     )
 
 
@@ -150,21 +167,26 @@ def _source(part: DataPart, device: torch.device) -> _Source:
     arrays = decoded(part)
 
     def moved(samples: NDArray[Any] | None) -> Tensor | None:
-        return None if samples is None else torch.from_numpy(samples).to(device)
+        return None if samples is None else as_tensor(samples).to(device)
 
-    inputs = torch.from_numpy(arrays.inputs).to(device)
+    inputs = as_tensor(arrays.inputs).to(device)
     return _Source(arrays, fingerprint(part), inputs, moved(arrays.val_inputs), moved(arrays.test_inputs))
 
 
-def _samples(tensors: tuple[Tensor, Tensor], rows: NDArray[np.int64] | None) -> Samples:
+def _samples(tensors: tuple[Tensor, Tensor], rows: NDArray[np.int64] | None, layouts: Layouts) -> Samples:
     """The given rows; all where there are none given."""
     inputs, targets = tensors
     index = torch.arange(len(targets)) if rows is None else torch.from_numpy(rows)
-    return Samples(inputs, targets, index.to(inputs.device))
+    return Samples(inputs, targets, index.to(inputs.device), layouts)
 
 
 def _moments(arrays: Decoded, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
-    """Mean, deviation, smallest and largest value of all training rows, whatever the fraction that is used of them."""
+    """Mean, deviation, smallest and largest value of all training rows, whatever the fraction that is used of them.
+
+    0 and 1 twice for what is not scaled.
+    """
+    if not arrays.scaled:
+        return [np.full(1, value, np.float32) for value in (0, 1, 0, 1)]
     inputs = arrays.inputs
     channels_first = not arrays.images and len(arrays.sample_shape) == IMAGE_AXES
     axes = (0, 1, 2) if arrays.images else (0, 2, 3) if channels_first else (0,)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from tunefast.nn.trees import Tree
 from tunefast.recipe.losses import LossPart
-from tunefast.recipe.metrics import compute
+from tunefast.recipe.metrics import Metric, OwnMetric, compute
 from tunefast.recipe.precision import Precision, autocast, fp32_products
 from tunefast.train.datasets import Batch, Samples
 from tunefast.train.preparing import Preparation
@@ -34,26 +36,40 @@ def chunks(samples: Samples, preparation: Preparation, device: torch.device) -> 
 
 @torch.inference_mode()
 def evaluate(
-    forward: Callable[[Tensor], Tensor],
+    forward: Callable[[Tree], Any],
     samples: Samples,
     preparation: Preparation,
     loss: LossPart,
-    names: Sequence[str],
+    metrics: Sequence[Metric],
     precision: Precision,
     device: torch.device,
 ) -> dict[str, float]:
-    """``{"loss": ..., name: ...}``: the mean plain loss and the metrics in `names` over `samples`.
+    """``{"loss": ..., name: ...}``: the mean plain loss and the `metrics` over `samples`.
 
-    `forward` maps prepared inputs to outputs and must be in evaluation mode. Synchronises the device once.
+    `forward` maps prepared inputs to outputs and must be in evaluation mode. Synchronises the device once, but for what
+    metrics of the user's own do.
     """
     plain = loss.plain()
+    names = [metric for metric in metrics if isinstance(metric, str)]
+    own = {metric.title: metric.gathering() for metric in metrics if isinstance(metric, OwnMetric)}
     outputs, targets, losses = [], [], []
     for batch in (make() for make in chunks(samples, preparation, device)):
         with fp32_products(precision, device), autocast(precision, device):
             output = forward(preparation.inputs(batch.inputs))
-        outputs.append(output.float())
-        targets.append(batch.targets)
-        losses.append(plain.per_sample(outputs[-1], plain.encode(batch.targets, preparation.target_kind), None))
-    values = compute(names, torch.cat(outputs), torch.cat(targets), loss, preparation.target_kind)
-    named = {"loss": torch.cat(losses).double().mean(), **values}
-    return dict(zip(named, torch.stack([value.double() for value in named.values()]).tolist(), strict=True))
+        output = as_float(output)
+        if names:
+            outputs.append(output)
+            targets.append(batch.targets)
+        for gathering in own.values():
+            gathering.update(output, batch.targets, len(batch.rows))
+        losses.append(plain.per_sample(output, plain.encode(batch.targets, preparation.target_kind), None))
+    values = {"loss": torch.cat(losses).double().mean()}
+    if names:
+        values |= compute(names, torch.cat(outputs), torch.cat(targets), loss, preparation.target_kind)
+    values |= {title: gathering.compute(device) for title, gathering in own.items()}
+    return dict(zip(values, torch.stack([value.double() for value in values.values()]).tolist(), strict=True))
+
+
+def as_float(outputs: Any) -> Any:
+    """A model's outputs in float32, where they are a tensor of real numbers; else as they are."""
+    return outputs.float() if isinstance(outputs, Tensor) and outputs.is_floating_point() else outputs

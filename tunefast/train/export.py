@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import TypeAdapter
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tunefast.errors import DataError, UserError
 from tunefast.nn.network import Network
+from tunefast.nn.trees import Tree, mapped
 from tunefast.recipe.data import DataPart
 from tunefast.recipe.models import Model
 from tunefast.recipe.models.pretrained import NO_WEIGHTS, PretrainedPart
@@ -52,12 +53,17 @@ class Deployable(nn.Module):
         self.register_buffer("target_shift", None if targets is None else targets[1])
         self.requires_grad_(requires_grad=False).eval()
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [N, num_outputs] of samples [N, ...] as they are stored."""
-        outputs: Tensor = self.head(self.backbone(inputs * self.scale + self.shift))
+    def forward(self, inputs: Tree) -> Any:
+        """Outputs [N, num_outputs] of samples [N, ...] as they are stored; trees and whole numbers are not scaled."""
+        outputs: Any = self.head(self.backbone(self._scaled(inputs)))
         if self.target_scale is None or self.target_shift is None:
             return outputs
         return outputs * self.target_scale + self.target_shift
+
+    def _scaled(self, inputs: Tree) -> Tree:
+        if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+            return inputs
+        return inputs * self.scale + self.shift
 
 
 def deployable(lane: Lane) -> Deployable:
@@ -124,14 +130,17 @@ def check_export(kind: Literal["onnx", "torch"]) -> None:
         raise UserError(message=f"--export onnx needs {' and '.join(missing)}: pip install 'tunefast[onnx]'")
 
 
-def export_model(module: Deployable, input_shape: tuple[int, ...], path: Path, kind: Literal["onnx", "torch"]) -> None:
+def export_model(module: Deployable, example: Tree, path: Path, kind: Literal["onnx", "torch"]) -> None:
     """Write a module to `path` for ONNX, or for ``torch.export.load``, to be used without tunefast.
 
-    What is written takes what the module takes, for any number of samples. Raises `UserError` where torch cannot export
-    the network.
+    `example` is a batch of one sample as the module takes it. What is written takes what the module takes, for any
+    number of samples. Raises `UserError` where torch cannot export the network.
     """
-    sample = (torch.zeros(2, *input_shape),)
-    any_number = ({0: torch.export.Dim("batch", min=1)},)
+    sample = (
+        mapped(lambda tensor: torch.zeros_like(tensor.cpu()).contiguous().repeat(2, *[1] * (tensor.ndim - 1)), example),
+    )
+    batch = torch.export.Dim("batch", min=1)
+    any_number = (mapped(lambda _: {0: batch}, example),)
     try:
         program = torch.export.export(module, sample, dynamic_shapes=any_number)
         if kind == "torch":

@@ -85,7 +85,8 @@ def _featured(
 
     arrays = kept_arrays("features", key, computed, has_all)
     features = torch.from_numpy(arrays["features"]).to(device)
-    return Samples(features, samples.targets.to(device), samples.rows.to(device))
+    layouts = samples.layouts._replace(inputs=None)
+    return Samples(features, samples.targets.to(device), samples.rows.to(device), layouts)
 
 
 @torch.inference_mode()

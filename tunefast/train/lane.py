@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from tunefast.nn.dropout import seed_dropout
 from tunefast.nn.network import Network
 from tunefast.nn.summary import forward_flops, num_parameters
+from tunefast.nn.trees import Tree
 from tunefast.recipe.metrics import num_correct
+from tunefast.recipe.models import OwnModel
 from tunefast.recipe.precision import autocast, fp32_products, loss_scaler
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.schedules import Horizon
@@ -21,7 +23,7 @@ from tunefast.spec.progress import EpochReport
 from tunefast.train.averaging import Average
 from tunefast.train.batches import epoch_order, fetch, step_groups
 from tunefast.train.datasets import Batch, Dataset, Samples
-from tunefast.train.evaluate import evaluate
+from tunefast.train.evaluate import as_float, evaluate
 from tunefast.train.features import feature_dataset
 from tunefast.train.parameters import (
     let_momentum_cycle,
@@ -87,6 +89,8 @@ class Lane:
         self.scaler = loss_scaler(recipe.precision, device)
         if self.scaler.is_enabled():
             start_momentum(self.optimizer)
+        self._counts_correct = "accuracy" in recipe.validated_metrics
+        self._own_draws = bool(recipe.own_parts())
         self._one = torch.ones((), device=device)
         """Scaled by the scaler it is the loss scale, still on the device; that falls after an overflow."""
         self.average: Average | None = None
@@ -124,7 +128,7 @@ class Lane:
         loss, correct, skipped = totals.tolist()
         return EpochTotals(
             loss=loss / samples,
-            accuracy=None if self.dataset.targets.kind == "numbers" else correct / samples,
+            accuracy=correct / samples if self._counts_correct else None,
             steps=len(groups),
             samples=samples,
             learning_rate=self.rate,
@@ -145,19 +149,20 @@ class Lane:
         num_samples = sum(len(batch.rows) for batch in group)
         totals = torch.zeros(3, device=self.device)
         for position, batch in enumerate(group):
+            if self._own_draws:
+                torch.manual_seed(derive_seed(self.seed, epoch, step, position, "own"))
             inputs, encoded = self.preparation.training(batch, epoch, step, position)
             self._dropout.manual_seed(derive_seed(self.seed, epoch, step, position, "dropout"))
             with autocast(self.recipe.precision, self.device):
                 outputs = self._forward(inputs)
-            outputs = outputs.float()
+            outputs = as_float(outputs)
             loss = self.recipe.loss.per_sample(outputs, encoded, self.preparation.class_weights).sum()
             objective = loss / num_samples
             extra = penalty(parameters, self.recipe.penalty.l1, self.recipe.penalty.l2) if position == 0 else None
             torch.autograd.backward(self.scaler.scale(objective if extra is None else objective + extra))
             totals[0] += loss.detach()
-            correct = num_correct(outputs.detach(), batch.targets)
-            if correct is not None:
-                totals[1] += correct
+            if self._counts_correct:
+                totals[1] += num_correct(outputs.detach(), batch.targets)
         totals[2] = self._update(parameters)
         if self.average is not None:
             self.average.update((epoch - 1) * self.horizon.steps_per_epoch + step)
@@ -183,17 +188,17 @@ class Lane:
         self.rate = self.recipe.optimizer.lr * self.recipe.lr_factor * point.factor * self.adapted
         set_schedule(self.optimizer, point, self.adapted)
 
-    def _compiled(self) -> Callable[[Tensor], Tensor]:
+    def _compiled(self) -> Callable[[Tree], Any]:
         """What maps prepared inputs to outputs: the network, or its head over cached features; compiled if it pays."""
         module = self.changing(self.network)
         samples = len(self.dataset.train) * self.recipe.epochs
         if self.recipe.hardware.compile == "off":
             return module
-        flops = forward_flops(self.network, self.input_shape) * BACKWARD_FLOPS * samples
-        if not self.recipe.hardware.compiles(flops, self.device.type):
+        flops = self.details().get("forward_flops", 0) * BACKWARD_FLOPS * samples
+        if not self.recipe.hardware.compiles(int(flops), self.device.type):
             return module
         torch._dynamo.config.recompile_limit = COMPILED_SHAPES  # noqa: SLF001  its documented place
-        compiled: Callable[[Tensor], Tensor] = torch.compile(module)
+        compiled: Callable[[Tree], Any] = torch.compile(module)
         return compiled
 
     def changing(self, network: Network) -> nn.Module:
@@ -205,10 +210,23 @@ class Lane:
         """Shape of one sample as the network sees it, after images were scaled."""
         return self.recipe.input_shape(self.raw.sample_shape)
 
+    def example(self) -> Tree:
+        """One training sample as the network sees it, a batch of one."""
+        batch = self.raw.train.take(torch.zeros(1, dtype=torch.long, device=self.raw.train.rows.device))
+        return Preparation(self.recipe, self.raw, self.seed, self.device).inputs(batch.to(self.device).inputs)
+
     def details(self) -> dict[str, float]:
-        """What the model costs: its parameters, and operations of one forward pass of one sample."""
-        flops = forward_flops(self.network, self.input_shape)
-        return {"num_parameters": num_parameters(self.network), "forward_flops": flops}
+        """What the model costs: its parameters, and operations of one forward pass of one sample.
+
+        Without the latter for a model of the user's own that does not run on shapes alone.
+        """
+        known: dict[str, float] = {"num_parameters": num_parameters(self.network)}
+        try:
+            return {**known, "forward_flops": forward_flops(self.network, self.example())}
+        except Exception:
+            if isinstance(self.recipe.model, OwnModel):
+                return known
+            raise
 
     def evaluate(self, num_samples: int | None = None) -> dict[str, float]:
         """Loss and metrics on the validation part, or its first samples.
@@ -257,7 +275,13 @@ class Lane:
 
 def check(recipe: TrainingRecipe, dataset: Dataset) -> None:
     """Raise `ValueError` where a part of the recipe cannot take the data's samples or targets."""
-    recipe.check(dataset.sample_shape, dataset.targets, is_images=dataset.is_images, num_train=len(dataset.train))
+    recipe.check(
+        dataset.sample_shape,
+        dataset.targets,
+        is_images=dataset.is_images,
+        num_train=len(dataset.train),
+        scaled=dataset.scaled,
+    )
 
 
 def _seeded_network(recipe: TrainingRecipe, dataset: Dataset, seed: int) -> Network:

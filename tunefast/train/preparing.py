@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tunefast.nn.images import normalize, resize
+from tunefast.nn.trees import Tree
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.train.datasets import Batch, Dataset, Moments
@@ -27,7 +28,7 @@ class Preparation:
         self._loss = recipe.loss
         self.target_kind = dataset.targets
         self._image_size = recipe.preprocess.image_size
-        self.is_images = dataset.is_images
+        self.is_images, self._scaled = dataset.is_images, dataset.scaled
         scale, shift = scaling(recipe, dataset)
         self._scale, self._shift = scale.to(device), shift.to(device)
         self.class_weights = self._loss.class_weights(dataset.targets, device)
@@ -39,17 +40,24 @@ class Preparation:
         self._generator = torch.Generator(device)
         self.prepared = False
 
-    def training(self, batch: Batch, epoch: int, step: int, position: int) -> tuple[Tensor, Tensor]:
+    def training(self, batch: Batch, epoch: int, step: int, position: int) -> tuple[Tree, Tree]:
         """Inputs [n, ...] float32 and targets that a loss takes, augmented and mixed as the recipe says."""
         self._generator.manual_seed(derive_seed(self._seed, epoch, step, position, "augment"))
-        raw = batch.inputs
+        raw, targets = batch.inputs, batch.targets
         if self.is_images:
             raw = self._augment.apply(raw, batch.rows, self._generator, epoch, self._seed, self._mean_colour)
-        return self._augment.mix(self.inputs(raw), self._loss.encode(batch.targets, self.target_kind), self._generator)
+        inputs = self.inputs(raw)
+        if self._augment.own is not None:
+            inputs, targets = self._augment.own.apply(inputs, targets, self._generator)
+        encoded = self._loss.encode(targets, self.target_kind)
+        return self._augment.mix(inputs, encoded, self._generator)
 
-    def inputs(self, raw: Tensor) -> Tensor:
-        """Stored samples as float32 [n, C, H, W], in the memory layout that the recipe asks for, or [n, ...]."""
-        if self.prepared:
+    def inputs(self, raw: Tree) -> Tree:
+        """Stored samples as float32 [n, C, H, W], in the memory layout that the recipe asks for, or [n, ...].
+
+        What is not scaled stays as it is.
+        """
+        if self.prepared or not self._scaled:
             return raw
         if not self.is_images:
             return raw * self._scale + self._shift

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunefast.errors import DataError
-from tunefast.recipe.data import DataPart, Decoded, NumbersPart
+from tunefast.recipe.data import DataPart, Decoded, NumbersPart, are_classes
 from tunefast.recipe.seed import derive_seed
 
 TEST_SHARE = 0.1
@@ -83,8 +83,8 @@ def target_moments(arrays: Decoded, parts: Parts, part: DataPart) -> tuple[NDArr
 
 
 def strata(targets: NDArray[Any]) -> NDArray[np.int64]:
-    """What is kept in proportion, [N]: classes; labels and numbers are one stratum."""
-    return targets if targets.ndim == 1 else np.zeros(len(targets), dtype=np.int64)
+    """What is kept in proportion, [N]: classes; all other targets are one stratum."""
+    return targets if are_classes(targets) else np.zeros(len(targets), dtype=np.int64)
 
 
 def stratified_split(labels: NDArray[np.int64], rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:

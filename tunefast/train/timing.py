@@ -125,6 +125,7 @@ class _Backbone:
 
         def empty(samples: Samples) -> Samples:
             zeros = torch.zeros(1, device=device).expand(len(samples.inputs), *shape)
-            return Samples(zeros, samples.targets.to(device), samples.rows.to(device))
+            layouts = samples.layouts._replace(inputs=None)
+            return Samples(zeros, samples.targets.to(device), samples.rows.to(device), layouts)
 
         return replace(dataset, train=empty(dataset.train), validation=empty(dataset.validation))

@@ -26,6 +26,7 @@ from tunefast.recipe.data.part import (
     RootedPart,
     TargetKind,
     Targets,
+    are_classes,
 )
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "TargetKind",
     "Targets",
     "TorchDataset",
+    "are_classes",
 ]
 
 Data = Annotated[

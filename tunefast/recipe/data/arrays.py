@@ -33,6 +33,9 @@ class Npz(NumbersPart, RootedPart):
     """The file's directory; by default TUNEFAST_DATA where the file is there, else the working directory."""
     file: str = Field("data.npz", min_length=1)
     """The file's name, or its path from there."""
+    as_is: bool = False
+    """Whole numbers stay whole in inputs, as token ids have to, and targets may have any shape, as masks have: for a
+    model and a loss of your own."""
 
     def located(self) -> Self:
         """The part with `root` absolute."""
@@ -64,7 +67,7 @@ class Npz(NumbersPart, RootedPart):
             raise DataError(
                 path=path, problem=f"array {name!r} is not one that is used.{nearest(name, Decoded._fields)}"
             )
-        return checked(arrays, path)
+        return checked(arrays, path, as_is=self.as_is)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

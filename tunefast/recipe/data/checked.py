@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tunefast.errors import DataError
-from tunefast.recipe.data.part import CHANNELS, IMAGE_AXES, Decoded
+from tunefast.recipe.data.part import CHANNELS, IMAGE_AXES, Decoded, are_classes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,18 +17,19 @@ _LABEL_AXES = 2
 _LISTED = 10
 
 
-def checked(arrays: dict[str, NDArray[Any]], path: Path | str) -> Decoded:
+def checked(arrays: dict[str, NDArray[Any]], path: Path | str, *, as_is: bool = False) -> Decoded:
     """The set that `arrays`, named as the fields of `Decoded`, make up; `inputs` and `targets` must be there.
 
     Inputs of bytes with three or four axes are images [N, H, W] or [N, H, W, C] and stay bytes; other numbers become
     float32. Targets: whole numbers [N] are classes, 0 and 1 in [N, T] are labels, real numbers [N] or [N, T] are
-    numbers. Raises `DataError` with `path` and the name of the array at fault.
+    numbers. With `as_is` whole numbers stay whole, and targets may have any shape; records are always as they are.
+    Raises `DataError` with `path` and the name of the array at fault.
     """
     try:
         decoded: dict[str, Any] = {}
         for prefix in ("", "test_", "val_"):
             if prefix + "inputs" in arrays or prefix + "targets" in arrays or not prefix:
-                decoded.update(_pair(arrays, prefix))
+                decoded.update(_pair(arrays, prefix, as_is=as_is))
         _check_alike(decoded)
         if "groups" in arrays:
             decoded["groups"] = _groups(arrays["groups"], len(decoded["inputs"]))
@@ -39,20 +40,23 @@ def checked(arrays: dict[str, NDArray[Any]], path: Path | str) -> Decoded:
     return Decoded(**decoded)
 
 
-def _pair(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+def _pair(arrays: dict[str, NDArray[Any]], prefix: str, *, as_is: bool) -> dict[str, NDArray[Any]]:
     names = (f"{prefix}inputs", f"{prefix}targets")
     for name, other in (names, names[::-1]):
         if name not in arrays:
             raise ValueError(f"there is no array {name!r}" + (f", but one {other!r}" if other in arrays else ""))
-    inputs, targets = _inputs(names[0], arrays[names[0]]), _targets(names[1], arrays[names[1]])
+    inputs = _inputs(names[0], arrays[names[0]], as_is=as_is)
+    targets = _targets(names[1], arrays[names[1]], as_is=as_is)
     if len(inputs) != len(targets):
         raise ValueError(f"{len(inputs)} {names[0]}, but {len(targets)} {names[1]}")
     return {names[0]: inputs, names[1]: targets}
 
 
-def _inputs(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def _inputs(name: str, array: NDArray[Any], *, as_is: bool) -> NDArray[Any]:
     import numpy as np
 
+    if array.dtype.names:
+        return array
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} are of type {array.dtype}; valid are numbers")
     if array.ndim == 0 or array.size == 0:
@@ -68,16 +72,22 @@ def _inputs(name: str, array: NDArray[Any]) -> NDArray[Any]:
                 f"{array.shape[-1]} channels are none of {CHANNELS}"
             )
         return array
-    return _finite(name, array)
+    return array if as_is and array.dtype.kind in "iub" else _finite(name, array)
 
 
-def _targets(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def _targets(name: str, array: NDArray[Any], *, as_is: bool) -> NDArray[Any]:
     import numpy as np
 
+    if array.dtype.names:
+        return array
+    if as_is and array.dtype.kind in "iub" and array.size and array.ndim > 1:
+        return array.astype(np.int64)
+    if as_is and array.dtype.kind == "f" and array.size and array.ndim > _LABEL_AXES:
+        return _finite(name, array)
     if array.dtype.kind not in "fiub" or array.ndim not in (1, _LABEL_AXES) or array.size == 0:
         raise ValueError(
             f"{name} are of type {array.dtype} and shape {array.shape}; valid are whole numbers [N] (classes), "
-            "0 and 1 [N, T] (labels), real numbers [N] or [N, T]"
+            "0 and 1 [N, T] (labels), real numbers [N] or [N, T]; with as_is = true any shape, for a loss of your own"
         )
     if array.dtype.kind == "f":
         return _finite(name, array.reshape(len(array), -1))
@@ -87,7 +97,7 @@ def _targets(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if other.size:
         raise ValueError(
             f"{name} have a column for each label, which is 0 or 1, not {other[0]}; classes are one whole number a "
-            "sample, of shape [N]; numbers to predict are floats"
+            "sample, of shape [N]; numbers to predict are floats; for a loss of your own: as_is = true"
         )
     return array.astype(np.uint8)
 
@@ -111,7 +121,7 @@ def _check_alike(decoded: dict[str, NDArray[Any]]) -> None:
     import numpy as np
 
     targets = decoded["targets"]
-    if targets.ndim == 1:
+    if are_classes(targets):
         found = np.unique(targets)
         if not np.array_equal(found, np.arange(len(found))):
             listed = ", ".join(map(str, found[:_LISTED].tolist())) + (", ..." if len(found) > _LISTED else "")
@@ -128,7 +138,7 @@ def _check_alike(decoded: dict[str, NDArray[Any]]) -> None:
                     f"{own.dtype} of shape {list(own.shape[1:])}"
                 )
         others = decoded.get(prefix + "targets")
-        if others is not None and others.ndim == 1 and not set(np.unique(others)) <= set(np.unique(targets)):
+        if others is not None and are_classes(others) and not set(np.unique(others)) <= set(np.unique(targets)):
             strange = sorted(set(np.unique(others).tolist()) - set(np.unique(targets).tolist()))[:_LISTED]
             raise ValueError(f"{prefix}targets have classes that no training sample has: {strange}")
 

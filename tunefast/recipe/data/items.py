@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tunefast.recipe.data.part import CHANNELS, IMAGE_AXES
@@ -18,6 +18,7 @@ _FIRST_ROWS = 64
 def read_through(dataset: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Inputs [N, ...] and targets [N, ...] of a map-style or iterable data set of pairs.
 
+    Tuples and dicts become records [N], with a field for each array; those of a tuple are called 0, 1, and so on.
     Raises `ValueError` that names the item which is not like the first, is no pair, or cannot be read.
     """
     inputs, targets = _Column("input"), _Column("target")
@@ -33,7 +34,7 @@ def read_through(dataset: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         if not isinstance(item, (tuple, list)) or len(item) != _PAIR:
             raise ValueError(f"item {index} is {_described(item)}, not a pair (input, target)")
         inputs.add(index, _input_array(index, item[0]))
-        targets.add(index, _plain_array(index, "target", item[1]))
+        targets.add(index, _array(index, "target", item[1]))
         index += 1
     if index == 0:
         raise ValueError("has no items")
@@ -87,12 +88,39 @@ def _input_array(index: int, value: Any) -> NDArray[Any]:
     if isinstance(value, Image.Image):
         array = np.asarray(value if value.mode in ("L", "RGB") else value.convert("RGB"))
         return array[..., None] if array.ndim < IMAGE_AXES else array
-    array = _plain_array(index, "input", value)
+    array = _array(index, "input", value)
     if array.dtype != np.uint8 or array.ndim != IMAGE_AXES:
         return array
     first, last = (array.shape[axis] in CHANNELS for axis in (0, -1))
     channels_first = first and (_is_tensor(value) or not last)
     return array.transpose(1, 2, 0) if channels_first else array
+
+
+def _array(index: int, what: str, value: Any) -> NDArray[Any]:
+    """An array of numbers, or a record of arrays."""
+    import numpy as np
+
+    branches = _branches(value)
+    if branches is None:
+        return _plain_array(index, what, value)
+    arrays = {name: _array(index, f"{what} {name!r}", branch) for name, branch in branches.items()}
+    kinds = [(name, array.dtype, array.shape) for name, array in arrays.items()]
+    record = np.zeros((), np.dtype(kinds, align=True))
+    for name, array in arrays.items():
+        record[name] = array
+    return record
+
+
+def _branches(value: Any) -> dict[str, Any] | None:
+    """What a dict or a tuple of arrays consists of; None for what is one array."""
+    import numpy as np
+
+    if isinstance(value, Mapping):
+        return {str(name): branch for name, branch in value.items()}
+    if not isinstance(value, (tuple, list)):
+        return None
+    arrays = any(_is_tensor(branch) or isinstance(branch, (np.ndarray, Mapping)) for branch in value)
+    return {str(number): branch for number, branch in enumerate(value)} if arrays else None
 
 
 def _plain_array(index: int, what: str, value: Any) -> NDArray[Any]:

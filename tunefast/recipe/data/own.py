@@ -27,7 +27,9 @@ class TorchDataset(NumbersPart, RootedPart):
 
     Items are pairs (input, target). Inputs: PIL images, and bytes of shape [H, W, C] or (tensors) [C, H, W], are
     images; other numbers, tensors and arrays become float32 as they are. Targets: a whole number is a class 0, 1, ...;
-    a vector of 0 and 1 labels, several at once; a real number or a vector of them numbers to predict.
+    a vector of 0 and 1 labels, several at once; a real number or a vector of them numbers to predict. With `as_is` both
+    may be more, and inputs and targets may be tuples or dicts of arrays and tensors, which stay what they are: a model
+    and a loss of your own take them.
     """
 
     name: Literal["torch_dataset"] = "torch_dataset"
@@ -43,6 +45,10 @@ class TorchDataset(NumbersPart, RootedPart):
     """Directory that the module is imported from; by default the working directory."""
     files: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Files and folders that it reads, from `root`. When one changes, or the module, the set is read again."""
+
+    as_is: bool = False
+    """Whole numbers stay whole in inputs, as token ids have to, and targets may have any shape, as masks have: for a
+    model and a loss of your own."""
 
     def located(self) -> Self:
         """The part with `root` absolute."""
@@ -64,7 +70,10 @@ class TorchDataset(NumbersPart, RootedPart):
         return found
 
     def decode(self) -> Decoded:
-        """Images uint8 [N, H, W, C] or float32 [N, ...]; classes int64 [N], labels uint8 [N, T], or float32 [N, T]."""
+        """Images uint8 [N, H, W, C] or float32 [N, ...]; classes int64 [N], labels uint8 [N, T], or float32 [N, T].
+
+        Tuples and dicts as records [N], and anything `as_is`.
+        """
         where = f"{self.title}, {self.path}"
         arrays: dict[str, NDArray[Any]] = {}
         for prefix, other in (("", Options()), ("val_", self.val_options), ("test_", self.test_options)):
@@ -75,7 +84,7 @@ class TorchDataset(NumbersPart, RootedPart):
                 except ValueError as error:
                     called = ", ".join(f"{key}={value!r}" for key, value in options.items())
                     raise DataError(path=where, problem=f"called with ({called}): {error}") from error
-        return checked(arrays, where)
+        return checked(arrays, where, as_is=self.as_is)
 
     def _made(self, options: dict[str, Any]) -> Any:
         make = load(self.path, self.place)

@@ -22,33 +22,43 @@ CHANNELS = (1, 3, 4)
 SPLIT_OPTIONS = frozenset({"validation", "split_seed", "fraction", "split", "standardize_targets"})
 """Options that decide how decoded arrays are used, and not what they are."""
 
-TargetKind = Literal["classes", "labels", "numbers"]
+TargetKind = Literal["classes", "labels", "numbers", "own"]
+
+
+_COLUMN_AXES = 2
+
+
+def are_classes(targets: NDArray[Any]) -> bool:
+    """Whether targets are one class a sample, int64 [N]."""
+    return targets.dtype.kind == "i" and targets.ndim == 1
 
 
 class Targets(NamedTuple):
-    """What is to be predicted: one class of many, several labels at once, or numbers."""
+    """What is to be predicted: one class of many, several labels at once, numbers, or what only the user knows."""
 
     kind: TargetKind
     size: int
-    """Number of classes; columns of labels or numbers."""
+    """Number of classes; columns of labels or numbers; 0 for the user's own."""
     counts: tuple[int, ...]
-    """Samples of each class, or positives of each label; empty for numbers."""
+    """Samples of each class, or positives of each label; else empty."""
     total: int
     """Samples in all."""
 
     @classmethod
     def of(cls, targets: NDArray[Any], num_classes: int | None = None) -> Targets:
-        """What `targets` are: int64 [N] classes, uint8 [N, T] labels, float32 [N, T] numbers.
+        """What `targets` are: int64 [N] classes, uint8 [N, T] labels, float32 [N, T] numbers, else the user's own.
 
         With `num_classes` a class that has no sample in `targets` still counts.
         """
         import numpy as np
 
-        if targets.dtype.kind == "f":
+        if targets.dtype.kind == "f" and targets.ndim == _COLUMN_AXES:
             return cls("numbers", targets.shape[1], (), len(targets))
-        if targets.ndim == 1:
+        if are_classes(targets):
             counts = np.bincount(targets, minlength=num_classes or 0)
             return cls("classes", len(counts), tuple(counts.tolist()), len(targets))
+        if targets.dtype != np.uint8 or targets.ndim != _COLUMN_AXES:
+            return cls("own", 0, (), len(targets))
         positives = targets.sum(axis=0, dtype=np.int64)
         return cls("labels", targets.shape[1], tuple(positives.tolist()), len(targets))
 
@@ -56,8 +66,9 @@ class Targets(NamedTuple):
 class Decoded(NamedTuple):
     """A data set as arrays, before any split.
 
-    Inputs are images as uint8 [N, H, W, C], or anything else as float32 [N, ...]. Targets are classes as int64 [N],
-    labels as uint8 [N, T] of 0 and 1, or numbers as float32 [N, T].
+    Inputs are images as uint8 [N, H, W, C], or real numbers as float32 [N, ...]. Targets are classes as int64 [N],
+    labels as uint8 [N, T] of 0 and 1, or numbers as float32 [N, T]. Both may be the user's own too: whole numbers of
+    any shape, or records [N], whose fields are the arrays of a dict, or of a tuple where they are called 0, 1, ...
     """
 
     inputs: NDArray[Any]
@@ -78,8 +89,16 @@ class Decoded(NamedTuple):
         return self.inputs.dtype == "uint8" and self.inputs.ndim == 1 + IMAGE_AXES
 
     @property
+    def scaled(self) -> bool:
+        """Whether inputs are images or real numbers, which are scaled before a model sees them."""
+        return self.images or self.inputs.dtype == "float32"
+
+    @property
     def sample_shape(self) -> tuple[int, ...]:
-        """Shape of one sample as a model sees it: (channels, height, width), (features,), or as it is stored."""
+        """Shape of one sample as a model sees it: (channels, height, width), (features,), or as it is stored.
+
+        () for records.
+        """
         rest = self.inputs.shape[1:]
         return (rest[2], rest[0], rest[1]) if self.images else rest
 
@@ -87,7 +106,7 @@ class Decoded(NamedTuple):
     def target_kind(self) -> Targets:
         """What is to be predicted, with the counts of `targets`; classes of own validation and test parts count too."""
         parts = [part for part in (self.targets, self.val_targets, self.test_targets) if part is not None]
-        num_classes = 1 + max(int(part.max()) for part in parts) if self.targets.ndim == 1 else None
+        num_classes = 1 + max(int(part.max()) for part in parts) if are_classes(self.targets) else None
         return Targets.of(self.targets, num_classes)
 
 
