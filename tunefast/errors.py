@@ -62,7 +62,7 @@ class SpecChanged(UserError):
     """Study {name!r} exists already with another spec:
     {difference}
     Go on with the stored spec: tunefast study run {name}
-    Only the budget of a study can change: tunefast study extend {name} --trials N
+    Change the stored one's space or budget: tunefast study edit {name} --set PATH=VALUE
     Or create a new study: tunefast study create FILE --name ANOTHER"""
 
 

@@ -24,6 +24,7 @@ OPTIONS = {
     "schema": set(),
     "train": {"--study", "--trial", "-o", "--export", "--device", "--storage", "--json"},
     "study check": {"-n", "--device", "--seconds", "--json"},
+    "study edit": {"--set", "--storage", "--json"},
     "study create": {"--name", "--storage", "--json"},
     "study run": {"-n", "--device", "--name", "--storage", "--grace", "--detach", "--json"},
     "study watch": {"--storage", "--json"},

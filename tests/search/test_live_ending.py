@@ -120,10 +120,10 @@ def test_extend_goes_on(database: Database) -> None:
     live = live_study(database, budget={"trials": 1, "target": 0.9})
     play(live, [0.5])
     assert live.claim() is None
-    live.extend(Budget(trials=3, target=0.9))
+    live.change(live.spec.model_copy(update={"budget": Budget(trials=3, target=0.9)}))
     play(live, [0.95])
     assert live.end is End.TARGET
-    live.extend(Budget(trials=5, target=0.9))
+    live.change(live.spec.model_copy(update={"budget": Budget(trials=5, target=0.9)}))
     assert live.end is End.TARGET
-    live.extend(Budget(trials=5, target=0.99))
+    live.change(live.spec.model_copy(update={"budget": Budget(trials=5, target=0.99)}))
     assert live.claim() is not None

@@ -12,7 +12,7 @@ from tests.store.databases import (
     OPTUNA_TABLES,
     STUDY,
 )
-from tunefast.store import trials
+from tunefast.store import rows
 
 COLUMNS = {
     "studies": "study_id study_name",
@@ -42,7 +42,7 @@ def test_optunas_tables_are_those_we_write() -> None:
     assert {name: " ".join(table.columns.keys()) for name, table in tables.items()} == COLUMNS | {
         "version_info": "version_info_id schema_version library_version"
     }
-    ours = {table.name for table in vars(trials).values() if isinstance(table, sa.Table)}
+    ours = {table.name for table in vars(rows).values() if isinstance(table, sa.Table)}
     assert ours == set(COLUMNS) == set(OPTUNA_TABLES)
     for name, columns in UNIQUE.items():
         keys = [set(key.columns.keys()) for key in tables[name].constraints if isinstance(key, sa.UniqueConstraint)]

@@ -34,7 +34,8 @@ from tests.store.databases import (
 from tunefast.errors import StorageError
 from tunefast.store import engine, studies
 from tunefast.store.database import Database
-from tunefast.store.trials import OURS, STATE_WORDS, MirroredStorage, read_trials
+from tunefast.store.rows import OURS, STATE_WORDS, read_trials
+from tunefast.store.trials import MirroredStorage
 
 DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "float": FloatDistribution(-1.5, 2.5),

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
 from tunefast.run.provenance import in_words
+from tunefast.store.rows import STATE_WORDS
 from tunefast.store.snapshot import StudySnapshot
-from tunefast.store.trials import STATE_WORDS
 
 
 def study_document(study: StudySnapshot) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def study_document(study: StudySnapshot) -> dict[str, Any]:
         "study": study.name,
         "spec": study.spec.model_dump(mode="json"),
         "active_seconds": study.active_seconds,
+        "edits": [edit._asdict() for edit in study.edits],
         "trials": [_trial_row(trial) for trial in study.trials],
     }
 
@@ -69,6 +70,9 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     out.print(f": {counts_line(study.counts) or 'no trial yet'}; {duration(study.active_seconds)} of work")
     if study.best is not None:
         out.print(f"best {study.spec.study.metric} {number(study.best.value)}, trial {study.best.number}")
+    for edit in study.edits:
+        changes = ", ".join(change_in_words(path, *values) for path, values in edit.changes.items())
+        out.print(f"edited after {edit.trials} trials: {changes}", soft_wrap=True)
     if not study.trials:
         return
     out.print()
@@ -80,6 +84,15 @@ def show_study(out: Console, study: StudySnapshot) -> None:
         row = (str(trial.number), STATE_WORDS[trial.state], number(trial.value), epochs, _why(trial))
         table.add_row(*row, short_params(trial.params), style="green" if trial is study.best else "")
     out.print(table)
+
+
+def change_in_words(path: str, before: Any, after: Any) -> str:
+    """What an edit did to one value."""
+    return f"{path} {_short(before)} -> {_short(after)}"
+
+
+def _short(value: Any) -> str:
+    return "none" if value is None else setting(value)
 
 
 def _why(trial: FrozenTrial) -> str:

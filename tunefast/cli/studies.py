@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli import check, importing, watch
+from tunefast.cli import check, editing, importing, watch
 from tunefast.cli.lend import lend
 from tunefast.cli.options import (
     Detach,
@@ -33,9 +33,9 @@ from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
 from tunefast.spec.study import Budget, GridSampler, StudySpec
 from tunefast.store.engine import database_path
+from tunefast.store.rows import IMPORTED
 from tunefast.store.snapshot import snapshot, study_names
 from tunefast.store.studies import check_usable
-from tunefast.store.trials import IMPORTED
 
 app = typer.Typer(help="Create, run, look at, change and delete studies.", no_args_is_help=True)
 
@@ -157,6 +157,7 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
 
 
 app.command("check")(check.check_)
+app.command("edit")(editing.edit)
 app.command("watch")(watch.watch)
 app.command("logs")(watch.logs)
 app.command("import")(importing.import_)

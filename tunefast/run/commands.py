@@ -14,12 +14,15 @@ from tunefast.run.channel import Channel
 from tunefast.run.messages import Command, Done, Message, Refused
 from tunefast.search import importing
 from tunefast.search.live import LiveStudy
+from tunefast.search.samplers import covering
+from tunefast.spec.editing import difference, edited
 from tunefast.spec.study import Budget, StudySpec
 from tunefast.store import studies
+from tunefast.store.clock import utc_now
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
+from tunefast.store.rows import IMPORTED, read_trials
 from tunefast.store.snapshot import snapshot
-from tunefast.store.trials import IMPORTED
 
 
 def create_study(path: Path, spec: StudySpec) -> None:
@@ -30,6 +33,14 @@ def create_study(path: Path, spec: StudySpec) -> None:
 def extend_study(path: Path, name: str, limits: Budget) -> None:
     """Give the study the limits that `limits` sets. Raises `StudyNotFound` or `StudyNotOurs`."""
     _administer(path, Command(verb="extend", study=name, argument=limits.model_dump(mode="json", exclude_none=True)))
+
+
+def edit_study(path: Path, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Change values of the study's space and budget, by their paths; what changed, and how many trials lie outside now.
+
+    Raises `SpecError` for what cannot change, `StudyNotFound` or `StudyNotOurs`.
+    """
+    return _administer(path, Command(verb="edit", study=name, argument=dict(changes)))
 
 
 def delete_study(path: Path, name: str) -> None:
@@ -74,7 +85,9 @@ def execute(database: Database, command: Command, live: Mapping[str, LiveStudy])
         case "extend":
             spec = studies.extend(database, command.study, Budget.model_validate(command.argument))
             if command.study in live:
-                live[command.study].extend(spec.budget)
+                live[command.study].change(spec)
+        case "edit":
+            return _edit(database, command, live.get(command.study))
         case "delete":
             if command.study in live:
                 raise UserError(message=f"Study {command.study!r} is being worked on; stop its workers first (Ctrl-C).")
@@ -86,6 +99,35 @@ def execute(database: Database, command: Command, live: Mapping[str, LiveStudy])
     return {}
 
 
+def _edit(database: Database, command: Command, live: LiveStudy | None) -> dict[str, Any]:
+    """Change a study's spec; what that changed, with values before and after."""
+    name = command.study
+    with database.transaction() as connection:
+        old = studies.find(connection, name, database.path).spec
+        trials = read_trials(connection, name)
+    if live is not None:
+        live.flush()
+        trials = live.storage.get_all_trials(live.storage.study_id, deepcopy=False)
+    spec = edited(old, command.argument)
+    changes = difference(old, spec)
+    num_trained = sum(IMPORTED not in trial.user_attrs for trial in trials)
+    if "budget.trials" in changes and spec.budget.trials is not None and spec.budget.trials < num_trained:
+        raise UserError(
+            message=f"budget.trials = {spec.budget.trials}: study {name!r} has {num_trained} trials already"
+        )
+    if changes:
+        note = studies.Edit(utc_now().isoformat(timespec="seconds"), len(trials), changes)
+        studies.edit(database, name, spec, note, covering(spec.space, trials))
+        if live is not None:
+            live.change(spec)
+    outside = sum(not _inside(trial.params, spec) for trial in trials)
+    return {"changes": changes, "outside": outside}
+
+
+def _inside(params: Mapping[str, Any], spec: StudySpec) -> bool:
+    return all(path not in spec.space or spec.space[path].contains(value) for path, value in params.items())
+
+
 def connect(state: StateDirectory) -> Channel | None:
     """A channel to the database's coordinator, or None where there is none."""
     address = state.socket
@@ -95,19 +137,18 @@ def connect(state: StateDirectory) -> Channel | None:
         return None
 
 
-def _administer(path: Path, command: Command) -> None:
+def _administer(path: Path, command: Command) -> dict[str, Any]:
     studies.check_usable(path)
     state = StateDirectory(path)
     with state.starting():
         channel = connect(state)
         if channel is not None:
             with channel, contextlib.suppress(BrokenPipeError):  # it was about to end, and did nothing
-                _asked(channel, command, path)
-                return
+                return _asked(channel, command, path)
         with state.owning():
             database = studies.open_database(path)
             try:
-                execute(database, command, {})
+                return execute(database, command, {})
             finally:
                 database.close()
 

@@ -104,7 +104,7 @@ class Command(Record):
     """Something to do to a study, from a command line that found a coordinator at work."""
 
     kind: Literal["command"] = "command"
-    verb: Literal["create", "extend", "delete", "workers"]
+    verb: Literal["create", "extend", "edit", "delete", "workers"]
     study: str = ""
     argument: dict[str, Any] = Field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from optuna.distributions import json_to_distribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tunefast.search.grid import GridCursor
-from tunefast.search.samplers import distribution, optuna_sampler, suggest, suggested
+from tunefast.search.samplers import covering, distribution, optuna_sampler, suggest, suggested
 from tunefast.spec.progress import Verb
 from tunefast.spec.study import GridSampler, StudySpec
 from tunefast.store.trials import MirroredStorage
@@ -24,6 +24,7 @@ class Asker:
         self._storage = storage
         self._study = optuna.load_study(study_name=spec.study.name, storage=storage)
         trials = storage.get_all_trials(storage.study_id, deepcopy=False)
+        storage.stored_as.update(covering(spec.space, trials))
         grid = isinstance(spec.study.sampler, GridSampler)
         self._opened: dict[int, tuple[Trial, optuna.samplers.BaseSampler]] = {}
         """Trials whose objectives suggest their settings themselves, by id, each with its own sampler."""

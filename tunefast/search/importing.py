@@ -18,7 +18,7 @@ from tunefast.errors import UserError, nearest
 from tunefast.search.samplers import distribution
 from tunefast.spec.space import Scalar, ordered
 from tunefast.spec.study import StudySpec
-from tunefast.store.trials import IMPORTED, STATE_WORDS
+from tunefast.store.rows import IMPORTED, STATE_WORDS
 
 
 class Stock(NamedTuple):

@@ -13,13 +13,15 @@ from tunefast.search import budget, pruners
 from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
 from tunefast.search.running import STATES, Running
+from tunefast.search.samplers import covering
 from tunefast.search.tally import Ended, Tally
 from tunefast.spec.progress import STOPPED_EARLY, Answer, Assignment, Ending, EpochReport, Outcome, Verdict
-from tunefast.spec.study import Budget
+from tunefast.spec.study import StudySpec
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import TrialLog
+from tunefast.store.rows import IMPORTED, OURS, STATE_WORDS
 from tunefast.store.studies import find
-from tunefast.store.trials import IMPORTED, OURS, STATE_WORDS, MirroredStorage
+from tunefast.store.trials import MirroredStorage
 
 MAX_IDLE_ATTEMPTS = 5
 """Attempts without a new epoch before a trial is given up."""
@@ -260,9 +262,12 @@ class LiveStudy:
             self.running[running.number] = running
             self.finish(running.number, Outcome(ending=Ending.PRUNED, reason=f"the study ended: {self.end}"))
 
-    def extend(self, limits: Budget) -> None:
-        """Go on under other limits."""
-        self.spec = self.spec.model_copy(update={"budget": limits})
+    def change(self, spec: StudySpec) -> None:
+        """Go on under another spec, of which space and budget may differ; trials that run are left alone."""
+        if spec.space != self.spec.space:
+            self.storage.restate(covering(spec.space, self._trials()))
+            self.asker = Asker(spec, self.storage)
+        self.spec = spec
         self.end = None
         if self.tally.best is not None:
             self._end_at_target(self.tally.best[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import optuna
@@ -13,7 +14,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial
 
 from tunefast.recipe.seed import derive_seed
 from tunefast.spec.space import Choice, DomainPart, Float, Int, Scalar, Space, ordered
@@ -33,7 +34,10 @@ def optuna_sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             return optuna.samplers.TPESampler(
-                n_startup_trials=settings.startup_trials, multivariate=True, group=conditional, seed=seed
+                n_startup_trials=settings.startup_trials,
+                multivariate=True,
+                group=conditional,
+                seed=seed,
             )
     return optuna.samplers.RandomSampler(seed=seed)
 
@@ -68,3 +72,28 @@ def distribution(domain: DomainPart) -> BaseDistribution:
     if isinstance(domain, Float):
         return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
     raise TypeError(f"no distribution for {type(domain).__name__}")
+
+
+def covering(space: Space, trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """For each domain what Optuna stores for it: wide enough for the trials there are, and equal for all of them.
+
+    A study whose space was narrowed has trials outside of it, and Optuna looks only at settings whose distribution is
+    the same in all trials.
+    """
+    found = {path: distribution(domain) for path, domain in space.items()}
+    for trial in trials:
+        for path, other in trial.distributions.items():
+            if path in found and other != found[path]:
+                found[path] = _hull(found[path], other)
+    return found
+
+
+def _hull(one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
+    """A distribution that has the values of both, which are of the same kind; of choices the one with more."""
+    if isinstance(one, FloatDistribution) and isinstance(other, FloatDistribution):
+        return FloatDistribution(min(one.low, other.low), max(one.high, other.high), log=one.log, step=one.step)
+    if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
+        return IntDistribution(min(one.low, other.low), max(one.high, other.high), log=one.log, step=one.step)
+    if isinstance(one, CategoricalDistribution) and isinstance(other, CategoricalDistribution):
+        return one if len(one.choices) >= len(other.choices) else other
+    return one

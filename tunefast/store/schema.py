@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from tunefast.errors import StorageError
 from tunefast.store.database import Database
 from tunefast.store.engine import file_url
-from tunefast.store.trials import STUDIES
+from tunefast.store.rows import STUDIES
 
 
 def check_schema(connection: Connection, path: Path) -> None:

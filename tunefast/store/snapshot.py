@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.studies import find
-from tunefast.store.trials import STATE_WORDS, read_trials, study_uuids
+from tunefast.store.rows import STATE_WORDS, read_trials, study_uuids
+from tunefast.store.studies import Edit, edits, find
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class StudySnapshot:
     active_seconds: float
     attempts: list[dict[str, Any]]
     epochs: list[dict[str, Any]]
+    edits: list[Edit] = field(default_factory=list)
+    """How its spec was changed, in order."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -89,6 +91,7 @@ def snapshot(path: Path, name: str) -> StudySnapshot:
             active_seconds=stored.active_seconds,
             attempts=_rows(connection, tables.attempts, stored.uuid),
             epochs=_rows(connection, tables.epochs, stored.uuid),
+            edits=edits(connection, name),
         )
 
 

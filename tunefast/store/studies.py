@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from optuna.distributions import BaseDistribution
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs, nearest
 from tunefast.spec.study import Budget, StudySpec
-from tunefast.store import tables, trials
+from tunefast.store import rows, tables
 from tunefast.store.database import Database
 from tunefast.store.engine import checked, reading_engine
+from tunefast.store.rows import insert_study, study_uuids
 from tunefast.store.schema import check_schema, create_file, create_schema
-from tunefast.store.trials import insert_study, study_uuids
+
+EDITS_ATTRIBUTE = "tunefast:edits"
+"""User attribute of the Optuna study that holds how its spec was changed."""
 
 
 class StoredStudy(NamedTuple):
@@ -100,9 +105,41 @@ def extend(database: Database, name: str, budget: Budget) -> StudySpec:
         stored = find(connection, name, database.path)
         changes = budget.model_dump(exclude_none=True)
         spec = stored.spec.model_copy(update={"budget": stored.spec.budget.model_copy(update=changes)})
-        changed = sa.update(tables.studies).where(tables.studies.c.uuid == stored.uuid)
-        connection.execute(changed.values(spec=spec.model_dump(mode="json")))
+        _store_spec(connection, stored.uuid, spec)
     return spec
+
+
+class Edit(NamedTuple):
+    """A change of a study's spec."""
+
+    at: str
+    """When, ISO 8601, UTC."""
+    trials: int
+    """That there were."""
+    changes: dict[str, tuple[Any, Any]]
+    """Path -> value before and after."""
+
+
+def edit(
+    database: Database, name: str, spec: StudySpec, note: Edit, distributions: Mapping[str, BaseDistribution]
+) -> None:
+    """Give the study another spec, and its trials' settings the `distributions` that go with it; the edit is noted."""
+    with database.transaction() as connection:
+        stored = find(connection, name, database.path)
+        _store_spec(connection, stored.uuid, spec)
+        rows.restate(connection, name, distributions)
+        earlier = rows.study_attribute(connection, name, EDITS_ATTRIBUTE) or []
+        rows.set_study_attribute(connection, name, EDITS_ATTRIBUTE, [*earlier, note._asdict()])
+
+
+def edits(connection: Connection, name: str) -> list[Edit]:
+    """How the study's spec was changed, in order."""
+    return [Edit(**note) for note in rows.study_attribute(connection, name, EDITS_ATTRIBUTE) or []]
+
+
+def _store_spec(connection: Connection, study_uuid: str, spec: StudySpec) -> None:
+    changed = sa.update(tables.studies).where(tables.studies.c.uuid == study_uuid)
+    connection.execute(changed.values(spec=spec.model_dump(mode="json")))
 
 
 def delete(database: Database, name: str) -> str | None:
@@ -118,10 +155,10 @@ def delete(database: Database, name: str) -> str | None:
 
 def _delete_rows(connection: Connection, name: str) -> None:
     """Delete an Optuna study with everything that hangs on it."""
-    study = sa.select(trials.STUDIES.c.study_id).where(trials.STUDIES.c.study_name == name).scalar_subquery()
-    trial_ids = sa.select(trials.TRIALS.c.trial_id).where(trials.TRIALS.c.study_id == study)
-    for table in (*trials.TRIAL_TABLES, trials.HEARTBEATS):
+    study = sa.select(rows.STUDIES.c.study_id).where(rows.STUDIES.c.study_name == name).scalar_subquery()
+    trial_ids = sa.select(rows.TRIALS.c.trial_id).where(rows.TRIALS.c.study_id == study)
+    for table in (*rows.TRIAL_TABLES, rows.HEARTBEATS):
         connection.execute(sa.delete(table).where(table.c.trial_id.in_(trial_ids)))
-    for table in (trials.TRIALS, trials.DIRECTIONS, trials.STUDY_ATTRS, trials.STUDY_SYSTEM_ATTRS):
+    for table in (rows.TRIALS, rows.DIRECTIONS, rows.STUDY_ATTRS, rows.STUDY_SYSTEM_ATTRS):
         connection.execute(sa.delete(table).where(table.c.study_id == study))
-    connection.execute(sa.delete(trials.STUDIES).where(trials.STUDIES.c.study_name == name))
+    connection.execute(sa.delete(rows.STUDIES).where(rows.STUDIES.c.study_name == name))

@@ -1,9 +1,4 @@
-"""Optuna's rows: the one file that knows how Optuna lays out its database and its memory.
-
-Everything private to Optuna that tunefast uses stands here: the ORM tables of ``optuna.storages._rdb.models``, the
-counters and lists of `InMemoryStorage`, and the system attribute of metric names. `tests/store` reads back with stock
-Optuna what is written here, so a release that changes any of it fails there.
-"""
+"""One study in memory, where samplers read it, and every change to it on its way to the database."""
 
 # ruff: noqa: SLF001
 
@@ -11,107 +6,35 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database, Group, StudyGone
-from tunefast.store.tables import UUID_ATTRIBUTE
-
-STUDIES: sa.Table = models.StudyModel.__table__
-DIRECTIONS: sa.Table = models.StudyDirectionModel.__table__
-STUDY_ATTRS: sa.Table = models.StudyUserAttributeModel.__table__
-STUDY_SYSTEM_ATTRS: sa.Table = models.StudySystemAttributeModel.__table__
-TRIALS: sa.Table = models.TrialModel.__table__
-PARAMS: sa.Table = models.TrialParamModel.__table__
-VALUES: sa.Table = models.TrialValueModel.__table__
-REPORTS: sa.Table = models.TrialIntermediateValueModel.__table__
-ATTRS: sa.Table = models.TrialUserAttributeModel.__table__
-SYSTEM_ATTRS: sa.Table = models.TrialSystemAttributeModel.__table__
-HEARTBEATS: sa.Table = models.TrialHeartbeatModel.__table__
-
-TRIAL_TABLES = (PARAMS, VALUES, REPORTS, ATTRS, SYSTEM_ATTRS)
-STATE_WORDS = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
-"""Optuna's states in tunefast's words."""
-OURS = "tunefast:ours"
-"""System attribute of the trials that tunefast trains."""
-IMPORTED = "imported"
-"""User attribute of the trials that were brought from another study: which trial of which study it was."""
-_METRIC_NAMES = "study:metric_names"
-
-
-def insert_study(connection: Connection, name: str, uuid: str, metric: str, *, maximize: bool) -> None:
-    """Add an Optuna study, with our uuid as a user attribute and the metric's name for people who browse."""
-    study_id = _new_id(connection.execute(sa.insert(STUDIES).values(study_name=name)))
-    direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
-    connection.execute(sa.insert(DIRECTIONS).values(study_id=study_id, direction=direction, objective=0))
-    for table, key, value in ((STUDY_ATTRS, UUID_ATTRIBUTE, uuid), (STUDY_SYSTEM_ATTRS, _METRIC_NAMES, [metric])):
-        connection.execute(sa.insert(table).values(study_id=study_id, key=key, value_json=json.dumps(value)))
-
-
-def study_uuids(connection: Connection) -> dict[str, str | None]:
-    """The studies by name, each with our uuid, or None where tunefast did not create it."""
-    join = STUDIES.outerjoin(
-        STUDY_ATTRS, (STUDY_ATTRS.c.study_id == STUDIES.c.study_id) & (STUDY_ATTRS.c.key == UUID_ATTRIBUTE)
-    )
-    rows = connection.execute(sa.select(STUDIES.c.study_name, STUDY_ATTRS.c.value_json).select_from(join))
-    return {name: json.loads(value) if value is not None else None for name, value in rows}
-
-
-def read_trials(connection: Connection, study_name: str, first: int = 0) -> list[FrozenTrial]:
-    """The trials of a study from number `first` on, as stock Optuna would read them, in the order of their numbers."""
-    of_study = sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name).scalar_subquery()
-    chosen = (TRIALS.c.study_id == of_study) & (TRIALS.c.number >= first)
-    ids = sa.select(TRIALS.c.trial_id).where(chosen)
-    rows: dict[sa.Table, dict[int, list[Any]]] = {}
-    for table in TRIAL_TABLES:
-        by_trial: dict[int, list[Any]] = defaultdict(list)
-        for row in connection.execute(sa.select(table).where(table.c.trial_id.in_(ids)).order_by(*table.primary_key)):
-            by_trial[row.trial_id].append(row)
-        rows[table] = by_trial
-    found = connection.execute(sa.select(TRIALS).where(chosen).order_by(TRIALS.c.number)).mappings()
-    return [_frozen(trial, {table: rows[table][trial["trial_id"]] for table in TRIAL_TABLES}) for trial in found]
-
-
-def _frozen(trial: Any, rows: dict[sa.Table, list[Any]]) -> FrozenTrial:
-    distributions = {row.param_name: json_to_distribution(row.distribution_json) for row in rows[PARAMS]}
-    to_value = models.TrialValueModel.stored_repr_to_value
-    to_report = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
-    values = [to_value(row.value, row.value_type) for row in sorted(rows[VALUES], key=lambda row: row.objective)]
-    return FrozenTrial(
-        number=trial["number"],
-        trial_id=trial["trial_id"],
-        state=trial["state"],
-        value=None,
-        values=values or None,
-        datetime_start=_local(trial["datetime_start"]),
-        datetime_complete=_local(trial["datetime_complete"]),
-        params={
-            row.param_name: distributions[row.param_name].to_external_repr(row.param_value) for row in rows[PARAMS]
-        },
-        distributions=distributions,
-        user_attrs={row.key: json.loads(row.value_json) for row in rows[ATTRS]},
-        system_attrs={row.key: json.loads(row.value_json) for row in rows[SYSTEM_ATTRS]},
-        intermediate_values={
-            row.step: to_report(row.intermediate_value, row.intermediate_value_type) for row in rows[REPORTS]
-        },
-    )
+from tunefast.store.rows import (
+    ATTRS,
+    DIRECTIONS,
+    OURS,
+    PARAMS,
+    REPORTS,
+    STUDIES,
+    STUDY_ATTRS,
+    SYSTEM_ATTRS,
+    TRIAL_TABLES,
+    TRIALS,
+    VALUES,
+    new_id,
+    read_trials,
+    study_uuids,
+)
 
 
 class MirroredStorage(InMemoryStorage):
@@ -128,6 +51,8 @@ class MirroredStorage(InMemoryStorage):
         self._uuid = uuid
         self._touched: set[int] = set()
         self._endings: dict[int, tuple[TrialState, datetime]] = {}
+        self.stored_as: dict[str, BaseDistribution] = {}
+        """What stands in the database for settings, where that is wider than what is searched."""
         self.group = Group()
         with database.transaction() as connection:
             row = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name)).one()
@@ -149,7 +74,7 @@ class MirroredStorage(InMemoryStorage):
             if number > len(self._trials()):
                 self._add(read_trials(connection, self._name, len(self._trials())))
             row = {"number": number, "study_id": study_id, "state": TrialState.RUNNING}
-            trial_id = _new_id(connection.execute(sa.insert(TRIALS).values(**row, datetime_start=utc_now())))
+            trial_id = new_id(connection.execute(sa.insert(TRIALS).values(**row, datetime_start=utc_now())))
             self._mark(connection, trial_id)
         self._max_trial_id = trial_id - 1
         super().create_new_trial(study_id)
@@ -174,9 +99,20 @@ class MirroredStorage(InMemoryStorage):
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
         """Set one parameter."""
+        distribution = self.stored_as.get(param_name, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         row = {"param_value": param_value_internal, "distribution_json": distribution_to_json(distribution)}
         self._note(PARAMS, "param_name", {"trial_id": trial_id, "param_name": param_name, **row})
+
+    def restate(self, distributions: Mapping[str, BaseDistribution]) -> None:
+        """Let all trials have these distributions, as the function `restate` of `tunefast.store.rows` writes them."""
+        for trial in self._trials():
+            known = {path: distributions.get(path, old) for path, old in trial.distributions.items()}
+            if known != trial.distributions:
+                restated = copy.copy(trial)
+                restated.distributions = known
+                self._set_trial(trial._trial_id, restated)
+        self._studies[self.study_id].param_distribution.update(distributions)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """End a trial, or claim one that somebody enqueued; returns whether that worked."""
@@ -288,12 +224,3 @@ class MirroredStorage(InMemoryStorage):
         for trial in trials:
             self._max_trial_id = trial._trial_id - 1
             super().create_new_trial(self.study_id, template_trial=trial)
-
-
-def _new_id(result: Any) -> int:
-    return int(result.inserted_primary_key[0])
-
-
-def _local(moment: datetime | None) -> datetime | None:
-    """Optuna's trials carry naive local time."""
-    return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None) if moment is not None else None

@@ -1,0 +1,64 @@
+"""`tunefast study edit`."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated, Any
+
+import typer
+
+from tunefast.api import DEFAULT_STORAGE
+from tunefast.cli.options import Json, Storage, StudyName, Verbose, storage_flag
+from tunefast.cli.output import console, print_json
+from tunefast.cli.showing import change_in_words
+from tunefast.errors import UserError
+from tunefast.run.commands import edit_study
+from tunefast.run.prepare import located
+from tunefast.spec.editing import edited
+from tunefast.store.engine import database_path
+from tunefast.store.snapshot import snapshot
+
+Changes = Annotated[
+    list[str],
+    typer.Option("--set", help="A value of [space] or [budget], as in space.optimizer.lr.high=0.01.", metavar="P=V"),
+]
+
+
+def edit(
+    name: StudyName,
+    changes: Changes = [],  # noqa: B006  typer's way
+    storage: Storage = DEFAULT_STORAGE,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Narrow or widen intervals, add choices, or change the budget of a study, also while it runs."""
+    if not changes:
+        raise UserError(message="give at least one --set PATH=VALUE, as in --set space.optimizer.lr.high=0.01")
+    wanted = dict(_change(text) for text in changes)
+    path = database_path(storage)
+    located(edited(snapshot(path, name).spec, wanted))
+    result = edit_study(path, name, wanted)
+    if to_json:
+        print_json({"study": name, **result})
+        return
+    out = console()
+    if not result["changes"]:
+        out.print(f"Study {name} is like that already.")
+        return
+    out.print(f"Study {name}:")
+    for where, (before, after) in result["changes"].items():
+        out.print(f"  {change_in_words(where, before, after)}", soft_wrap=True)
+    if result["outside"]:
+        out.print(f"{result['outside']} earlier trials lie outside of it now; they stay.", soft_wrap=True)
+    out.print(f"Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """A path and its value, written as in TOML; a word needs no quotes."""
+    path, equals, value = text.partition("=")
+    if not (path.strip() and equals):
+        raise UserError(message=f"--set {text}: should be PATH=VALUE, as in --set space.optimizer.lr.high=0.01")
+    try:
+        return path.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return path.strip(), value.strip()
