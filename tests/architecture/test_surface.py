@@ -25,6 +25,7 @@ OPTIONS = {
     "train": {"--study", "--trial", "-o", "--export", "--device", "--storage", "--json"},
     "study check": {"-n", "--device", "--seconds", "--json"},
     "study edit": {"--set", "--storage", "--json"},
+    "trial clone": {"--study", "--set", "--storage", "--json"},
     "study create": {"--name", "--storage", "--json"},
     "study run": {"-n", "--device", "--name", "--storage", "--grace", "--detach", "--json"},
     "study watch": {"--storage", "--json"},

@@ -34,7 +34,7 @@ def edit(
     """Narrow or widen intervals, add choices, or change the budget of a study, also while it runs."""
     if not changes:
         raise UserError(message="give at least one --set PATH=VALUE, as in --set space.optimizer.lr.high=0.01")
-    wanted = dict(_change(text) for text in changes)
+    wanted = dict(change_of(text) for text in changes)
     path = database_path(storage)
     located(edited(snapshot(path, name).spec, wanted))
     result = edit_study(path, name, wanted)
@@ -53,7 +53,7 @@ def edit(
     out.print(f"Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
 
 
-def _change(text: str) -> tuple[str, Any]:
+def change_of(text: str) -> tuple[str, Any]:
     """A path and its value, written as in TOML; a word needs no quotes."""
     path, equals, value = text.partition("=")
     if not (path.strip() and equals):

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
 from tunefast.run.provenance import in_words
-from tunefast.store.rows import STATE_WORDS
+from tunefast.store.rows import CLONED, STATE_WORDS
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -112,6 +112,8 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     out.print(Text(f"{study.name}, trial {trial.number}: {STATE_WORDS[trial.state]}{_because(trial)}", style="bold"))
     if trial.value is not None:
         out.print(f"{study.spec.study.metric} {number(trial.value)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
+    if CLONED in trial.user_attrs:
+        out.print(f"a variant of trial {trial.user_attrs[CLONED]}")
     _show_params(out, trial)
     for row in _of_trial(study.attempts, trial):
         where = f"{row['worker']} on {row['device']}, {_threads(row['threads'])}, seed {row['seed']}"

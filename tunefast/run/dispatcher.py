@@ -20,6 +20,7 @@ from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import Assignment, Record
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
+from tunefast.store.rows import CLONED
 
 TICK_SECONDS = 0.1
 """Reports are on disk at most this long after they were answered."""
@@ -77,6 +78,8 @@ class Dispatcher:
         running = study.claim()
         if running is None:
             return
+        trials = StateDirectory(self.database.path).trials(study.uuid)
+        cloned = study.storage.get_trial(running.trial_id).user_attrs.get(CLONED)
         worker.lease = self.leases.grant(study.name, running.number, threads=threads, device=worker.device)
         assignment = Assignment(
             study=study.name,
@@ -88,8 +91,9 @@ class Dispatcher:
             threads=threads,
             device=worker.device,
             metric=study.spec.study.metric,
-            directory=str(StateDirectory(self.database.path).trials(study.uuid) / str(running.number)),
+            directory=str(trials / str(running.number)),
             earlier=study.log.reports(running.number) if running.values else [],
+            cloned="" if cloned is None else str(trials / str(cloned)),
         )
         study.start(running, assignment, worker.name, worker.provenance)
         worker.send(Assign(assignment=assignment))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.recipe.stopping import EarlyStopping, Patience
 from tunefast.run.script.drive import ProgramError, Tell, run_program
-from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Verdict
+from tunefast.spec.progress import CHECKPOINTS, Answer, Assignment, Ending, EpochReport, Outcome, Verdict
 from tunefast.train.objective import Context, ObjectiveError, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
 
@@ -96,6 +98,7 @@ def drive(
     recipe = RECIPE.validate_python(assignment.recipe)
     driver = Driver(recipe.patience(), _guarded(ask), assignment.earlier)
     try:
+        _inherit(assignment)
         if isinstance(recipe, TrainingRecipe):
             _drive_training(recipe, assignment, driver)
         elif isinstance(recipe, CommandRecipe):
@@ -112,6 +115,18 @@ def drive(
         error_text = traceback.format_exc()[-MAX_ERROR_CHARS:].encode("utf-8", "backslashreplace").decode()
         return Outcome(ending=Ending.FAILED, reason="error", error=error_text)
     return driver.outcome()
+
+
+def _inherit(assignment: Assignment) -> None:
+    """Give a variant of another trial that one's checkpoints, where it left any, before its first attempt."""
+    if not assignment.cloned or not assignment.directory:
+        return
+    source, target = Path(assignment.cloned) / CHECKPOINTS, Path(assignment.directory) / CHECKPOINTS
+    if source.is_dir() and not target.exists():
+        scratch = target.with_name(f".{CHECKPOINTS}")
+        shutil.rmtree(scratch, ignore_errors=True)  # of an attempt that was killed while it copied
+        shutil.copytree(source, scratch)
+        scratch.rename(target)
 
 
 def _drive_objective(recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver) -> None:

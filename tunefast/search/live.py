@@ -204,11 +204,7 @@ class LiveStudy:
     def finish(self, number: int, outcome: Outcome) -> None:
         """Take in how a running trial ended; it is in the database when this returns."""
         running = self.running.pop(number)
-        ending, reason = outcome.ending, outcome.reason
-        kept = outcome.kept_epoch if outcome.kept_epoch is not None else running.epochs
-        if ending is Ending.COMPLETE and outcome.value is None and math.isnan(running.values.get(kept, math.nan)):
-            ending, reason = Ending.FAILED, reason or f"it ended without reporting {self.spec.study.metric!r}"
-        error = outcome.error or (reason if ending is Ending.FAILED else None)
+        ending, reason, kept, error = running.judged(outcome, self.spec.study.metric)
         attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs}
         for key, attribute in attributes.items():
             if attribute:
@@ -221,8 +217,7 @@ class LiveStudy:
         planned = running.recipe.epochs if reason in STOPPED_EARLY else len(running.values)
         self._count(number, Ended(ending, value if complete else None, len(running.values), planned))
         self._note_error(error)
-        refused = self.flush()
-        if complete and number not in refused:
+        if number not in self.flush() and complete:
             self._rule.complete(running.values)
 
     def _note_error(self, error: str | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from optuna.trial import TrialState
 
 from tunefast.recipe.recipe import AnyRecipe
-from tunefast.spec.progress import Assignment, Ending
+from tunefast.spec.progress import Assignment, Ending, Outcome
 
 STATES = {
     Ending.COMPLETE: TrialState.COMPLETE,
@@ -46,6 +46,14 @@ class Running:
         for number in later:
             del self.values[number]
         return later
+
+    def judged(self, outcome: Outcome, metric: str) -> tuple[Ending, str, int, str | None]:
+        """How it really ended, why, the epoch that counts, and the error; complete it can only be with a value."""
+        ending, reason = outcome.ending, outcome.reason
+        kept = outcome.kept_epoch if outcome.kept_epoch is not None else self.epochs
+        if ending is Ending.COMPLETE and outcome.value is None and math.isnan(self.values.get(kept, math.nan)):
+            ending, reason = Ending.FAILED, reason or f"it ended without reporting {metric!r}"
+        return ending, reason, kept, outcome.error or (reason if ending is Ending.FAILED else None)
 
     def value(self, ending: Ending, kept: int) -> float | None:
         """What Optuna stores: the metric at the kept epoch; of a pruned trial, like stock Optuna, the last one."""

@@ -29,6 +29,8 @@ class Verdict(StrEnum):
 
 NO_REPORT = "without a report"
 """Stands in what is said of a program that did not report; what it printed instead does not matter then."""
+CHECKPOINTS = "checkpoints"
+"""In a trial's directory, where its training keeps what it goes on from."""
 STOPPED_EARLY = ("pruner", "early_stopping")
 """Reasons of outcomes that saved the epochs which were left."""
 
@@ -110,6 +112,8 @@ class Assignment(Record):
     """Of the trial's own, the same for all of its attempts; made by whoever needs it."""
     earlier: list[EpochReport] = Field(default_factory=list)
     """What the attempts before reported, as far as it stands."""
+    cloned: str = ""
+    """The directory of the trial that this one is a variant of, whose checkpoints it goes on from."""
 
 
 Verb = Literal["suggest", "attribute", "constraint"]

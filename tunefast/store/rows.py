@@ -47,6 +47,8 @@ OURS = "tunefast:ours"
 """System attribute of the trials that tunefast trains."""
 IMPORTED = "imported"
 """User attribute of the trials that were brought from another study: which trial of which study it was."""
+CLONED = "cloned_from"
+"""User attribute of a trial that is a variant of another: that one's number."""
 _METRIC_NAMES = "study:metric_names"
 
 

@@ -17,7 +17,7 @@ from tunefast.recipe.own import module_file
 from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.recipe.precision import autocast, loss_scaler
 from tunefast.spec.counting import SAID_EPOCH, EpochCount
-from tunefast.spec.progress import Answer, EpochReport, Verdict
+from tunefast.spec.progress import CHECKPOINTS, Answer, EpochReport, Verdict
 from tunefast.train.optuna_trial import OptunaTrial, is_pruning
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Context:
         """Where the trial's state is saved, and loaded from by a later attempt."""
         from tunefast.train.lending import KeptState
 
-        return KeptState(Path(self._directory or ".") / "checkpoints")
+        return KeptState(Path(self._directory or ".") / CHECKPOINTS)
 
 
 def run_objective(recipe: ObjectiveRecipe, context: Context) -> None:

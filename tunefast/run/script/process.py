@@ -17,7 +17,7 @@ from typing import Any, Self
 from tunefast.errors import UserError
 from tunefast.recipe.own_training import FACTS, CommandRecipe
 from tunefast.run.script import guard
-from tunefast.spec.progress import Assignment
+from tunefast.spec.progress import CHECKPOINTS, Assignment
 
 SCRIPT_SUFFIXES = (".py", ".sh")
 TAIL_LINES = 30
@@ -40,7 +40,7 @@ def facts(assignment: Assignment) -> dict[str, Any]:
         "device": visible_device(assignment.device),
         "threads": assignment.threads,
         "directory": str(directory),
-        "checkpoints": str(directory / "checkpoints"),
+        "checkpoints": str(directory / CHECKPOINTS),
     }
 
 

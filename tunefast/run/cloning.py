@@ -1,0 +1,91 @@
+"""Cloning: a variant of a trial, queued to go on from that one's checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optuna
+from pydantic import ValidationError
+
+from tunefast.errors import UserError, nearest
+from tunefast.spec.progress import CHECKPOINTS
+from tunefast.spec.space import Choice, Scalar, ordered
+from tunefast.spec.study import GridSampler, StudySpec
+from tunefast.store.ownership import StateDirectory
+from tunefast.store.rows import CLONED
+from tunefast.store.snapshot import StudySnapshot, snapshot
+
+
+class Cloned(NamedTuple):
+    """A trial that waits to be trained."""
+
+    trial: int
+    params: dict[str, Scalar]
+    has_checkpoint: bool
+    """Whether the trial that it is a variant of left one."""
+
+
+def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[str, Any]) -> Cloned:
+    """Queue a variant of trial `number` with other values of searched settings; it is the next to be trained.
+
+    Raises `UserError` where there is no such trial, or such a variant cannot be.
+    """
+    params = variant(study.spec, study.trial(number).params, changes)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        stock = optuna.load_study(study_name=study.name, storage=storage)
+        stock.enqueue_trial(params, user_attrs={CLONED: number})
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+    new = max(trial.number for trial in snapshot(path, study.name).trials if trial.user_attrs.get(CLONED) == number)
+    kept = StateDirectory(path).trials(study.uuid) / str(number) / CHECKPOINTS
+    return Cloned(new, params, kept.is_dir() and any(kept.iterdir()))
+
+
+def variant(spec: StudySpec, params: Mapping[str, Scalar], changes: Mapping[str, Any]) -> dict[str, Scalar]:
+    """The settings of a trial with some changed; those whose conditions no longer hold are left out.
+
+    Raises `UserError` where a setting is not searched, a value not in its domain, or one is missing.
+    """
+    if isinstance(spec.study.sampler, GridSampler):
+        raise UserError(
+            message=f"study {spec.study.name!r} is a grid, which tries every cell once; a clone has no cell"
+        )
+    if spec.recipe.get("style") == "optuna":
+        return _suggested(params, changes)
+    for path, value in changes.items():
+        _check_value(spec, path, value)
+    wanted = {**params, **changes}
+    active: dict[str, Scalar] = {}
+    for path in ordered(spec.space):
+        if not spec.space[path].holds(active):
+            continue
+        if path not in wanted:
+            raise UserError(message=f"{path!r} is searched then too: give it, --set {path}=VALUE")
+        active[path] = wanted[path]
+    for path in changes.keys() - active.keys():
+        raise UserError(message=f"--set {path}: its conditions do not hold then")
+    try:
+        spec.recipe_for(active)
+    except ValidationError as error:
+        raise UserError(message=f"that makes no recipe: {error.errors()[0]['msg']}") from error
+    return active
+
+
+def _check_value(spec: StudySpec, path: str, value: Any) -> None:
+    if path not in spec.space:
+        raise UserError(message=f"--set {path}: not searched.{nearest(path, spec.space)}")
+    domain = spec.space[path]
+    if not domain.contains(value):
+        what = domain.labels if isinstance(domain, Choice) else f"{domain.low:g} to {domain.high:g}"
+        raise UserError(message=f"--set {path}={value}: not in its domain, {what}; see tunefast study edit")
+
+
+def _suggested(params: Mapping[str, Scalar], changes: Mapping[str, Any]) -> dict[str, Scalar]:
+    """A variant of what an objective for Optuna suggested; its own ranges are only known when it runs."""
+    for path in changes.keys() - params.keys():
+        raise UserError(message=f"--set {path}: the trial has no such setting.{nearest(path, params)}")
+    return {**params, **changes}
