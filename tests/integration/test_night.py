@@ -121,3 +121,43 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_program_to_notify_that_is_not_there(terminal: Terminal) -> None:
+    """It is told when the study is created, and nothing is stored."""
+    spec = objective("s", "paced", 2, extra='[notify]\ncommand = "no_such_mail {text}"')
+    terminal.write("s.toml", spec)
+    said = terminal.tunefast("study", "create", "s.toml", code=2).stderr
+    assert "[notify] command: there is no program 'no_such_mail' in PATH" in said
+    assert not terminal.database.exists()
+
+
+def test_nothing_to_detach_for(terminal: Terminal) -> None:
+    """A study that has ended shows its result, and leaves no process behind."""
+    terminal.write("s.toml", objective("s", "paced", 2))
+    terminal.tunefast("study", "run", "s.toml", "-n", "1")
+    said = terminal.tunefast("study", "run", "s.toml", "-n", "1", "--detach").stdout
+    assert "Study s: its trials are used up." in said
+    assert "works on study" not in said
+
+
+def test_nobody_works(terminal: Terminal) -> None:
+    """A study that was left shows that its running trials wait for somebody; a worker shows its process."""
+    terminal.write("s.toml", objective("s", "paced", 50, pause=0.3))
+    with terminal.started("study", "run", "s.toml", "-n", "1") as run:
+        listen(run, "1/50 trials")
+        row = terminal.json("worker", "list")["workers"][0]
+        assert str(row["pid"]) in terminal.tunefast("worker", "list").stdout
+        assert "Nobody works" not in terminal.tunefast("study", "show", "s").stdout
+        os.killpg(run.pid, signal.SIGKILL)
+    wait_until(lambda: not terminal.json("worker", "list")["workers"], "the workers are gone")
+    said = terminal.tunefast("study", "show", "s").stdout
+    assert "Nobody works on it; the running ones go on with: tunefast study run s" in said
+
+
+def test_divergence_is_said(terminal: Terminal) -> None:
+    """Trials whose metric was never a number are told as what they are."""
+    terminal.write("nan.py", "def run(recipe, context):\n    yield {'val_accuracy': float('nan')}\n")
+    terminal.write("s.toml", objective("s", "paced", 3).replace("tests.integration.objectives:paced", "nan:run"))
+    said = terminal.tunefast("study", "run", "s.toml", "-n", "1", code=1).stdout
+    assert "3 of them diverged: their loss or val_accuracy was no finite number." in said

@@ -57,7 +57,11 @@ def test_facts_and_epochs() -> None:
     """Facts of the trial, and the recipe's own settings, can be named too."""
     recipe = command("train {trial} {epochs} {checkpoints}", epochs=7)
     assert recipe.words({**NO_FACTS, "trial": 3, "checkpoints": "/x"}) == ["train", "3", "7", "/x"]
-    assert recipe.told() == {"epochs": 7}
+    assert recipe.told({}) == {"epochs": 7}
+    nested = command("train {log.file}", log={"file": "{directory}/log {other}", "parts": ["{trial}", 1]})
+    known = {**NO_FACTS, "directory": "/d", "trial": 3}
+    assert nested.words(known) == ["train", "/d/log {other}"]
+    assert nested.told(known) == {"epochs": 10, "log": {"file": "/d/log {other}", "parts": ["3", 1]}}
     assert recipe.named() == {"trial", "epochs", "checkpoints"}
 
 

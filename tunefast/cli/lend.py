@@ -28,8 +28,9 @@ def lend(
     """
     path = database_path(storage)
     devices = devices_for(device, workers)
-    check_objective(snapshot(path, name).spec)
-    if detached:
+    study = snapshot(path, name)
+    check_objective(study.spec)
+    if detached and not study.is_used_up:
         options = ["--device", device, "--grace", str(grace), *(("-n", str(workers)) if workers is not None else ())]
         return detach(path, name, options, storage, to_json=to_json)
     out = console(to_json=to_json)

@@ -27,7 +27,7 @@ from tunefast.cli.output import console, counts_line, number, plain_table, print
 from tunefast.cli.showing import best_document, show_best, show_study, show_trial, study_document, trial_document
 from tunefast.cli.specs import differences, find_spec
 from tunefast.errors import SpecChanged, StudyExists, UserError
-from tunefast.run.commands import create_study, delete_study, extend_study
+from tunefast.run.commands import create_study, delete_study, extend_study, is_worked_on
 from tunefast.run.host import GRACE_SECONDS
 from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
@@ -173,8 +173,15 @@ def show(
 ) -> None:
     """Show a study and its trials, or one trial with its curve."""
     study = snapshot(database_path(storage), name)
+    if trial is None and to_json:
+        print_json(study_document(study))
+        return
     if trial is None:
-        print_json(study_document(study)) if to_json else show_study(console(), study)
+        show_study(console(), study)
+        unfinished = study.counts.get("running", 0)
+        if unfinished and not is_worked_on(database_path(storage), name):
+            again = f"tunefast study run {name}{storage_flag(storage)}"
+            console().print(f"\nNobody works on it; the running ones go on with: {again}", soft_wrap=True)
         return
     study.trial(trial)
     print_json(trial_document(study, trial)) if to_json else show_trial(console(), study, trial)

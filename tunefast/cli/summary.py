@@ -45,6 +45,10 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     console.print(
         f"{len(study.trials)} trials in {duration(study.active_seconds)}: {counts_line(study.counts) or 'none'}."
     )
+    diverged = sum(trial.user_attrs.get("reason") == "diverged" for trial in study.trials)
+    if diverged:
+        metric = study.spec.study.metric
+        console.print(f"{diverged} of them diverged: their loss or {metric} was no finite number.", soft_wrap=True)
     if study.best is not None:
         _show_best(console, study)
     _show_saved(console, study)

@@ -15,7 +15,7 @@ from tunefast.cli.options import Json, Storage, StudyName, Verbose, storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.summary import document, show_summary
 from tunefast.run.channel import Channel
-from tunefast.run.commands import connect, list_workers
+from tunefast.run.commands import connect, is_worked_on
 from tunefast.run.messages import Note, Over, Refused, State, Watch
 from tunefast.run.output import LOG_FILE
 from tunefast.store.engine import database_path
@@ -79,7 +79,7 @@ def logs(
     out = console()
     pause = threading.Event()
     while True:
-        working = follow and any(row["study"] == name for row in list_workers(path)["workers"])
+        working = follow and is_worked_on(path, name)
         for line in outputs.new():
             out.print(line, markup=False, soft_wrap=True)
         if not working:

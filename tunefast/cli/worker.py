@@ -40,9 +40,9 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
     if found["coordinator"] is None:
         console().print("No worker is at work.")
         return
-    table = plain_table("worker", "study", "device", "trial", "host", right=("trial", "host"))
+    table = plain_table("worker", "process", "study", "device", "trial", "host", right=("process", "trial", "host"))
     for row in found["workers"]:
         trial = "-" if row["trial"] is None else str(row["trial"])
-        table.add_row(row["worker"], row["study"], row["device"], trial, str(row["host"]))
+        table.add_row(row["worker"], str(row["pid"]), row["study"], row["device"], trial, str(row["host"]))
     console().print(table)
     console().print(f"coordinator: process {found['coordinator']}")

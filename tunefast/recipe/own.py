@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from tunefast.recipe.own_errors import own_traceback
 from tunefast.recipe.part import Part
 
 DOTTED_PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
@@ -120,7 +121,8 @@ def load(path: str, root: Path) -> Any:
         if _seen.get(module_name, stamp) != stamp:
             module = importlib.reload(module)
     except Exception as error:
-        raise ValueError(f"cannot be imported ({type(error).__name__}: {error})") from error
+        problem = f"cannot be imported ({type(error).__name__}: {error})\n{own_traceback(error)}".rstrip()
+        raise ValueError(problem) from error
     _seen[module_name] = stamp
     named = getattr(module, name, None)
     if named is None or not callable(named):

@@ -14,6 +14,8 @@ from tunefast.recipe.placeholders import filled, flat, names_in, words_of
 
 FACTS = ("trial", "study", "seed", "device", "threads", "directory", "checkpoints")
 """What a command can be told about its trial beside its settings."""
+SETTINGS_VARIABLE = "TUNEFAST_SETTINGS"
+"""The environment variable that holds all settings, as JSON."""
 _OF_ONE_TRIAL = ("trial", "directory", "checkpoints")
 _NOT_TOLD = ("command", "follow", "root", "run_in", "early_stopping")
 
@@ -96,9 +98,16 @@ class CommandRecipe(RecipePart):
         """The path of the file that is followed, with settings and `facts` filled in."""
         return None if self.follow is None else self._filled(self.follow, facts)
 
-    def told(self) -> dict[str, Any]:
-        """The settings that are the program's, as nested tables."""
-        return {key: value for key, value in self.table().items() if key not in _NOT_TOLD and value is not None}
+    def told(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that are the program's, as nested tables; the names of `facts` in braces are filled in."""
+        settings = {key: value for key, value in self.table().items() if key not in _NOT_TOLD and value is not None}
+        return {key: _resolved(value, facts) for key, value in settings.items()}
+
+    @property
+    def names_settings(self) -> bool:
+        """Whether the command itself hands all settings on, as a shell's may."""
+        words = [self.command] if isinstance(self.command, str) else self.command
+        return any(SETTINGS_VARIABLE in word for word in words)
 
     def named(self) -> set[str]:
         """The settings that the command and `follow` name in braces."""
@@ -107,4 +116,16 @@ class CommandRecipe(RecipePart):
 
     def _filled(self, text: str, facts: Mapping[str, Any]) -> str:
         among = f"no setting of [recipe] or [space], nor one of {', '.join(FACTS)}"
-        return filled(text, {**flat(self.told()), **facts}, among)
+        return filled(text, {**flat(self.told(facts)), **facts}, among)
+
+
+def _resolved(value: Any, facts: Mapping[str, Any]) -> Any:
+    """A setting in which facts of the trial stand in braces, with these filled in; other braces are the program's."""
+    if isinstance(value, dict):
+        return {key: _resolved(inner, facts) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_resolved(inner, facts) for inner in value]
+    if isinstance(value, str):
+        for name, fact in facts.items():
+            value = value.replace(f"{{{name}}}", str(fact))
+    return value

@@ -77,6 +77,11 @@ def list_workers(path: Path) -> dict[str, Any]:
         return _asked(channel, Command(verb="workers"), path)
 
 
+def is_worked_on(path: Path, study: str) -> bool:
+    """Whether there are workers for the study."""
+    return any(row["study"] == study for row in list_workers(path)["workers"])
+
+
 def execute(database: Database, command: Command, live: Mapping[str, LiveStudy]) -> dict[str, Any]:
     """Carry out a command in the process that owns the database; `live` are the studies it is working on."""
     match command.verb:

@@ -6,11 +6,11 @@ import functools
 import os
 import shutil
 import sys
-import traceback
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from tunefast.recipe.own_errors import own_traceback
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.recipe.stopping import EarlyStopping, Patience
@@ -111,8 +111,8 @@ def drive(
         raise error.cause from error
     except (ProgramError, ObjectiveError) as error:
         return Outcome(ending=Ending.FAILED, reason="error", error=str(error)[-MAX_ERROR_CHARS:])
-    except (Exception, SystemExit):  # noqa: BLE001  whatever a trial raises is its own failure
-        error_text = traceback.format_exc()[-MAX_ERROR_CHARS:].encode("utf-8", "backslashreplace").decode()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a trial raises is its own failure
+        error_text = own_traceback(error)[-MAX_ERROR_CHARS:].encode("utf-8", "backslashreplace").decode()
         return Outcome(ending=Ending.FAILED, reason="error", error=error_text)
     return driver.outcome()
 

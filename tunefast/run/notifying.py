@@ -27,7 +27,8 @@ def notify(study: LiveStudy, event: Event) -> None:
         return
     trial, value = study.tally.best or (None, None)
     metric = study.spec.study.metric
-    best = "" if value is None else f"; best {metric} {value:.6g}, trial {trial}"
+    nothing = "; no trial is complete" if event in ("done", "paused") else ""
+    best = nothing if value is None else f"; best {metric} {value:.6g}, trial {trial}"
     facts = {
         "event": event,
         "study": study.name,

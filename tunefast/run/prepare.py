@@ -12,8 +12,8 @@ from tunefast.recipe.own import find_module
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.precision import advice
 from tunefast.recipe.recipe import AnyRecipe, TrainingRecipe
-from tunefast.run.script.process import check_command
-from tunefast.spec.study import StudySpec
+from tunefast.run.script.process import check_command, check_program
+from tunefast.spec.study import TOLD, StudySpec
 from tunefast.train.cache import decoded
 from tunefast.train.objective import find_objective, load_objective
 from tunefast.train.splits import split
@@ -55,6 +55,8 @@ def located(spec: StudySpec) -> StudySpec:
     for objective in {recipe.objective for recipe in recipes if isinstance(recipe, ObjectiveRecipe)}:
         load_objective(objective)
     check_objective(spec)
+    if spec.notify is not None:
+        check_program(spec.notify.words(dict.fromkeys(TOLD, "")), Path.cwd(), "[notify] command")
     for command in (recipe for recipe in recipes if isinstance(recipe, CommandRecipe)):
         check_command(command.located())
     _check_parts(spec, [recipe for recipe in recipes if isinstance(recipe, TrainingRecipe)])
@@ -152,6 +154,6 @@ def _unnamed(spec: StudySpec, recipes: Sequence[AnyRecipe]) -> list[str]:
     """A sentence on searched settings that a program is not told on its command line."""
     named = {name for recipe in recipes if isinstance(recipe, CommandRecipe) for name in recipe.named()}
     left = [path for path in spec.space if path not in named]
-    if not left or not isinstance(recipes[0], CommandRecipe):
+    if not left or not isinstance(recipes[0], CommandRecipe) or recipes[0].names_settings:
         return []
     return [f"the command does not name {', '.join(left)}: the program finds such settings in TUNEFAST_SETTINGS only"]

@@ -207,7 +207,7 @@ class LiveStudy:
         ending, reason, kept, error = running.judged(outcome, self.spec.study.metric)
         attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs}
         for key, attribute in attributes.items():
-            if attribute:
+            if attribute and (key != "epochs" or key not in self.storage.get_trial(running.trial_id).user_attrs):
                 self.storage.set_trial_user_attr(running.trial_id, key, attribute)
         value = running.value(ending, kept) if outcome.value is None else outcome.value
         self.storage.set_trial_state_values(running.trial_id, STATES[ending], None if value is None else [value])

@@ -16,7 +16,7 @@ from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.rows import STATE_WORDS, read_trials, study_uuids
+from tunefast.store.rows import IMPORTED, STATE_WORDS, read_trials, study_uuids
 from tunefast.store.studies import Edit, edits, find
 
 
@@ -45,6 +45,18 @@ class StudySnapshot:
         complete = [trial for trial in self.trials if trial.state == TrialState.COMPLETE and trial.value is not None]
         sign = -1 if self.spec.study.maximize else 1
         return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether its trials are used up or its target is reached, so that nothing is left to do."""
+        budget, best = self.spec.budget, self.best
+        if best is not None and best.value is not None and budget.target is not None:
+            sign = 1 if self.spec.study.maximize else -1
+            if sign * best.value >= sign * budget.target:
+                return True
+        ended = all(trial.state.is_finished() for trial in self.trials)
+        trained = sum(IMPORTED not in trial.user_attrs for trial in self.trials)
+        return budget.trials is not None and trained >= budget.trials and ended
 
     def trial(self, number: int) -> FrozenTrial:
         """The trial of that number. Raises `UserError` where there is none."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunefast.errors import UserError
 from tunefast.recipe.own import module_file
+from tunefast.recipe.own_errors import own_traceback
 from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.recipe.precision import autocast, loss_scaler
 from tunefast.spec.counting import SAID_EPOCH, EpochCount
@@ -175,7 +176,8 @@ def load_objective(path: str) -> Objective:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        raise UserError(message=f"objective {path!r}: cannot be imported ({type(error).__name__}: {error})") from error
+        problem = f"cannot be imported ({type(error).__name__}: {error})\n{own_traceback(error)}".rstrip()
+        raise UserError(message=f"objective {path!r}: {problem}") from error
     objective = getattr(module, name, None)
     if not callable(objective):
         raise UserError(message=f"objective {path!r}: module {module_name} has no function {name!r}")

@@ -11,9 +11,9 @@ import queue
 import sys
 import threading
 import time
-import traceback
 from typing import IO, Any
 
+from tunefast.recipe.own_errors import own_traceback
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.run.driver import drive, use_threads
 from tunefast.run.preflight.probe import Probe, Probed
@@ -33,8 +33,8 @@ def tried(probe: Probe) -> Probed:
     if isinstance(recipe, TrainingRecipe) and not probe.whole:
         try:
             return _stepped(recipe, probe)
-        except Exception:  # noqa: BLE001  whatever a recipe raises is what its trials would
-            return _failed(traceback.format_exc())
+        except Exception as error:  # noqa: BLE001  whatever a recipe raises is what its trials would
+            return _failed(own_traceback(error))
     return _Driven(probe).result()
 
 

@@ -10,12 +10,12 @@ import shutil
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from tunefast.errors import UserError
-from tunefast.recipe.own_training import FACTS, CommandRecipe
+from tunefast.recipe.own_training import FACTS, SETTINGS_VARIABLE, CommandRecipe
 from tunefast.run.script import guard
 from tunefast.spec.progress import CHECKPOINTS, Assignment
 
@@ -51,8 +51,10 @@ def visible_device(device: str) -> str:
 
 def environment(recipe: CommandRecipe, assignment: Assignment, socket: Path) -> dict[str, str]:
     """The program's environment: where to report, its trial's facts and settings, and the device that it may use."""
-    told = {f"TUNEFAST_{name.upper()}": str(value) for name, value in facts(assignment).items()}
-    found = {**os.environ, **told, "TUNEFAST_SOCKET": str(socket), "TUNEFAST_SETTINGS": json.dumps(recipe.told())}
+    known = facts(assignment)
+    told = {f"TUNEFAST_{name.upper()}": str(value) for name, value in known.items()}
+    settings = {SETTINGS_VARIABLE: json.dumps(recipe.told(known))}
+    found = {**os.environ, **told, **settings, "TUNEFAST_SOCKET": str(socket)}
     kind, _, index = assignment.device.partition(":")
     if kind == "cpu":
         found["CUDA_VISIBLE_DEVICES"] = ""
@@ -82,14 +84,19 @@ def command_words(recipe: CommandRecipe, assignment: Assignment) -> list[str]:
 def check_command(recipe: CommandRecipe) -> None:
     """Raise `UserError` where a located recipe's command is not to be found, or a script that it names is not."""
     root = Path(recipe.root or ".")
-    program, *rest = recipe.words(dict.fromkeys(FACTS, "0"))
     if not root.is_dir():
         raise UserError(message=f"[recipe] root: there is no directory {root}")
+    check_program(recipe.words(dict.fromkeys(FACTS, "0")), root, "[recipe] command")
+
+
+def check_program(words: Sequence[str], root: Path, where: str) -> None:
+    """Raise `UserError` where the program that `words` begin with is not to be found, or a script that they name."""
+    program, *rest = words
     if shutil.which(program) is None and not (root / program).is_file():
-        raise UserError(message=f"[recipe] command: there is no program {program!r} in PATH or in {root}")
+        raise UserError(message=f"{where}: there is no program {program!r} in PATH or in {root}")
     script = next((word for word in rest if not word.startswith("-")), "")
     if Path(script).suffix in SCRIPT_SUFFIXES and not (root / script).is_file():
-        raise UserError(message=f"[recipe] command: there is no file {script!r} in {root}")
+        raise UserError(message=f"{where}: there is no file {script!r} in {root}")
 
 
 class Program:
