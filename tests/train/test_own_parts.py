@@ -258,3 +258,14 @@ def test_what_a_loss_returns() -> None:
     wrong = recipe(**DIGITS, loss={"name": "own", "path": "torch:add"})
     with pytest.raises((ValueError, RuntimeError)):
         _reports(wrong)
+
+
+def test_edited_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss that was edited since the last trial is the new one in the next, in the same process."""
+    monkeypatch.chdir(tmp_path)
+    code = "def loss(outputs, targets):\n    return outputs.square().mean(dim=1) + {}\n"
+    made = recipe(**DIGITS, loss={"name": "own", "path": "edited_loss:loss"})
+    (tmp_path / "edited_loss.py").write_text(code.format(1))
+    assert 1 < _reports(made)[0].metrics["val_loss"] < 2
+    (tmp_path / "edited_loss.py").write_text(code.format("100.0"))
+    assert 100 < _reports(made)[0].metrics["val_loss"] < 101

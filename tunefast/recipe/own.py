@@ -182,6 +182,12 @@ def _function(path: str, options: Options) -> Callable[..., Any]:
     return made
 
 
+def import_anew() -> None:
+    """Let modules that were edited since be imported anew, and classes be made anew, where they are next used."""
+    _named.cache_clear()
+    _function.cache_clear()
+
+
 def takes(named: Any, name: str) -> bool:
     """Whether a function, or a class's constructor, has a parameter of that name."""
     try:

@@ -14,8 +14,8 @@ from tunefast.spec.progress import CHECKPOINTS
 from tunefast.spec.space import Choice, Scalar, ordered
 from tunefast.spec.study import GridSampler, StudySpec
 from tunefast.store.ownership import StateDirectory
-from tunefast.store.rows import CLONED
-from tunefast.store.snapshot import StudySnapshot, snapshot
+from tunefast.store.rows import CLONED, enqueued
+from tunefast.store.snapshot import StudySnapshot
 
 
 class Cloned(NamedTuple):
@@ -35,14 +35,15 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
     params = variant(study.spec, study.trial(number).params, changes)
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
     try:
-        stock = optuna.load_study(study_name=study.name, storage=storage)
-        stock.enqueue_trial(params, user_attrs={CLONED: number})
+        new = storage.create_new_trial(
+            storage.get_study_id_from_name(study.name), enqueued(params, user_attrs={CLONED: number})
+        )
+        clone = storage.get_trial_number_from_id(new)
     finally:
         storage.remove_session()
         storage.engine.dispose()
-    new = max(trial.number for trial in snapshot(path, study.name).trials if trial.user_attrs.get(CLONED) == number)
     kept = StateDirectory(path).trials(study.uuid) / str(number) / CHECKPOINTS
-    return Cloned(new, params, kept.is_dir() and any(kept.iterdir()))
+    return Cloned(clone, params, kept.is_dir() and any(kept.iterdir()))
 
 
 def variant(spec: StudySpec, params: Mapping[str, Scalar], changes: Mapping[str, Any]) -> dict[str, Scalar]:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import Connection
 
 from tunefast.store.tables import UUID_ATTRIBUTE
@@ -49,6 +49,7 @@ IMPORTED = "imported"
 """User attribute of the trials that were brought from another study: which trial of which study it was."""
 CLONED = "cloned_from"
 """User attribute of a trial that is a variant of another: that one's number."""
+_FIXED_PARAMS = "fixed_params"
 _METRIC_NAMES = "study:metric_names"
 
 
@@ -133,6 +134,13 @@ def set_study_attribute(connection: Connection, study_name: str, key: str, value
     old = (STUDY_ATTRS.c.study_id == study_id) & (STUDY_ATTRS.c.key == key)
     connection.execute(sa.delete(STUDY_ATTRS).where(old))
     connection.execute(sa.insert(STUDY_ATTRS).values(study_id=study_id, key=key, value_json=json.dumps(value)))
+
+
+def enqueued(params: Mapping[str, Any], user_attrs: Mapping[str, Any]) -> FrozenTrial:
+    """A trial that waits, with its parameters given, as stock Optuna's ``enqueue_trial`` makes it."""
+    return create_trial(
+        state=TrialState.WAITING, system_attrs={_FIXED_PARAMS: dict(params)}, user_attrs=dict(user_attrs)
+    )
 
 
 def new_id(result: Any) -> int:

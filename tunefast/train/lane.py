@@ -15,6 +15,7 @@ from tunefast.nn.summary import forward_flops, num_parameters
 from tunefast.nn.trees import Tree
 from tunefast.recipe.metrics import num_correct
 from tunefast.recipe.models import OwnModel
+from tunefast.recipe.own import import_anew
 from tunefast.recipe.precision import autocast, fp32_products, loss_scaler
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.schedules import Horizon
@@ -71,6 +72,8 @@ class Lane:
         device: torch.device,
         features: MakeFeatures = feature_dataset,
     ) -> None:
+        if recipe.own_parts():
+            import_anew()
         check(recipe, dataset)
         self.recipe, self.raw, self.seed, self.device = recipe, dataset, seed, device
         self.network = _seeded_network(recipe, dataset, seed).to(device)
