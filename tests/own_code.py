@@ -222,6 +222,28 @@ class Slow(torch.optim.SGD):
         return result
 
 
+def outputs_alone(outputs: Tensor, targets: Tensor) -> Tensor:
+    """No loss: forgets to sum."""
+    return outputs
+
+
+class Weighted(nn.Module):
+    """A loss that would have to be trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The weighted mean."""
+        return self.weight * functional.cross_entropy(outputs, targets)
+
+
+def doubled(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Makes more samples of a batch than there were."""
+    return torch.cat([inputs, inputs]), torch.cat([targets, targets])
+
+
 def nothing() -> int:
     """No module, no loss, no optimizer."""
     return 3

@@ -26,7 +26,7 @@ OPTIONS = {
     "study check": {"-n", "--device", "--seconds", "--json"},
     "study edit": {"--set", "--storage", "--json"},
     "trial clone": {"--study", "--set", "--storage", "--json"},
-    "study create": {"--name", "--storage", "--json"},
+    "study create": {"--name", "--skip-check", "--storage", "--json"},
     "study run": {"-n", "--device", "--name", "--storage", "--grace", "--detach", "--json"},
     "study watch": {"--storage", "--json"},
     "study logs": {"--trial", "-f", "--storage"},

@@ -43,23 +43,41 @@ def studied(terminal: Terminal) -> Terminal:
     return terminal
 
 
-def test_from_a_checkpoint(studied: Terminal) -> None:
-    """A variant goes on where its trial's checkpoint stands, under other settings, and says whose variant it is."""
-    source = studied.study("s").trial(1)
-    made = studied.json(
-        "trial", "clone", "1", "--study", "s", "--set", "params.kind=b", "--set", "params.only_b=4", "--set",
-        "params.rate=0.05",
-    )  # fmt: skip
-    assert made["has_checkpoint"]
-    assert made["params"] == {"params.rate": 0.05, "params.kind": "b", "params.only_b": 4}
-    studied.write("mine.py", CODE.replace("recipe.epochs", "recipe.epochs + 2"))
+def test_from_a_checkpoint(terminal: Terminal) -> None:
+    """A variant of a trial that was pruned goes on where its checkpoint stands, and says whose variant it is."""
+    terminal.write("mine.py", CODE)
+    median = 'pruner = { name = "median", warmup_epochs = 2, startup_trials = 2 }'
+    text = SPEC.replace('pruner = { name = "none" }', median).replace("\nepochs = 2", "\nepochs = 6")
+    terminal.write("s.toml", text.replace("trials = 3", "trials = 8"))
+    terminal.tunefast("study", "run", "s.toml", "-n", "1")
+    source = next(trial for trial in terminal.study("s").trials if trial.state.name == "PRUNED")
+    made = terminal.json(
+        *("trial", "clone", str(source.number), "--study", "s", "--set", "params.kind=b"),
+        *("--set", "params.only_b=4", "--set", "params.rate=0.1"),
+    )
+    assert (made["start"], made["is_in_budget"]) == ("checkpoint", False)
+    assert made["params"] == {"params.rate": 0.1, "params.kind": "b", "params.only_b": 4}
+    terminal.tunefast("study", "extend", "s", "--trials", "9")
+    terminal.tunefast("study", "run", "s", "-n", "1")
+    clone = terminal.study("s").trial(made["trial"])
+    assert clone.params == made["params"]
+    reached = max(source.intermediate_values)
+    assert min(clone.intermediate_values) == reached + 1
+    gained = clone.intermediate_values[reached + 1] - source.intermediate_values[reached]
+    assert gained == pytest.approx(0.1)
+    shown = terminal.tunefast("study", "show", "s", "--trial", str(made["trial"])).stdout
+    assert f"a variant of trial {source.number}" in shown
+
+
+def test_of_a_trial_without_epochs_left(studied: Terminal) -> None:
+    """A variant of a trial that ran to its end starts from the beginning, and is trained."""
+    said = studied.tunefast("trial", "clone", "1", "--study", "s", "--set", "params.rate=0.05").stdout
+    assert "waits, to start from the beginning" in said
+    assert "first: tunefast study extend s --trials 4" in said
     studied.tunefast("study", "extend", "s", "--trials", "4")
     studied.tunefast("study", "run", "s", "-n", "1")
-    clone = studied.study("s").trial(made["trial"])
-    assert clone.params == made["params"]
-    assert set(clone.intermediate_values) == {3, 4}
-    assert clone.value == pytest.approx((source.value or 0) + 2 * 0.05)
-    assert "a variant of trial 1" in studied.tunefast("study", "show", "s", "--trial", str(made["trial"])).stdout
+    clone = studied.study("s").trial(3)
+    assert clone.intermediate_values == pytest.approx({1: 0.05, 2: 0.1})
 
 
 def test_settings_that_do_not_apply(studied: Terminal) -> None:
@@ -76,6 +94,9 @@ def test_an_objective_for_optuna(terminal: Terminal) -> None:
         '[study]\nname = "s"\n[budget]\ntrials = 2\n[recipe]\nobjective = "mine:suggested"\nstyle = "optuna"\n',
     )
     terminal.tunefast("study", "run", "s.toml", "-n", "1")
+    for wrong in ("7.0", "abc", "[1, 2]", "2020-01-01", "nan"):
+        said = terminal.tunefast("trial", "clone", "0", "--study", "s", "--set", f"rate={wrong}", code=2).stderr
+        assert "not in its range" in said
     terminal.tunefast("trial", "clone", "0", "--study", "s", "--set", "rate=0.25")
     terminal.tunefast("study", "extend", "s", "--trials", "3")
     terminal.tunefast("study", "run", "s", "-n", "1")

@@ -71,6 +71,17 @@ def test_every_combination_of_choices() -> None:
     assert found == {("sgd", True): 0.25, ("sgd", False): 0.25, ("adam", None): 0.5}
 
 
+def test_choices_behind_a_number() -> None:
+    """Choices whose condition is a single value of a number stand in a cell too, whatever is drawn."""
+    space: dict[str, DomainPart] = {
+        "params.n": Int(low=1, high=1000),
+        "params.k": Choice(choices=["a", "b", "c"], when={"params.n": 1}),
+    }
+    for seed in range(20):
+        cells = choice_cells(space, random.Random(seed), least=1, most=50)
+        assert {cell.params.get("params.k") for cell in cells} >= {"a", "b", "c"}
+
+
 def test_too_many_combinations() -> None:
     """Random draws stand for more combinations than are wanted."""
     space: dict[str, DomainPart] = {f"params.{name}": Choice(choices=list(range(10))) for name in "abcd"}

@@ -55,6 +55,7 @@ def test_narrowed_and_widened(spec: StudySpec) -> None:
     }
     assert changed.recipe == spec.recipe
     assert difference(spec, edited(spec, {})) == {}
+    assert edited(changed, {"budget.target": "none"}).budget.target is None
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -126,7 +126,8 @@ BASE_MESSAGES = {
     BASE.replace("trials = 3", "trails = 3"): "[budget] trails: unknown key 'trails'. Did you mean 'trials'?",
     BASE.replace('data = { name = "digits" }', ""): "[recipe] data: is missing",
     BASE.replace("val_accuracy", "val_acuracy"): (
-        "[study]: direction is missing, and the name 'val_acuracy' does not say which way is better. "
+        "[study]: direction is missing, and the name 'val_acuracy' does not say which way is better: "
+        'give direction = "maximize" or "minimize". '
         "Did you mean 'val_accuracy'?"
     ),
     BASE.replace("val_accuracy", "top5_accuracy"): (

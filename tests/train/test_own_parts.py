@@ -213,6 +213,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "'accuracy' does not go with .* own",
     ),
     "flipped images, masks not": ({**SEGMENTATION, "augment": {"flip": "random"}}, "use augment.own"),
+    "outputs that nobody knows": (
+        {**SEGMENTATION, "model": {"name": "small_cnn"}},
+        "model 'small_cnn' has to know how many outputs",
+    ),
     "scaled token ids": ({**LANGUAGE, "preprocess": {"normalize": "range"}}, "nothing is scaled"),
     "a frozen body without a head": (
         {**DIGITS, "model": _own("Perceptron"), "transfer": {"freeze": "backbone"}},
@@ -230,6 +234,36 @@ def test_refused(case: str) -> None:
         Lane(made, load_dataset(made.data, CPU), 0, CPU)
 
 
+def test_what_code_of_ones_own_must_not_do() -> None:
+    """A loss that would have to be trained, and an augmentation that makes samples, are refused by their names."""
+    with pytest.raises(ValueError, match="own_code:Weighted' has parameters, which are not trained"):
+        open_lane(recipe(**DIGITS, loss=_own("Weighted")), 0, CPU)
+    made = recipe(**DIGITS, augment={"own": {"path": "tests.own_code:doubled"}})
+    with pytest.raises(ValueError, match="own_code:doubled' made 64 inputs and 64 targets of 32"):
+        _reports(made)
+
+
+NAMED: dict[str, tuple[dict[str, Any], str]] = {
+    "a metric that fails": ({"metrics": [{"path": "tests.own_code:failing"}]}, "metric 'tests.own_code:failing': Runt"),
+    "a loss that fails": (
+        {"loss": _own("columns_loss")},
+        r"loss 'tests.own_code:columns_loss' of outputs float32 \[32, 10\] and targets int64 \[32\]: RuntimeError",
+    ),
+    "outputs that a loss does not take": (
+        {"model": {"name": "own", "path": "tests.own_code:Segmenter"}},
+        r"model 'tests.own_code:Segmenter' returned float32 \[32, 2, 8, 8\], which the loss 'cross_entropy' does not",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_errors_name_the_part(case: str) -> None:
+    """What fails in code of one's own is told with its path, and with what it was given."""
+    settings, message = NAMED[case]
+    with pytest.raises(ValueError, match=message):
+        _reports(recipe(**{**DIGITS, **settings}))
+
+
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "two metrics of one name": (
         {"metrics": ["accuracy", {"path": "torchmetrics:Accuracy"}]},
@@ -239,6 +273,7 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
         {"loss": {"name": "own", "path": "torch.nn:CrossEntropyLoss"}, "augment": {"mixup_alpha": 0.2}},
         "which a loss of your own does not take",
     ),
+    "a rate twice": ({"optimizer": {**_own("Slow"), "options": {"weight_decay": 0.1}}}, "set optimizer.weight_decay"),
     "no path": ({"model": {"name": "own", "path": "my_model"}}, "pattern"),
 }
 
@@ -255,8 +290,10 @@ def test_what_a_loss_returns() -> None:
     """A loss that returns neither a scalar nor a value for each sample is refused in its first step, by its name."""
     made = recipe(**DIGITS, loss={"name": "own", "path": "torch.nn:CrossEntropyLoss", "options": {"reduction": "none"}})
     assert math.isfinite(_reports(made)[-1].metrics["val_loss"])
-    wrong = recipe(**DIGITS, loss={"name": "own", "path": "torch:add"})
-    with pytest.raises((ValueError, RuntimeError)):
+    wrong = recipe(**DIGITS, loss={"name": "own", "path": "tests.own_code:outputs_alone"})
+    with pytest.raises(
+        ValueError, match=r"outputs_alone' returned of shape \[32, 10\], neither a scalar nor one value"
+    ):
         _reports(wrong)
 
 

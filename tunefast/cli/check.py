@@ -68,6 +68,10 @@ def check_quickly(spec: StudySpec, device: str, out: Console) -> None:
         recipe = f", recipe {short_params(one.plan.params)}" if one.plan.params else ""
         where = f"study {spec.study.name!r}{recipe}"
         raise SpecError(where=where, problem=_reason(one))
+    if found.left:
+        total = len(found.tried) + len(found.left)
+        left = f"{len(found.left)} of {total} recipes were not tried, since that took too long"
+        out.print(f"Note: {left}; tunefast study check tries all", soft_wrap=True)
     for one in found.too_large[:1]:
         out.print(f"Note: on {place} there is not the memory for {short_params(one.plan.params)}", soft_wrap=True)
 
@@ -93,6 +97,9 @@ def _show(out: Console, spec: StudySpec, found: Check, *, verbose: bool) -> None
     _show_costs(out, found)
     _show_troubles(out, "fail", found.failed, found, verbose=verbose)
     _show_troubles(out, "do not fit into memory", found.too_large, found, verbose=verbose)
+    if found.diverging:
+        example = short_params(found.diverging[0].plan.params)
+        out.print(f"\n{len(found.diverging)} of {len(found.tried)} recipes diverge, as {example}", soft_wrap=True)
     if found.forecast is not None:
         _show_forecast(out, spec, found, found.forecast)
 
@@ -141,9 +148,10 @@ def _show_troubles(out: Console, what: str, ones: Sequence[Tried], found: Check,
 
 
 def _reason(one: Tried) -> str:
-    """The last line of what went wrong."""
+    """What went wrong, in a line: the last of a traceback, the first of anything else."""
     lines = [line for line in (one.steps.error or "").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "unknown"
+    told = -1 if lines and lines[0].startswith("Traceback") else 0
+    return lines[told].strip() if lines else "unknown"
 
 
 def _in_common(twins: Sequence[Tried], found: Check) -> str:
@@ -211,6 +219,7 @@ def _document(spec: StudySpec, found: Check) -> dict[str, Any]:
         "not_tried": [dict(plan.params) for plan in found.left],
         "failed": len(found.failed),
         "too_large": len(found.too_large),
+        "diverging": len(found.diverging),
         "before_seconds": found.before_seconds,
         "features_seconds": found.features_seconds,
         "forecast": None

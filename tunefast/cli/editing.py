@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from tunefast.api import DEFAULT_STORAGE
+from tunefast.cli.check import check_quickly
 from tunefast.cli.options import Json, Storage, StudyName, Verbose, storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.showing import change_in_words
 from tunefast.errors import UserError
-from tunefast.run.commands import edit_study
+from tunefast.run.commands import edit_study, is_worked_on
 from tunefast.run.prepare import located
 from tunefast.spec.editing import edited
 from tunefast.store.engine import database_path
@@ -36,7 +37,10 @@ def edit(
         raise UserError(message="give at least one --set PATH=VALUE, as in --set space.optimizer.lr.high=0.01")
     wanted = dict(change_of(text) for text in changes)
     path = database_path(storage)
-    located(edited(snapshot(path, name).spec, wanted))
+    old = snapshot(path, name).spec
+    new = located(edited(old, wanted))
+    if new.space != old.space:
+        check_quickly(new, "auto", console(to_json=to_json))
     result = edit_study(path, name, wanted)
     if to_json:
         print_json({"study": name, **result})
@@ -48,9 +52,10 @@ def edit(
     out.print(f"Study {name}:")
     for where, (before, after) in result["changes"].items():
         out.print(f"  {change_in_words(where, before, after)}", soft_wrap=True)
-    if result["outside"]:
+    if result["outside"] and any(where.startswith("space.") for where in result["changes"]):
         out.print(f"{result['outside']} earlier trials lie outside of it now; they stay.", soft_wrap=True)
-    out.print(f"Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+    if not is_worked_on(path, name):
+        out.print(f"Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
 
 
 def change_of(text: str) -> tuple[str, Any]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
 from tunefast.run.provenance import in_words
-from tunefast.store.rows import CLONED, STATE_WORDS
+from tunefast.store.rows import CLONED, STATE_WORDS, settings_of
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -55,7 +55,7 @@ def _trial_row(trial: FrozenTrial) -> dict[str, Any]:
         "trial": trial.number,
         "state": STATE_WORDS[trial.state],
         "value": trial.value,
-        "params": trial.params,
+        "params": settings_of(trial),
         **trial.user_attrs,
     }
 
@@ -82,7 +82,7 @@ def show_study(out: Console, study: StudySnapshot) -> None:
         planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
         epochs = f"{max(trial.intermediate_values, default=0)}{planned}"
         row = (str(trial.number), STATE_WORDS[trial.state], number(trial.value), epochs, _why(trial))
-        table.add_row(*row, short_params(trial.params), style="green" if trial is study.best else "")
+        table.add_row(*row, short_params(settings_of(trial)), style="green" if trial is study.best else "")
     out.print(table)
 
 
@@ -152,7 +152,10 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
     title = f"# {study.spec.study.metric} {number(best.value)}, trial {best.number}: {short_params(best.params)}"
     out.print(Text(title, style="bold green"), soft_wrap=True)
     recipe = _whole_recipe(study, best)
-    out.print(tomlkit.dumps({"recipe": recipe}), markup=False, soft_wrap=True, end="")
+    section = study.spec.study
+    direction = {} if section.direction is None else {"direction": section.direction}
+    told = {"study": {"metric": section.metric, **direction}, "recipe": recipe}
+    out.print(tomlkit.dumps(told), markup=False, soft_wrap=True, end="")
 
 
 def _threads(count: int) -> str:
@@ -160,6 +163,7 @@ def _threads(count: int) -> str:
 
 
 def _show_params(out: Console, trial: FrozenTrial) -> None:
-    width = max((len(path) for path in trial.params), default=0)
-    for path, value in trial.params.items():
+    settings = settings_of(trial)
+    width = max((len(path) for path in settings), default=0)
+    for path, value in settings.items():
         out.print(f"  {path:<{width}}  {setting(value)}", markup=False)

@@ -46,6 +46,9 @@ NewName = Annotated[str | None, typer.Option("--name", help="Name of the study; 
 def create(
     file: SpecFile,
     name: NewName = None,
+    unchecked: Annotated[
+        bool, typer.Option("--skip-check", help="Take no step of its recipes, as where another machine trains them.")
+    ] = False,
     storage: Storage = DEFAULT_STORAGE,
     to_json: Json = False,
     verbose: Verbose = False,
@@ -57,7 +60,8 @@ def create(
     if path.exists() and spec.study.name in study_names(path):
         raise StudyExists(name=spec.study.name, storage=path)
     spec = located(spec)
-    check.check_quickly(spec, "auto", console(to_json=to_json))
+    if not unchecked:
+        check.check_quickly(spec, "auto", console(to_json=to_json))
     create_study(path, spec)
     _warn(spec, "auto", to_json=to_json)
     if to_json:

@@ -53,7 +53,7 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
         _show_best(console, study)
     _show_saved(console, study)
     if reason != "failing":  # which shows the whole error below
-        _show_failure(console, study)
+        _show_failure(console, study, storage)
     _show_next(console, study, storage)
 
 
@@ -73,15 +73,17 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
         console.print(f"  {path:<{width}}  {setting(value)}")
 
 
-def _show_failure(console: Console, study: StudySnapshot) -> None:
+def _show_failure(console: Console, study: StudySnapshot, storage: str) -> None:
     """Print what the first failed trial failed with, where no error of all of them is shown."""
     failed = next((trial for trial in study.trials if "error" in trial.user_attrs), None)
     if failed is None:
         return
     lines = str(failed.user_attrs["error"]).strip().splitlines()
     console.print()
-    console.print(f"Trial {failed.number} failed: tunefast study show {study.name} --trial {failed.number}")
-    for line in dict.fromkeys((lines[0], lines[-1])):
+    show = f"tunefast study show {study.name} --trial {failed.number}{storage_flag(storage)}"
+    console.print(f"Trial {failed.number} failed: {show}", soft_wrap=True)
+    first = lines[:1] if not lines[0].startswith("Traceback") else []
+    for line in dict.fromkeys((*first, lines[-1])):
         console.print(f"  {line}", soft_wrap=True)
 
 

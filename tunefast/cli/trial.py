@@ -39,9 +39,12 @@ def clone(
     if to_json:
         print_json({"study": study, **made._asdict()})
         return
-    start = f"from the checkpoint of trial {number}" if made.has_checkpoint else "from the beginning"
-    out = console()
+    continues = made.start == "checkpoint"
+    start = f"from the checkpoint of trial {number}" if continues else "from the beginning"
+    out, flag = console(), storage_flag(storage)
     out.print(f"Trial {made.trial} of {study} waits, to start {start}: {short_params(made.params)}", soft_wrap=True)
-    if not made.has_checkpoint:
-        out.print(f"Trial {number} left no checkpoint.")
-    out.print(f"It counts in the budget. Go on: tunefast study run {study}{storage_flag(storage)}", soft_wrap=True)
+    if not continues:
+        out.print(f"Trial {number} left no checkpoint, or no epoch to go on to.")
+    if not made.is_in_budget:
+        out.print(f"The budget is used up; first: tunefast study extend {study} --trials {made.trial + 1}{flag}")
+    out.print(f"Go on: tunefast study run {study}{flag}", soft_wrap=True)

@@ -27,6 +27,17 @@ def first_leaf(tree: Tree) -> Tensor:
     return tree
 
 
+def described(tree: Any) -> str:
+    """Types and shapes, for people."""
+    if isinstance(tree, Tensor):
+        return f"{str(tree.dtype).removeprefix('torch.')} {list(tree.shape)}"
+    if isinstance(tree, Mapping):
+        return "{" + ", ".join(f"{name}: {described(branch)}" for name, branch in tree.items()) + "}"
+    if isinstance(tree, tuple | list):
+        return "(" + ", ".join(map(described, tree)) + ")"
+    return type(tree).__name__
+
+
 class Called(nn.Module):
     """``module(x)`` of a tensor, ``module(*x)`` of a tuple, ``module(**x)`` of a dict."""
 

@@ -28,11 +28,16 @@ class OwnAugmentation(OwnPart):
 
     def apply(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
         """Augmented inputs and targets. Raises `ValueError` where the user's code returns something else."""
+        from tunefast.nn.trees import first_leaf
+
         function = self.function()
         seeded = {"generator": generator} if takes(function, "generator") else {}
         result = function(inputs, targets, **seeded)
         if not isinstance(result, tuple) or len(result) != 2:  # noqa: PLR2004 - inputs, targets
             raise ValueError(f"augmentation {self.path!r} returned {type(result).__name__}, not (inputs, targets)")
+        before, after = len(first_leaf(inputs)), [len(first_leaf(tree)) for tree in result]
+        if after != [before, before]:
+            raise ValueError(f"augmentation {self.path!r} made {after[0]} inputs and {after[1]} targets of {before}")
         return result
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from tunefast.recipe.data import TargetKind
 from tunefast.recipe.own import OwnPart
+from tunefast.recipe.own_errors import told_of
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +45,9 @@ class OwnMetric(OwnPart):
     def gathering(self) -> Gathering:
         """Takes in batches of one evaluation. Raises `ValueError` where the metric cannot be imported or made."""
         named = self.named()
-        return _Stateful(self.made()) if inspect.isclass(named) else _Averaged(self.function())
+        with told_of(f"metric {self.path!r}"):
+            gathering = _Stateful(self.made()) if inspect.isclass(named) else _Averaged(self.function())
+        return _Named(f"metric {self.path!r}", gathering)
 
 
 Metric = MetricName | OwnMetric
@@ -65,6 +68,24 @@ class Gathering(Protocol):
     def compute(self, device: torch.device) -> Tensor:
         """The metric, a scalar on the device."""
         ...
+
+
+class _Named:
+    """A metric whose errors begin with its name."""
+
+    def __init__(self, what: str, gathering: Gathering) -> None:
+        self._what = what
+        self._gathering = gathering
+
+    def update(self, outputs: Any, targets: Any, samples: int) -> None:
+        """Take in a batch."""
+        with told_of(self._what):
+            self._gathering.update(outputs, targets, samples)
+
+    def compute(self, device: torch.device) -> Tensor:
+        """The metric."""
+        with told_of(self._what):
+            return self._gathering.compute(device)
 
 
 class _Averaged:

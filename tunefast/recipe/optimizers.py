@@ -210,8 +210,9 @@ class Muon(OptimizerPart):
 class OwnOptimizer(OwnPart, OptimizerPart):
     """An optimizer of your own: a class like torch's at ``package.module:name``.
 
-    It is called with groups of parameters, each with its "lr" and "weight_decay", and with `lr` and `options`;
-    schedules move the groups' rates, and their "momentum" or "betas" where they have them.
+    It is called with groups of parameters, each with its "lr" and "weight_decay", which is 0 unless `weight_decay` says
+    otherwise, and with `lr` and `options`; schedules move the groups' rates, and their "momentum" or "betas" where they
+    have them.
     """
 
     name: Literal["own"] = "own"
@@ -219,6 +220,13 @@ class OwnOptimizer(OwnPart, OptimizerPart):
     """Dotted path of the class, ``my_package.my_module:MyOptimizer``."""
     lr: float = Field(1e-3, gt=0)
     """Learning rate: the step size at the top of the schedule."""
+
+    @model_validator(mode="after")
+    def _groups_have_it(self) -> OwnOptimizer:
+        for name in ("lr", "weight_decay"):
+            if name in self.options:
+                raise ValueError(f"options.{name}: set optimizer.{name}, which every group of parameters gets")
+        return self
 
     def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch

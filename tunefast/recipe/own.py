@@ -190,7 +190,8 @@ def import_anew() -> None:
 
 def takes(named: Any, name: str) -> bool:
     """Whether a function, or a class's constructor, has a parameter of that name."""
+    called = named if inspect.isclass(named) else getattr(named, "forward", named)
     try:
-        return name in inspect.signature(named).parameters
+        return name in inspect.signature(called).parameters
     except (TypeError, ValueError):
         return False

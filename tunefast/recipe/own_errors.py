@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
+
+
+@contextlib.contextmanager
+def told_of(what: str) -> Iterator[None]:
+    """Let errors inside begin with what raised them. Raises `ValueError` from them."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{what}: {type(error).__name__}: {error}") from error
 
 
 def own_traceback(error: BaseException) -> str:

@@ -106,6 +106,8 @@ class TrainingRecipe(LoopPart):
         for name in self.metrics:
             if isinstance(name, str) and not applies(name, targets.kind):
                 raise ValueError(f"metrics: {name!r} does not go with targets that are {targets.kind}")
+        if not self.loss.num_outputs(targets) and not isinstance(self.model, OwnModel):
+            raise ValueError(f"model {self.model.name!r} has to know how many outputs your targets need: loss.outputs")
         if targets.kind == "own" and self.augment.needs_images:
             raise ValueError("augment moves images, and not their targets, which are your own: use augment.own")
         if not is_images and (self.augment.needs_images or self.preprocess.image_size is not None):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import optuna
+from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
 from tunefast.errors import UserError, nearest
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.spec.space import Choice, Scalar, ordered
 from tunefast.spec.study import GridSampler, StudySpec
+from tunefast.store.engine import file_url
 from tunefast.store.ownership import StateDirectory
-from tunefast.store.rows import CLONED, enqueued
+from tunefast.store.rows import IMPORTED, enqueued
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -23,8 +25,10 @@ class Cloned(NamedTuple):
 
     trial: int
     params: dict[str, Scalar]
-    has_checkpoint: bool
-    """Whether the trial that it is a variant of left one."""
+    start: Literal["checkpoint", "beginning"]
+    """Where it starts from; from the beginning where that trial left no checkpoint, or no epoch to go on to."""
+    is_in_budget: bool
+    """Whether the study still trains it."""
 
 
 def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[str, Any]) -> Cloned:
@@ -32,21 +36,27 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
 
     Raises `UserError` where there is no such trial, or such a variant cannot be.
     """
-    params = variant(study.spec, study.trial(number).params, changes)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    source = study.trial(number)
+    params = variant(study.spec, source, changes)
+    kept = StateDirectory(path).trials(study.uuid) / str(number) / CHECKPOINTS
+    last = max(source.intermediate_values, default=0)
+    over = study.spec.knows_epochs and last >= study.spec.epochs_for(params)
+    continues = not over and kept.is_dir() and any(kept.iterdir())
+    storage = optuna.storages.RDBStorage(file_url(path).render_as_string())
     try:
         new = storage.create_new_trial(
-            storage.get_study_id_from_name(study.name), enqueued(params, user_attrs={CLONED: number})
+            storage.get_study_id_from_name(study.name), enqueued(params, number, continues=continues)
         )
         clone = storage.get_trial_number_from_id(new)
     finally:
         storage.remove_session()
         storage.engine.dispose()
-    kept = StateDirectory(path).trials(study.uuid) / str(number) / CHECKPOINTS
-    return Cloned(clone, params, kept.is_dir() and any(kept.iterdir()))
+    budget, trained = study.spec.budget.trials, sum(IMPORTED not in trial.user_attrs for trial in study.trials)
+    is_in_budget = budget is None or trained < budget
+    return Cloned(clone, params, "checkpoint" if continues else "beginning", is_in_budget)
 
 
-def variant(spec: StudySpec, params: Mapping[str, Scalar], changes: Mapping[str, Any]) -> dict[str, Scalar]:
+def variant(spec: StudySpec, trial: FrozenTrial, changes: Mapping[str, Any]) -> dict[str, Scalar]:
     """The settings of a trial with some changed; those whose conditions no longer hold are left out.
 
     Raises `UserError` where a setting is not searched, a value not in its domain, or one is missing.
@@ -56,10 +66,10 @@ def variant(spec: StudySpec, params: Mapping[str, Scalar], changes: Mapping[str,
             message=f"study {spec.study.name!r} is a grid, which tries every cell once; a clone has no cell"
         )
     if spec.recipe.get("style") == "optuna":
-        return _suggested(params, changes)
+        return _suggested(trial, changes)
     for path, value in changes.items():
         _check_value(spec, path, value)
-    wanted = {**params, **changes}
+    wanted = {**trial.params, **changes}
     active: dict[str, Scalar] = {}
     for path in ordered(spec.space):
         if not spec.space[path].holds(active):
@@ -85,8 +95,16 @@ def _check_value(spec: StudySpec, path: str, value: Any) -> None:
         raise UserError(message=f"--set {path}={value}: not in its domain, {what}; see tunefast study edit")
 
 
-def _suggested(params: Mapping[str, Scalar], changes: Mapping[str, Any]) -> dict[str, Scalar]:
-    """A variant of what an objective for Optuna suggested; its own ranges are only known when it runs."""
-    for path in changes.keys() - params.keys():
-        raise UserError(message=f"--set {path}: the trial has no such setting.{nearest(path, params)}")
-    return {**params, **changes}
+def _suggested(trial: FrozenTrial, changes: Mapping[str, Any]) -> dict[str, Scalar]:
+    """A variant of what an objective for Optuna suggested, within the ranges that it had."""
+    for path, value in changes.items():
+        if path not in trial.distributions:
+            raise UserError(message=f"--set {path}: the trial has no such setting.{nearest(path, trial.params)}")
+        kind = trial.distributions[path]
+        try:
+            inside = kind._contains(kind.to_internal_repr(value))  # noqa: SLF001 - what Optuna itself asks
+        except (TypeError, ValueError):
+            inside = False
+        if not inside:
+            raise UserError(message=f"--set {path}={value}: not in its range, {kind}")
+    return {**trial.params, **changes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tunefast.errors import SpecError, UserError
+from tunefast.recipe.models import OwnModel
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.transfer import Transfer
 from tunefast.run.prepare import located
@@ -52,7 +53,15 @@ def describe(spec: StudySpec) -> Description:
     except ValueError as error:
         raise SpecError(where=f"study {spec.study.name!r}", problem=str(error)) from error
     recipe.transfer.apply(lane.network, 1)
-    layers = summarize(lane.network, lane.example())
+    try:
+        layers = summarize(lane.network, lane.example())
+    except Exception as error:
+        if isinstance(recipe.model, OwnModel):
+            problem = (
+                f"model {recipe.model.path!r} does not run on shapes alone ({error}), so its layers cannot be shown"
+            )
+            raise UserError(message=problem) from error
+        raise
     return Description(
         params=dict(params),
         sample_shape=list(lane.input_shape),

@@ -20,7 +20,7 @@ from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import Assignment, Record
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
-from tunefast.store.rows import CLONED
+from tunefast.store.rows import CONTINUES
 
 TICK_SECONDS = 0.1
 """Reports are on disk at most this long after they were answered."""
@@ -79,7 +79,7 @@ class Dispatcher:
         if running is None:
             return
         trials = StateDirectory(self.database.path).trials(study.uuid)
-        cloned = study.storage.get_trial(running.trial_id).user_attrs.get(CLONED)
+        cloned = study.storage.get_trial(running.trial_id).system_attrs.get(CONTINUES)
         worker.lease = self.leases.grant(study.name, running.number, threads=threads, device=worker.device)
         assignment = Assignment(
             study=study.name,

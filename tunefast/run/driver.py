@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -125,8 +126,14 @@ def _inherit(assignment: Assignment) -> None:
     if source.is_dir() and not target.exists():
         scratch = target.with_name(f".{CHECKPOINTS}")
         shutil.rmtree(scratch, ignore_errors=True)  # of an attempt that was killed while it copied
-        shutil.copytree(source, scratch)
+        shutil.copytree(source, scratch, copy_function=_copied, ignore=shutil.ignore_patterns(".*"))
         scratch.rename(target)
+
+
+def _copied(source: str, target: str) -> None:
+    """Copy a file, unless it is gone: the other trial may still train, and replace its checkpoints."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 def _drive_objective(recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver) -> None:

@@ -33,7 +33,7 @@ class Job(NamedTuple):
     @property
     def standardized(self) -> bool:
         """Whether errors are in deviations of the target rather than in the data's own units."""
-        numbers = "numbers" in self.recipe.loss.kinds
+        numbers = "numbers" in self.recipe.loss.kinds and not getattr(self.recipe.data, "as_is", False)
         return numbers and bool(getattr(self.recipe.data, "standardize_targets", False))
 
     @property
@@ -97,4 +97,5 @@ def _training(spec: StudySpec, params: Mapping[str, Any]) -> TrainingRecipe:
 
 
 def _study_table(spec: StudySpec) -> dict[str, Any]:
-    return {"metric": spec.study.metric, "seed": spec.study.seed}
+    direction = {} if spec.study.direction is None else {"direction": spec.study.direction}
+    return {"metric": spec.study.metric, **direction, "seed": spec.study.seed}

@@ -18,6 +18,7 @@ from tunefast.errors import UserError, nearest
 from tunefast.search.samplers import distribution
 from tunefast.spec.space import Scalar, ordered
 from tunefast.spec.study import StudySpec
+from tunefast.store.engine import file_url
 from tunefast.store.rows import IMPORTED, STATE_WORDS
 
 
@@ -150,4 +151,4 @@ def _ours(trial: FrozenTrial, settings: Mapping[str, Scalar], spec: StudySpec, s
 
 def add(path: Path, name: str, trials: Sequence[FrozenTrial]) -> None:
     """Store trials in the study `name` in the database at `path`, which nobody works on."""
-    optuna.load_study(study_name=name, storage=f"sqlite:///{path}").add_trials(trials)
+    optuna.load_study(study_name=name, storage=file_url(path).render_as_string()).add_trials(trials)

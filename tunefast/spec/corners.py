@@ -65,9 +65,9 @@ def choice_cells(space: Mapping[str, DomainPart], rng: random.Random, least: int
         return [Cell(random_params(space, rng), 1 / most) for _ in range(most)]
     times = -(-least // len(cells))
     total = times * sum(cell.weight for cell in cells)
-    choices = [path for path, domain in space.items() if isinstance(domain, Choice)]
+    fixed = {path for path, domain in space.items() if isinstance(domain, Choice)}.union(*_deciding(space))
     return [
-        Cell(random_params(space, rng, {path: cell.params[path] for path in choices if path in cell.params}), weight)
+        Cell(random_params(space, rng, {path: cell.params[path] for path in fixed if path in cell.params}), weight)
         for cell in cells
         for weight in [cell.weight / total] * times
     ]
@@ -105,6 +105,18 @@ def _choice_cells(
     if not domain.holds(chosen):
         yield from _choice_cells(space, rest, chosen, weight, rng)
         return
-    values = domain.labels if isinstance(domain, Choice) else [domain.draw(rng)]
+    values = domain.labels if isinstance(domain, Choice) else _branches(space, path, rng)
     for value in values:
         yield from _choice_cells(space, rest, {**chosen, path: value}, weight / len(values), rng)
+
+
+def _deciding(space: Mapping[str, DomainPart]) -> list[set[str]]:
+    """The settings that conditions of each domain name."""
+    return [set(domain.when) for domain in space.values()]
+
+
+def _branches(space: Mapping[str, DomainPart], path: str, rng: random.Random) -> list[Scalar]:
+    """The values of a number that conditions name, so that each of them is met once, and one at random."""
+    named = [domain.when[path] for domain in space.values() if path in domain.when]
+    values = [value for wanted in named for value in (wanted if isinstance(wanted, list) else [wanted])]
+    return list(dict.fromkeys([*values, space[path].draw(rng)]))

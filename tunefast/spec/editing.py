@@ -26,7 +26,7 @@ def edited(spec: StudySpec, changes: Mapping[str, Any]) -> StudySpec:
     for path, value in changes.items():
         section, _, rest = path.partition(".")
         if section == "budget" and rest in Budget.model_fields:
-            table["budget"][rest] = value
+            table["budget"][rest] = None if value == "none" else value
         elif section == "space" and rest:
             _set(table["space"], spec, rest, value, f"{name}, {path} = {value!r}")
         else:

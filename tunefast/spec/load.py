@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from tunefast.errors import SpecError, nearest
 from tunefast.recipe.metrics import applies
+from tunefast.recipe.own import DOTTED_PATH
 from tunefast.recipe.recipe import MODELS, AnyRecipe, TrainingRecipe
 from tunefast.spec.space import Float, Int, apply
 from tunefast.spec.study import StudySpec
@@ -180,6 +181,8 @@ def _problem(detail: Any, models: list[type[BaseModel]], where: str, *, show_val
         example = f'name = "{value}"' if value in _names_of(models) else "..."
         return f"{where}{f' = {value!r}' if show_value else ''}: should be a table, {{ {example} }}"
     problem = str(context["error"]) if kind == "value_error" else detail["msg"][0].lower() + detail["msg"][1:]
+    if kind == "string_pattern_mismatch" and context.get("pattern") == DOTTED_PATH:
+        problem = "should be module:name, as in 'my_package.my_module:MyClass'"
     if show_value and not isinstance(value, dict | list) and kind != "value_error":
         where = f"{where} = {value!r}"
     return f"{where}: {problem}" if where else problem

@@ -113,7 +113,8 @@ class StudySection(Part):
             close = difflib.get_close_matches(self.metric, REPORTED_METRICS, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise ValueError(
-                f"direction is missing, and the name {self.metric!r} does not say which way is better.{hint}"
+                f"direction is missing, and the name {self.metric!r} does not say which way is better: "
+                f'give direction = "maximize" or "minimize".{hint}'
             )
         return self
 

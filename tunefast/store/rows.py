@@ -49,6 +49,8 @@ IMPORTED = "imported"
 """User attribute of the trials that were brought from another study: which trial of which study it was."""
 CLONED = "cloned_from"
 """User attribute of a trial that is a variant of another: that one's number."""
+CONTINUES = "tunefast:continues"
+"""System attribute of a trial that goes on from the checkpoint of another: that one's number."""
 _FIXED_PARAMS = "fixed_params"
 _METRIC_NAMES = "study:metric_names"
 
@@ -136,11 +138,19 @@ def set_study_attribute(connection: Connection, study_name: str, key: str, value
     connection.execute(sa.insert(STUDY_ATTRS).values(study_id=study_id, key=key, value_json=json.dumps(value)))
 
 
-def enqueued(params: Mapping[str, Any], user_attrs: Mapping[str, Any]) -> FrozenTrial:
-    """A trial that waits, with its parameters given, as stock Optuna's ``enqueue_trial`` makes it."""
-    return create_trial(
-        state=TrialState.WAITING, system_attrs={_FIXED_PARAMS: dict(params)}, user_attrs=dict(user_attrs)
-    )
+def settings_of(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial's parameters; of one that waits those that it is to have."""
+    given: dict[str, Any] = trial.system_attrs.get(_FIXED_PARAMS, {})
+    return trial.params or given
+
+
+def enqueued(params: Mapping[str, Any], source: int, *, continues: bool) -> FrozenTrial:
+    """A variant of trial `source` that waits, as stock Optuna's ``enqueue_trial`` makes it.
+
+    `continues` is whether it goes on from that one's checkpoint.
+    """
+    attributes: dict[str, Any] = {_FIXED_PARAMS: dict(params), **({CONTINUES: source} if continues else {})}
+    return create_trial(state=TrialState.WAITING, system_attrs=attributes, user_attrs={CLONED: source})
 
 
 def new_id(result: Any) -> int:

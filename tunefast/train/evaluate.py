@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from tunefast.nn.trees import Tree
 from tunefast.recipe.losses import LossPart
 from tunefast.recipe.metrics import Metric, OwnMetric, compute
 from tunefast.recipe.precision import Precision, autocast, fp32_products
 from tunefast.train.datasets import Batch, Samples
+from tunefast.train.outputs import as_float
 from tunefast.train.preparing import Preparation
 
 EVAL_BATCH_SIZE = 1000
@@ -68,8 +68,3 @@ def evaluate(
         values |= compute(names, torch.cat(outputs), torch.cat(targets), loss, preparation.target_kind)
     values |= {title: gathering.compute(device) for title, gathering in own.items()}
     return dict(zip(values, torch.stack([value.double() for value in values.values()]).tolist(), strict=True))
-
-
-def as_float(outputs: Any) -> Any:
-    """A model's outputs in float32, where they are a tensor of real numbers; else as they are."""
-    return outputs.float() if isinstance(outputs, Tensor) and outputs.is_floating_point() else outputs

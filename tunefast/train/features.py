@@ -30,7 +30,7 @@ def feature_dataset(
     the key that they are kept under. Only samples of the two parts pass through the backbone; those that a larger
     `fraction` adds later are added to what is kept. The test part stays raw, since searching never looks at it.
     """
-    key = _key(recipe, dataset, network, preparation, device)
+    key = features_key(recipe, dataset, network, preparation, device)
     parts: dict[int, Samples] = {}
     for name, samples in (("inputs", dataset.train), ("val_inputs", dataset.validation)):
         if id(samples.inputs) not in parts:
@@ -48,7 +48,7 @@ def num_missing_features(
     recipe: TrainingRecipe, dataset: Dataset, network: Network, preparation: Preparation, device: torch.device
 ) -> int:
     """Samples of both parts whose features are not kept yet."""
-    key = _key(recipe, dataset, network, preparation, device)
+    key = features_key(recipe, dataset, network, preparation, device)
     missing = 0
     for name, samples in (("inputs", dataset.train), ("val_inputs", dataset.validation)):
         shared = samples.inputs is dataset.train.inputs
@@ -103,9 +103,10 @@ def compute_features(
     return np.concatenate(rows)
 
 
-def _key(
+def features_key(
     recipe: TrainingRecipe, dataset: Dataset, network: Network, preparation: Preparation, device: torch.device
 ) -> str:
+    """Equal where features are: of the same data, weights, preprocessing and precision."""
     digest = hashlib.blake2b(digest_size=12)
     digest.update(dataset.fingerprint.encode())
     digest.update(preparation.key())

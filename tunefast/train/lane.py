@@ -24,8 +24,9 @@ from tunefast.spec.progress import EpochReport
 from tunefast.train.averaging import Average
 from tunefast.train.batches import epoch_order, fetch, step_groups
 from tunefast.train.datasets import Batch, Dataset, Samples
-from tunefast.train.evaluate import as_float, evaluate
+from tunefast.train.evaluate import evaluate
 from tunefast.train.features import feature_dataset
+from tunefast.train.outputs import as_float, sample_losses
 from tunefast.train.parameters import (
     let_momentum_cycle,
     parameter_groups,
@@ -159,7 +160,7 @@ class Lane:
             with autocast(self.recipe.precision, self.device):
                 outputs = self._forward(inputs)
             outputs = as_float(outputs)
-            loss = self.recipe.loss.per_sample(outputs, encoded, self.preparation.class_weights).sum()
+            loss = sample_losses(self.recipe, outputs, encoded, self.preparation.class_weights).sum()
             objective = loss / num_samples
             extra = penalty(parameters, self.recipe.penalty.l1, self.recipe.penalty.l2) if position == 0 else None
             torch.autograd.backward(self.scaler.scale(objective if extra is None else objective + extra))

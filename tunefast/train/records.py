@@ -36,7 +36,7 @@ def taken_apart(rows: Tensor, of: np.dtype[Any] | None) -> Tree:
 
 
 def _field(rows: Tensor, of: np.dtype[Any], start: int) -> Tree:
-    taken = rows[:, start : start + of.itemsize].contiguous()
+    taken = rows[:, start : start + of.itemsize].clone(memory_format=torch.contiguous_format)
     if of.names:
         return taken_apart(taken, of)
     kind = torch.from_numpy(np.empty(0, of.base)).dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from tunefast.nn.network import Network
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.train.datasets import Dataset, Samples
 from tunefast.train.evaluate import eval_batch_size
-from tunefast.train.features import compute_features, num_missing_features
+from tunefast.train.features import compute_features, features_key, num_missing_features
 from tunefast.train.lane import Lane
 from tunefast.train.loop import open_lane
 from tunefast.train.memory import forget_peak, peak_memory_bytes
@@ -37,6 +38,8 @@ class Cost(NamedTuple):
     """Of one evaluation."""
     samples_per_second: float
     """In training."""
+    diverges: bool
+    """Whether the loss of the first step is no finite number."""
     peak_memory_bytes: int
     """As an `EpochReport` has it."""
     features_seconds: float = 0.0
@@ -55,20 +58,34 @@ def measure_cost(recipe: TrainingRecipe, seed: int, device: torch.device, second
     backbone = _Backbone(device)
     lane = open_lane(recipe, seed, device, backbone.placeholders)
     opened = time.perf_counter() - started - backbone.seconds
-    first = _seconds(lambda: lane.train_epoch(1, 1))
+    stepped = time.perf_counter()
+    diverges = not math.isfinite(lane.train_epoch(1, 1).loss)
+    first = time.perf_counter() - stepped
     epoch = _whole(lambda steps: lane.train_epoch(1, steps), lane.horizon.steps_per_epoch, 1, seconds)
     batch = eval_batch_size(lane.dataset.validation, lane.preparation)
-    evaluation = _whole(lane.evaluate, len(lane.dataset.validation), batch, seconds)
+    evaluation = _evaluation_seconds(lane, batch, seconds)
     return Cost(
         open_seconds=opened,
         first_seconds=max(0.0, first - epoch / lane.horizon.steps_per_epoch),
         epoch_seconds=epoch,
         eval_seconds=evaluation,
         samples_per_second=_samples(lane) / epoch,
+        diverges=diverges,
         peak_memory_bytes=peak_memory_bytes(device),
         features_seconds=backbone.features_seconds,
         features_key=backbone.key,
     )
+
+
+def _evaluation_seconds(lane: Lane, batch: int, seconds: float) -> float:
+    """Of the whole validation part; a metric of the user's own that a part of it is too little for sees all of it."""
+    total = len(lane.dataset.validation)
+    try:
+        return _whole(lane.evaluate, total, batch, seconds)
+    except Exception:
+        if batch >= total or not lane.recipe.own_parts():
+            raise
+        return _seconds(lane.evaluate)
 
 
 def _samples(lane: Lane) -> int:
@@ -120,7 +137,7 @@ class _Backbone:
         shape = compute().shape[1:]
         rate = _seconds(compute) / len(few)
         self.features_seconds = rate * num_missing_features(recipe, dataset, network, preparation, device)
-        self.key = repr((recipe.data, recipe.model, recipe.transfer, recipe.preprocess, recipe.precision))
+        self.key = features_key(recipe, dataset, network, preparation, device)
         self.seconds = time.perf_counter() - started
 
         def empty(samples: Samples) -> Samples:

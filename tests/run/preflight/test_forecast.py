@@ -85,13 +85,35 @@ def test_likely_recipes_count_more() -> None:
     assert seen.without.middle == pytest.approx(1000 * (0.75 * 11 + 0.25 * 51), rel=0.05)
 
 
-def test_nan_is_worse_than_anything() -> None:
-    """Trials that only ever reported NaN are stopped as the pruner stops them."""
-    kinds = [_kind([0.5] * 10), _kind([float("nan")] * 10)]
-    spec = _spec({"trials": 200}, pruner={"name": "median"})
-    seen = forecast(spec, kinds, workers=1, before_seconds=0.0)
-    assert seen.with_stop_rules is not None
-    assert seen.with_stop_rules.middle < seen.without.middle * 0.85
+def test_nan_ends_a_trial() -> None:
+    """A trial ends at the first report that is no number, whatever the stop rules."""
+    kinds = [_kind([0.5, float("nan")] + [0.5] * 8)]
+    seen = forecast(_spec({"trials": 20}), kinds, workers=1, before_seconds=0.0)
+    assert seen.without.middle == 20 * (1 + 2 * 2)
+
+
+def test_target_with_many_workers() -> None:
+    """A target that is reached counts, also where trials beside it end after the time is up."""
+    kinds = [_kind([0.5] * 4 + [0.9] * 6, seconds=10.0)]
+    seen = forecast(_spec({"minutes": 1, "target": 0.9}), kinds, workers=8, before_seconds=0.0)
+    assert seen.reaches_target == 1
+
+
+def test_a_grid_within_a_budget() -> None:
+    """A grid ends with its cells, or with its trials where these are fewer."""
+    for trials, expected in ((1, 1), (2, 2), (9, 2)):
+        spec = _spec({"trials": trials}, sampler={"name": "grid"})
+        assert forecast(spec, [_kind([0.5] * 10)], workers=1, before_seconds=0.0).without.trials == expected
+
+
+def test_more_epochs_than_can_be_played() -> None:
+    """A study of very many epochs is played in part, and taken to go on like that."""
+    kinds = [Kind(1.0, 0.0, 0.001, 100, 3, [0.5] * 100, [0.5] * 100)]
+    long = forecast(_spec({"minutes": 60 * 24}), kinds, workers=2, before_seconds=5.0).without
+    assert long.middle == 60 * 60 * 24
+    assert long.trials == pytest.approx(2 * 60 * 60 * 24 / 0.1, rel=0.01)
+    counted = forecast(_spec({"trials": 100_000}), kinds, workers=2, before_seconds=5.0).without
+    assert counted.middle == pytest.approx(5 + 100_000 * 0.1 / 2, rel=0.01)
 
 
 def test_best_so_far() -> None:

@@ -56,7 +56,7 @@ def _inputs(name: str, array: NDArray[Any], *, as_is: bool) -> NDArray[Any]:
     import numpy as np
 
     if array.dtype.names:
-        return array
+        return _record(name, array)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} are of type {array.dtype}; valid are numbers")
     if array.ndim == 0 or array.size == 0:
@@ -79,7 +79,7 @@ def _targets(name: str, array: NDArray[Any], *, as_is: bool) -> NDArray[Any]:
     import numpy as np
 
     if array.dtype.names:
-        return array
+        return _record(name, array)
     if as_is and array.dtype.kind in "iub" and array.size and array.ndim > 1:
         return array.astype(np.int64)
     if as_is and array.dtype.kind == "f" and array.size and array.ndim > _LABEL_AXES:
@@ -100,6 +100,19 @@ def _targets(name: str, array: NDArray[Any], *, as_is: bool) -> NDArray[Any]:
             "sample, of shape [N]; numbers to predict are floats; for a loss of your own: as_is = true"
         )
     return array.astype(np.uint8)
+
+
+def _record(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Records as they are. Raises `ValueError` for a field that is no number, or has one that is not finite."""
+    for field in array.dtype.names or ():
+        values = array[field]
+        if values.dtype.names:
+            _record(f"{name}, field {field!r}", values)
+        elif values.dtype.kind not in "fiub":
+            raise ValueError(f"{name}, field {field!r} are of type {values.dtype}; valid are numbers")
+        elif values.dtype.kind == "f":
+            _finite(f"{name}, field {field!r}", values)
+    return array
 
 
 def _finite(name: str, array: NDArray[Any]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from tunefast.recipe.data import TargetKind
 from tunefast.recipe.losses.part import LossPart
 from tunefast.recipe.own import OwnPart
+from tunefast.recipe.own_errors import told_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +34,13 @@ class OwnLoss(OwnPart, LossPart):
     outputs: int = Field(0, ge=0)
     """Outputs that the model is built with; 0 for as many as the targets have classes or columns."""
 
+    def check(self, targets: Targets) -> None:
+        """Raise `ValueError` where it cannot be imported or made, or has parameters, which nobody would train."""
+        super().check(targets)
+        function = self.function()
+        if hasattr(function, "parameters") and any(weight.requires_grad for weight in function.parameters()):
+            raise ValueError(f"loss {self.path!r} has parameters, which are not trained: they belong into the model")
+
     def num_outputs(self, targets: Targets) -> int:
         """As `outputs` says, else the number of classes or columns, else 0."""
         return self.outputs or targets.size
@@ -48,13 +56,14 @@ class OwnLoss(OwnPart, LossPart):
         """
         import torch
 
-        from tunefast.nn.trees import first_leaf
+        from tunefast.nn.trees import described, first_leaf
 
         leaf = first_leaf(encoded)
         rows, function = len(leaf), self.function()
         if isinstance(function, torch.nn.Module):
             function.to(leaf.device)
-        loss = function(outputs, encoded)
+        with told_of(f"loss {self.path!r} of outputs {described(outputs)} and targets {described(encoded)}"):
+            loss = function(outputs, encoded)
         if not isinstance(loss, torch.Tensor) or loss.shape not in ((), (1,), (rows,)):
             shape = f"of shape {list(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
             raise ValueError(f"loss {self.path!r} returned {shape}, neither a scalar nor one value for each of {rows}")

@@ -20,6 +20,8 @@ from tunefast.spec.study import StudySpec
 LEAST_RECIPES, MOST_RECIPES = 4, 64
 COMMAND_SECONDS = 2.0
 """From a command to the start of its workers."""
+FIRST_SECONDS = 60.0
+"""For the first recipe of a quick check, which has torch to import."""
 STEP_SECONDS = 0.25
 """How long the steps of a recipe are watched."""
 GUESSED_CURVES = 7
@@ -78,6 +80,11 @@ class Check:
         return [one for one in self.tried if not one.steps.fits]
 
     @property
+    def diverging(self) -> list[Tried]:
+        """Recipes whose loss or metric was no finite number; stopped trials of a study, not failed ones."""
+        return [one for one in self.working if one.steps.diverges or (one.whole is not None and one.whole.diverges)]
+
+    @property
     def working(self) -> list[Tried]:
         """Recipes that train."""
         return [one for one in self.tried if not one.steps.error]
@@ -101,8 +108,9 @@ def check(
     plans = list(_planned(spec))
     threads = fair_share(num_cores(), [Lent(devices, explicit)])
     probes = [_probe(spec, number, plan, threads, STEP_SECONDS) for number, plan in enumerate(plans)]
+    mixed = random.Random(0).sample(probes, len(probes))  # noqa: S311 - so that those in time stand for all
     with Places(devices) as places:
-        found = _try(places, probes, until, lambda done: on_progress("recipes", done, len(probes)))
+        found = _try(places, mixed, until, lambda done: on_progress("recipes", done, len(probes)))
         tried = {number: Tried(plans[number], steps) for number, steps in sorted(found.items())}
         chosen = [probes[number] for number in _to_train(tried, until - time.monotonic(), len(devices))]
         wholes = [probe.model_copy(update={"whole": True}) for probe in chosen]
@@ -122,13 +130,13 @@ def check(
 
 
 def quick_check(spec: StudySpec, device: str, seconds: float) -> Check:
-    """Try one step with each choice, and each end of a number, in at most about `seconds`."""
-    until = time.monotonic() + seconds
+    """Try one step with each choice, and each end of a number, in about `seconds` after the first of them."""
     threads = fair_share(num_cores(), [Lent([device], explicit=False)])
     plans = [_plan(spec, params, 0.0) for params in _once(corners(spec.space))]
     probes = [_probe(spec, number, plan, threads, seconds=0.0) for number, plan in enumerate(plans)]
     with Places([device]) as places:
-        found = _try(places, probes, until, lambda _: None)
+        found = _try(places, probes[:1], time.monotonic() + FIRST_SECONDS, lambda _: None)
+        found |= _try(places, probes[1:], time.monotonic() + seconds, lambda _: None)
     tried = [Tried(plans[number], steps) for number, steps in sorted(found.items())]
     return Check(tried, [plan for number, plan in enumerate(plans) if number not in found], [device], threads)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tunefast.search.pruners import PruningRule, pruning_rule
-from tunefast.spec.study import NoPruner, StudySpec
+from tunefast.spec.study import GridSampler, NoPruner, StudySpec
 
 TRIAL_SECONDS = 0.02
 """From the end of a trial to the start of the next one: it is told, and another one asked for."""
@@ -106,7 +106,9 @@ class _Player:
         self._spec, self._kinds, self._workers, self._before, self._stops = spec, kinds, workers, before_seconds, stops
         self._weights = [kind.weight for kind in kinds]
         budget = spec.budget
-        self._trials = spec.num_cells if spec.study.sampler.name == "grid" else budget.trials
+        self._trials = budget.trials
+        if isinstance(spec.study.sampler, GridSampler):
+            self._trials = min(spec.num_cells, budget.trials or spec.num_cells)
         self._end = budget.minutes * 60 if budget.minutes is not None else float("inf")
         self._sign = 1 if spec.study.maximize else -1
         self._played: list[_Played] = []
@@ -134,18 +136,28 @@ class _Player:
         rule = pruning_rule(self._spec.study.pruner if self._stops else NoPruner(), maximize=self._spec.study.maximize)
         running: list[_Running] = []
         started = epochs = 0
-        now, done = self._before, False
+        now, done, reached = self._before, False, False
         while True:
             while len(running) < self._workers and not done and (self._trials is None or started < self._trials):
                 heapq.heappush(running, self._started(now, started, rng))
                 started += 1
             if not running:
-                return _Played(now, started, done and now < self._end), epochs
+                return _Played(now, started, reached), epochs
             trial = heapq.heappop(running)
             now, epochs = trial.reports_at, epochs + 1
-            done = done or now >= self._end or self._reaches(trial)
+            reached = reached or (not done and self._reaches(trial))
+            done = done or reached or now >= self._end
+            if epochs == MOST_EPOCHS:
+                return self._extrapolated(now, started), epochs
             if not done and not self._ends(trial, rule):
                 heapq.heappush(running, trial._replace(reports_at=self._next(now, trial.kind), epoch=trial.epoch + 1))
+
+    def _extrapolated(self, now: float, started: int) -> _Played:
+        """The study that would be if its first part is like the rest of it."""
+        rate = (now - self._before) / started
+        seconds = rate * self._trials if self._trials is not None else math.inf
+        end = min(self._before + seconds, self._end)
+        return _Played(end, round((end - self._before) / rate), reached=False)
 
     def _started(self, now: float, number: int, rng: random.Random) -> _Running:
         kind = rng.choices(self._kinds, self._weights)[0]
@@ -163,6 +175,8 @@ class _Player:
 
     def _ends(self, trial: _Running, rule: PruningRule) -> bool:
         kind, epoch = trial.kind, trial.epoch
+        if epoch <= len(kind.curve) and not math.isfinite(kind.curve[epoch - 1]):
+            return True
         if not self._stops:
             return epoch >= kind.epochs
         if epoch >= len(kind.curve):

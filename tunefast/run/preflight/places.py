@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import select
 import signal
@@ -113,8 +115,11 @@ class _Place:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the last thread that reads it
         self._unread = b""
 
-    def start(self) -> None:
-        """Start the process and wait until it answers."""
+    def start(self, until: float | None = None) -> None:
+        """Start the process and wait until it answers, at most until that time of the monotonic clock.
+
+        Raises `RuntimeError` where it does not start.
+        """
         self._unread = b""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tunefast.run.preflight.trying"],
@@ -125,14 +130,18 @@ class _Place:
         )
         if self._killed:
             raise _KilledError
-        answer = self._line(self._process, time.monotonic() + START_SECONDS)
+        answer = self._line(self._process, time.monotonic() + START_SECONDS if until is None else until)
         if answer != READY.encode():
             raise RuntimeError(f"a process to try recipes in did not start: {self._tail()}")
 
     def tried(self, probe: Probe, until: float) -> Probed | None:
         """The result; None where there was none at the time `until`."""
         if self._process is None:
-            self.start()
+            try:
+                self.start(until)
+            except (OSError, RuntimeError, TimeoutError):
+                self._forget()
+                return None
         process = self._process
         if process is None or process.stdin is None:
             raise RuntimeError("there is no process to try recipes in")
@@ -179,7 +188,7 @@ class _Place:
         """End the process from another thread than that which waits for its answer."""
         self._killed = True
         if self._process is not None:
-            self._process.kill()
+            _kill_session(self._process)
 
     def close(self) -> None:
         """Let go of everything, once nobody waits for an answer."""
@@ -190,9 +199,15 @@ class _Place:
         """Kill the process and close its pipes; the next recipe gets a new one."""
         if self._process is None:
             return
-        self._process.kill()
+        _kill_session(self._process)
         with self._process:
             self._process = None
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it has started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _died(code: int, tail: str) -> Probed:

@@ -39,6 +39,8 @@ class Probed(Record):
     first_seconds: float = 0.0
     epoch_seconds: float = 0.0
     """Of training and evaluating."""
+    diverges: bool = False
+    """Whether a loss, or the study's metric, was no finite number."""
     samples_per_second: float | None = None
     peak_memory_bytes: int | None = None
     features_seconds: float = 0.0

@@ -6,6 +6,8 @@ trainings print goes to its standard error. It ends, whatever it is doing, when 
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import queue
 import sys
@@ -13,17 +15,22 @@ import threading
 import time
 from typing import IO, Any
 
+from tunefast.errors import UserError
 from tunefast.recipe.own_errors import own_traceback
-from tunefast.recipe.recipe import RECIPE, TrainingRecipe
+from tunefast.recipe.own_training import ObjectiveRecipe
+from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.run.driver import drive, use_threads
 from tunefast.run.preflight.probe import Probe, Probed
 from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Verb, Verdict
+from tunefast.train.objective import load_objective
 from tunefast.train.process import prepare_process
 
 READY = "ready"
 OUT_OF_MEMORY = ("out of memory", "OutOfMemoryError", "MemoryError", "can't allocate memory")
 ENOUGH_REPORTS = 2
 """Of the user's own training: the first has what only the first epoch costs."""
+LONG_SECONDS = 15.0
+"""After which a first report is enough."""
 
 
 def tried(probe: Probe) -> Probed:
@@ -35,7 +42,17 @@ def tried(probe: Probe) -> Probed:
             return _stepped(recipe, probe)
         except Exception as error:  # noqa: BLE001  whatever a recipe raises is what its trials would
             return _failed(own_traceback(error))
-    return _Driven(probe).result()
+    start_seconds = _imported(recipe)
+    return _Driven(probe).result().model_copy(update={"start_seconds": start_seconds})
+
+
+def _imported(recipe: AnyRecipe) -> float:
+    """Import an objective, which its first trial in a process does; the seconds that takes."""
+    started = time.perf_counter()
+    if isinstance(recipe, ObjectiveRecipe):
+        with contextlib.suppress(UserError):  # its trial says so
+            load_objective(recipe.objective)
+    return time.perf_counter() - started
 
 
 def _failed(error: str) -> Probed:
@@ -59,6 +76,7 @@ def _stepped(recipe: TrainingRecipe, probe: Probe) -> Probed:
         open_seconds=cost.open_seconds,
         first_seconds=cost.first_seconds,
         epoch_seconds=cost.epoch_seconds + cost.eval_seconds,
+        diverges=cost.diverges,
         samples_per_second=cost.samples_per_second,
         peak_memory_bytes=cost.peak_memory_bytes,
         features_seconds=cost.features_seconds,
@@ -99,21 +117,24 @@ class _Driven:
     def _answer(self, report: EpochReport) -> Answer:
         self._times.append(time.perf_counter())
         self._reports.append(report)
-        waited = self._times[-1] - self._times[0] > self._probe.seconds
+        waited = self._times[-1] - self._times[0] > LONG_SECONDS
         enough = not self._probe.whole and (waited or len(self._reports) == ENOUGH_REPORTS)
+        enough = enough or not math.isfinite(report.metrics.get(self._probe.metric, math.nan))
         return Answer(verdict=Verdict.STOP if enough else Verdict.CONTINUE)
 
     def _measured(self) -> Probed:
         gaps = [late - early for early, late in zip(self._times, self._times[1:], strict=False)]
         later = sorted(gaps[1:])
         epoch_seconds = sum(later) / len(later) if later else gaps[0]
+        curve = [report.metrics.get(self._probe.metric, math.nan) for report in self._reports]
         peaks = [report.peak_memory_bytes for report in self._reports if report.peak_memory_bytes is not None]
         return Probed(
             open_seconds=max(0.0, gaps[0] - epoch_seconds),
             epoch_seconds=epoch_seconds,
             peak_memory_bytes=max(peaks, default=None),
             epochs=len(self._reports),
-            curve=[report.metrics.get(self._probe.metric, float("nan")) for report in self._reports],
+            curve=curve,
+            diverges=not all(map(math.isfinite, curve)),
         )
 
 
