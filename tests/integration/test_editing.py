@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 import pytest
 
-from tests.integration.processes import Terminal, ended, listen
+from tests.integration.processes import Terminal, ended, wait_until
 from tunefast.store.snapshot import StudySnapshot
 
 SPEC = """
@@ -79,7 +79,7 @@ def test_while_it_runs(terminal: Terminal) -> None:
     """The next trial has the new space, those that run go on, and the study ends at the new budget."""
     _written(terminal, trials=500, pause=0.1)
     with terminal.started("study", "run", "s.toml", "-n", "2") as run:
-        listen(run, "6/500 trials")
+        wait_until(lambda: sum(terminal.counts("s").values()) > 6, "some trials have run")
         terminal.tunefast("study", "edit", "s", "--set", "space.params.x.low=2.0", "--set", "space.params.x.high=3.0")
         num_before = len(terminal.study("s").trials)
         terminal.tunefast("study", "edit", "s", "--set", f"budget.trials={num_before + 60}")
@@ -134,3 +134,21 @@ def test_the_file_differs_then(terminal: Terminal) -> None:
     assert "space.params.x.high: stored 0.5, file 1.0" in said
     assert "tunefast study edit s --set" in said
     assert math.isclose(terminal.study("s").spec.space["params.x"].model_dump()["high"], 0.5)
+
+
+def test_an_import_after_an_edit(terminal: Terminal) -> None:
+    """Trials that are imported get the distributions that all trials of the edited study have."""
+    _written(terminal)
+    terminal.tunefast("study", "run", "s.toml", "-n", "1")
+    terminal.tunefast("study", "edit", "s", "--set", "space.params.x.high=0.25")
+    stock = optuna.create_study(
+        study_name="old", direction="maximize", storage=f"sqlite:///{terminal.directory}/old.db"
+    )
+    stock.optimize(lambda trial: trial.suggest_float("x", 0, 0.2) + len(trial.suggest_categorical("k", ["a", "b"])), 3)
+    terminal.tunefast(
+        *("study", "import", f"sqlite:///{terminal.directory}/old.db", "--study", "old", "--into", "s"),
+        *("--map", "x=params.x", "--map", "k=params.kind"),
+    )
+    study = terminal.study("s")
+    assert len(study.trials) == 15
+    assert all(len(kinds) == 1 for kinds in _kinds(study).values())

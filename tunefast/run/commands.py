@@ -21,7 +21,7 @@ from tunefast.store import studies
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
-from tunefast.store.rows import IMPORTED, read_trials
+from tunefast.store.rows import IMPORTED, read_trials, restate
 from tunefast.store.snapshot import snapshot
 
 
@@ -65,7 +65,18 @@ def import_trials(
             if any(trial.user_attrs[IMPORTED] in known for trial in found.trials):
                 raise UserError(message=f"study {name!r} has trials of {stock!r} already; nothing was imported")
             importing.add(path, name, found.trials)
+            _restate(path, name, spec)
     return found
+
+
+def _restate(path: Path, name: str, spec: StudySpec) -> None:
+    """Let all trials have one distribution a setting, as trials of an edited study have."""
+    database = studies.open_database(path)
+    try:
+        with database.transaction() as connection:
+            restate(connection, name, covering(spec.space, read_trials(connection, name)))
+    finally:
+        database.close()
 
 
 def list_workers(path: Path) -> dict[str, Any]:
@@ -112,7 +123,7 @@ def _edit(database: Database, command: Command, live: LiveStudy | None) -> dict[
         trials = read_trials(connection, name)
     if live is not None:
         live.flush()
-        trials = live.storage.get_all_trials(live.storage.study_id, deepcopy=False)
+        trials = live.storage.all_trials()
     spec = edited(old, command.argument)
     changes = difference(old, spec)
     num_trained = sum(IMPORTED not in trial.user_attrs for trial in trials)

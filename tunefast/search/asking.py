@@ -23,8 +23,9 @@ class Asker:
         self._spec = spec
         self._storage = storage
         self._study = optuna.load_study(study_name=spec.study.name, storage=storage)
-        trials = storage.get_all_trials(storage.study_id, deepcopy=False)
-        storage.stored_as.update(covering(spec.space, trials))
+        trials = storage.all_trials()
+        storage.stored_as = covering(spec.space, trials)
+        storage.searched = {path: distribution(domain) for path, domain in spec.space.items()}
         grid = isinstance(spec.study.sampler, GridSampler)
         self._opened: dict[int, tuple[Trial, optuna.samplers.BaseSampler]] = {}
         """Trials whose objectives suggest their settings themselves, by id, each with its own sampler."""

@@ -54,7 +54,7 @@ class LiveStudy:
         self._rule = pruners.pruning_rule(self.spec.study.pruner, maximize=self.spec.study.maximize)
         self.asker = Asker(self.spec, self.storage)
         attempts = self.log.attempts()
-        for trial in self._trials():
+        for trial in self.storage.all_trials():
             self._recover(trial, attempts.get(trial.number, 0))
 
     def _recover(self, trial: FrozenTrial, attempt: int) -> None:
@@ -260,7 +260,7 @@ class LiveStudy:
     def change(self, spec: StudySpec) -> None:
         """Go on under another spec, of which space and budget may differ; trials that run are left alone."""
         if spec.space != self.spec.space:
-            self.storage.restate(covering(spec.space, self._trials()))
+            self.storage.restate(covering(spec.space, self.storage.all_trials()))
             self.asker = Asker(spec, self.storage)
         self.spec = spec
         self.end = None
@@ -281,20 +281,17 @@ class LiveStudy:
         except StudyGone:
             self.end = End.DELETED
             return self._forget(list(self.running))
-        for trial in self._trials():
+        for trial in self.storage.all_trials():
             if trial.state.is_finished() and trial.number not in self.tally:
                 self._take_in(trial)
         return changed
 
     def _forget(self, numbers: list[int]) -> list[int]:
         """Let go of trials that others claimed or ended."""
-        trials = self._trials() if numbers else []
+        trials = self.storage.all_trials() if numbers else []
         for number in numbers:
             self.running.pop(number, None)
             if trials[number].state.is_finished():
                 self._take_in(trials[number])
         self._waiting = deque(running for running in self._waiting if running.number not in numbers)
         return numbers
-
-    def _trials(self) -> list[FrozenTrial]:
-        return self.storage.get_all_trials(self.storage.study_id, deepcopy=False)

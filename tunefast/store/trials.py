@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,7 +52,9 @@ class MirroredStorage(InMemoryStorage):
         self._touched: set[int] = set()
         self._endings: dict[int, tuple[TrialState, datetime]] = {}
         self.stored_as: dict[str, BaseDistribution] = {}
-        """What stands in the database for settings, where that is wider than what is searched."""
+        """What stands in the database for settings, wide enough for all trials."""
+        self.searched: dict[str, BaseDistribution] = {}
+        """What is searched now, of the same settings."""
         self.group = Group()
         with database.transaction() as connection:
             row = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name)).one()
@@ -71,8 +73,8 @@ class MirroredStorage(InMemoryStorage):
             self._check_still_there(connection)
             in_study = sa.select(sa.func.count()).where(TRIALS.c.study_id == study_id)
             number = connection.execute(in_study).scalar_one()
-            if number > len(self._trials()):
-                self._add(read_trials(connection, self._name, len(self._trials())))
+            if number > len(self.all_trials()):
+                self._add(read_trials(connection, self._name, len(self.all_trials())))
             row = {"number": number, "study_id": study_id, "state": TrialState.RUNNING}
             trial_id = new_id(connection.execute(sa.insert(TRIALS).values(**row, datetime_start=utc_now())))
             self._mark(connection, trial_id)
@@ -106,7 +108,7 @@ class MirroredStorage(InMemoryStorage):
 
     def restate(self, distributions: Mapping[str, BaseDistribution]) -> None:
         """Let all trials have these distributions, as the function `restate` of `tunefast.store.rows` writes them."""
-        for trial in self._trials():
+        for trial in self.all_trials():
             known = {path: distributions.get(path, old) for path, old in trial.distributions.items()}
             if known != trial.distributions:
                 restated = copy.copy(trial)
@@ -181,9 +183,9 @@ class MirroredStorage(InMemoryStorage):
         with self._database.transaction() as connection:
             self._check_still_there(connection)
             states = {row.trial_id: row.state for row in connection.execute(of_study)}
-            unfinished = [trial for trial in self._trials() if not trial.state.is_finished()]
+            unfinished = [trial for trial in self.all_trials() if not trial.state.is_finished()]
             changed = {trial._trial_id for trial in unfinished if states.get(trial._trial_id) != trial.state}
-            self._add(read_trials(connection, self._name, len(self._trials())))
+            self._add(read_trials(connection, self._name, len(self.all_trials())))
             return self._take_over(connection, changed)
 
     def _is_still_there(self, connection: Connection) -> bool:
@@ -217,8 +219,29 @@ class MirroredStorage(InMemoryStorage):
                     self._set_trial(trial._trial_id, trial)
         return sorted(self.get_trial_number_from_id(trial_id) for trial_id in trial_ids)
 
-    def _trials(self) -> list[FrozenTrial]:
+    def all_trials(self) -> list[FrozenTrial]:
+        """Every trial, as the database has it, in the order of their numbers; not to be changed."""
         return self._studies[self.study_id].trials
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """What samplers see: the trials within what is searched now, as if nothing else had been searched before."""
+        trials = super().get_all_trials(study_id, deepcopy, states)
+        if self.searched == self.stored_as:
+            return trials
+        return [seen for trial in trials if (seen := self._seen(trial)) is not None]
+
+    def _seen(self, trial: FrozenTrial) -> FrozenTrial | None:
+        """A trial under the distributions that are searched now; None where it lies outside of them."""
+        kinds = {path: self.searched.get(path, old) for path, old in trial.distributions.items()}
+        if kinds == trial.distributions:
+            return trial
+        if not all(kind._contains(kind.to_internal_repr(trial.params[path])) for path, kind in kinds.items()):
+            return None
+        seen = copy.copy(trial)
+        seen.distributions = kinds
+        return seen
 
     def _add(self, trials: Iterable[FrozenTrial]) -> None:
         for trial in trials:
