@@ -33,7 +33,7 @@ from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
 from tunefast.spec.study import Budget, GridSampler, StudySpec
 from tunefast.store.engine import database_path
-from tunefast.store.rows import IMPORTED
+from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import snapshot, study_names
 from tunefast.store.studies import check_usable
 
@@ -219,7 +219,7 @@ def extend(
     if minutes is not None and minutes <= 0:
         raise UserError(message=f"--minutes {minutes:g}: must be greater than 0")
     path = database_path(storage)
-    num_trials = sum(IMPORTED not in trial.user_attrs for trial in snapshot(path, name).trials)
+    num_trials = num_in_budget(snapshot(path, name).trials)
     if trials is not None and trials < num_trials:
         raise UserError(message=f"--trials {trials}: study {name!r} has {num_trials} trials already")
     extend_study(path, name, Budget(trials=trials, minutes=minutes, target=target))

@@ -80,9 +80,7 @@ def module_file(path: str, root: Path) -> Path | None:
     module, but not the module.
     """
     module_name = path.partition(":")[0]
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    importlib.invalidate_caches()
+    _look_in(root)
     try:
         found = importlib.util.find_spec(module_name)
     except ModuleNotFoundError:
@@ -100,15 +98,20 @@ def find_module(path: str, root: Path) -> None:
     Imports nothing, so that a path into a large package costs no time.
     """
     top = path.partition(":")[0].partition(".")[0]
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    importlib.invalidate_caches()
+    _look_in(root)
     found = importlib.util.find_spec(top)
     if found is None:
         raise ValueError(f"there is no module {top!r} to be imported from {root}")
     origin = found.origin or next(iter(found.submodule_search_locations or []), "")
     if Path(origin).is_relative_to(root):
         module_file(path, root)
+
+
+def _look_in(root: Path) -> None:
+    """Let Python look for modules in `root` too, as it is now."""
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    importlib.invalidate_caches()
 
 
 def load(path: str, root: Path) -> Any:

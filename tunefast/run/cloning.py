@@ -16,7 +16,7 @@ from tunefast.spec.space import Choice, Scalar, ordered
 from tunefast.spec.study import GridSampler, StudySpec
 from tunefast.store.engine import file_url
 from tunefast.store.ownership import StateDirectory
-from tunefast.store.rows import IMPORTED, enqueued
+from tunefast.store.rows import enqueued, num_in_budget
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -51,8 +51,8 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
     finally:
         storage.remove_session()
         storage.engine.dispose()
-    budget, trained = study.spec.budget.trials, sum(IMPORTED not in trial.user_attrs for trial in study.trials)
-    is_in_budget = budget is None or trained < budget
+    budget = study.spec.budget.trials
+    is_in_budget = budget is None or num_in_budget(study.trials) < budget
     return Cloned(clone, params, "checkpoint" if continues else "beginning", is_in_budget)
 
 

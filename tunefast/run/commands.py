@@ -21,7 +21,7 @@ from tunefast.store import studies
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
-from tunefast.store.rows import IMPORTED, read_trials, restate
+from tunefast.store.rows import IMPORTED, num_in_budget, read_trials, restate
 from tunefast.store.snapshot import snapshot
 
 
@@ -126,7 +126,7 @@ def _edit(database: Database, command: Command, live: LiveStudy | None) -> dict[
         trials = live.storage.all_trials()
     spec = edited(old, command.argument)
     changes = difference(old, spec)
-    num_trained = sum(IMPORTED not in trial.user_attrs for trial in trials)
+    num_trained = num_in_budget(trials)
     if "budget.trials" in changes and spec.budget.trials is not None and spec.budget.trials < num_trained:
         raise UserError(
             message=f"budget.trials = {spec.budget.trials}: study {name!r} has {num_trained} trials already"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,6 +136,11 @@ def set_study_attribute(connection: Connection, study_name: str, key: str, value
     old = (STUDY_ATTRS.c.study_id == study_id) & (STUDY_ATTRS.c.key == key)
     connection.execute(sa.delete(STUDY_ATTRS).where(old))
     connection.execute(sa.insert(STUDY_ATTRS).values(study_id=study_id, key=key, value_json=json.dumps(value)))
+
+
+def num_in_budget(trials: Iterable[FrozenTrial]) -> int:
+    """How many of the trials a budget counts: those that were not brought from another study."""
+    return sum(IMPORTED not in trial.user_attrs for trial in trials)
 
 
 def settings_of(trial: FrozenTrial) -> dict[str, Any]:

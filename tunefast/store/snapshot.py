@@ -16,7 +16,7 @@ from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.rows import IMPORTED, STATE_WORDS, read_trials, study_uuids
+from tunefast.store.rows import STATE_WORDS, num_in_budget, read_trials, study_uuids
 from tunefast.store.studies import Edit, edits, find
 
 
@@ -55,8 +55,7 @@ class StudySnapshot:
             if sign * best.value >= sign * budget.target:
                 return True
         ended = all(trial.state.is_finished() for trial in self.trials)
-        trained = sum(IMPORTED not in trial.user_attrs for trial in self.trials)
-        return budget.trials is not None and trained >= budget.trials and ended
+        return budget.trials is not None and num_in_budget(self.trials) >= budget.trials and ended
 
     def trial(self, number: int) -> FrozenTrial:
         """The trial of that number. Raises `UserError` where there is none."""

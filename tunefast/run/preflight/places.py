@@ -64,10 +64,10 @@ class Places:
         for place in self._places:
             place.close()
 
-    def try_all(self, probes: Iterable[Probe], until: float, take: Take) -> list[Probe]:
+    def try_all(self, probes: Iterable[Probe], until: float, take: Take) -> None:
         """Try `probes` until that time of the monotonic clock, handing each result to `take` in this thread.
 
-        Returns those that were not tried, or took too long.
+        Those that are not tried by then, or take too long, have no result.
         """
         waiting: queue.SimpleQueue[Probe] = queue.SimpleQueue()
         for probe in probes:
@@ -88,17 +88,13 @@ class Places:
         self._threads = [threading.Thread(target=work, args=(place,), daemon=True) for place in self._places]
         for thread in self._threads:
             thread.start()
-        left: list[Probe] = []
         working = len(self._threads)
         while working:
             result = results.get()
             if result is None:
                 working -= 1
-            elif result[1] is None:
-                left.append(result[0])
-            else:
+            elif result[1] is not None:
                 take(result[0], result[1])
-        return left
 
 
 class _KilledError(Exception):
