@@ -44,13 +44,12 @@ def studied(terminal: Terminal) -> Terminal:
 
 
 def test_from_a_checkpoint(terminal: Terminal) -> None:
-    """A variant of a trial that was pruned goes on where its checkpoint stands, and says whose variant it is."""
+    """A variant of a trial that was stopped early goes on where its checkpoint stands, and says whose variant it is."""
     terminal.write("mine.py", CODE)
-    median = 'pruner = { name = "median", warmup_epochs = 2, startup_trials = 2 }'
-    text = SPEC.replace('pruner = { name = "none" }', median).replace("\nepochs = 2", "\nepochs = 6")
-    terminal.write("s.toml", text.replace("trials = 3", "trials = 8"))
+    patience = 'early_stopping = { monitor = "val_accuracy", patience = 1, min_delta = 9.0 }'
+    terminal.write("s.toml", SPEC.replace("\nepochs = 2", f"\nepochs = 6\n{patience}").replace("= 3", "= 8"))
     terminal.tunefast("study", "run", "s.toml", "-n", "1")
-    source = next(trial for trial in terminal.study("s").trials if trial.state.name == "PRUNED")
+    source = max(terminal.study("s").trials, key=lambda trial: trial.value or 0)
     made = terminal.json(
         *("trial", "clone", str(source.number), "--study", "s", "--set", "params.kind=b"),
         *("--set", "params.only_b=4", "--set", "params.rate=0.1"),

@@ -14,6 +14,7 @@ from tests.run import objectives
 from tunefast.recipe.stopping import EarlyStopping, Patience
 from tunefast.run import driver as driver_module
 from tunefast.run.driver import THREAD_VARIABLES, Driver, drive
+from tunefast.run.line import Line
 from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Verdict
 
 GO = Answer(verdict=Verdict.CONTINUE)
@@ -119,7 +120,7 @@ def test_a_trial_that_is_done_is_not_paused() -> None:
 def test_an_objective_is_driven(name: str) -> None:
     """Yielded or reported, every epoch is passed on in order, and the trial is complete."""
     ask, told = say()
-    assert drive(assignment(name), ask) == Outcome(ending=Ending.COMPLETE, kept_epoch=3)
+    assert drive(assignment(name), Line(ask)) == Outcome(ending=Ending.COMPLETE, kept_epoch=3)
     assert [(said.epoch, said.metrics) for said in told] == [
         (1, {"score": 0.1}),
         (2, {"score": 0.2}),
@@ -136,26 +137,26 @@ def test_an_objective_is_stopped(name: str, answer: Answer, ending: Ending) -> N
     """An objective that is told to end runs no further epoch, and a generator is closed."""
     ask, told = say(GO, answer)
     objectives.LEFT.clear()
-    assert drive(assignment(name), ask) == Outcome(ending=ending, reason=answer.reason, kept_epoch=2)
+    assert drive(assignment(name), Line(ask)) == Outcome(ending=ending, reason=answer.reason, kept_epoch=2)
     assert len(told) == 2
     assert (["closed"] if name == "yields" else []) == objectives.LEFT
 
 
 def test_a_paused_trial_has_no_outcome() -> None:
     """A trial that shall go on later has not ended."""
-    assert drive(assignment("yields"), say(Answer(verdict=Verdict.PAUSE))[0]) is None
+    assert drive(assignment("yields"), Line(say(Answer(verdict=Verdict.PAUSE))[0])) is None
 
 
 def test_an_objective_may_return_its_metrics() -> None:
     """An objective without epochs has one; it was lent its number, its seed and its threads."""
     ask, told = say()
-    assert drive(assignment("returns", 0.5), ask) == Outcome(ending=Ending.COMPLETE, kept_epoch=1)
+    assert drive(assignment("returns", 0.5), Line(ask)) == Outcome(ending=Ending.COMPLETE, kept_epoch=1)
     assert told[0].metrics == {"score": 0.5, "trial": 7, "seed": 42, "threads": 1}
 
 
 def test_an_objective_that_says_nothing() -> None:
     """Where nothing was reported no epoch is kept, which the study takes for what it is."""
-    assert drive(assignment("returns_nothing"), say()[0]) == Outcome(ending=Ending.COMPLETE, kept_epoch=None)
+    assert drive(assignment("returns_nothing"), Line(say()[0])) == Outcome(ending=Ending.COMPLETE, kept_epoch=None)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_an_objective_that_says_nothing() -> None:
 )
 def test_what_a_trial_raises_is_its_own_failure(name: str, error: str) -> None:
     """Whatever goes wrong in a trial, an OSError too, is a failed outcome with its traceback; the worker lives on."""
-    outcome = drive(assignment(name), say()[0])
+    outcome = drive(assignment(name), Line(say()[0]))
     assert outcome is not None
     assert (outcome.ending, outcome.reason) == (Ending.FAILED, "error")
     assert outcome.error is not None
@@ -180,7 +181,7 @@ def test_what_a_trial_raises_is_its_own_failure(name: str, error: str) -> None:
 def test_a_long_traceback_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of a traceback is kept, where the error stands."""
     monkeypatch.setattr(driver_module, "MAX_ERROR_CHARS", 60)
-    outcome = drive(assignment("raises"), say()[0])
+    outcome = drive(assignment("raises"), Line(say()[0]))
     assert outcome is not None
     assert outcome.error is not None
     assert len(outcome.error) == 60
@@ -192,16 +193,16 @@ def test_a_broken_connection_is_no_failure(name: str) -> None:
     """Where the coordinator is gone the `OSError` comes out, even through an objective that swallows its own."""
     lost = BrokenPipeError("the coordinator is gone")
     with pytest.raises(BrokenPipeError) as raised:
-        drive(assignment(name), say(lost)[0])
+        drive(assignment(name), Line(say(lost)[0]))
     assert raised.value is lost
 
 
 def test_early_stopping_watches_what_is_reported() -> None:
     """An objective's early stopping applies; where it watches what is not reported the trial fails, saying so."""
     patience = {"monitor": "score", "mode": "max", "patience": 1}
-    outcome = drive(assignment("yields", 0.5, 0.4, 0.9, early_stopping=patience), say()[0])
+    outcome = drive(assignment("yields", 0.5, 0.4, 0.9, early_stopping=patience), Line(say()[0]))
     assert outcome == Outcome(ending=Ending.COMPLETE, reason="early_stopping", kept_epoch=1)
-    outcome = drive(assignment("yields", early_stopping={"monitor": "val_loss"}), say()[0])
+    outcome = drive(assignment("yields", early_stopping={"monitor": "val_loss"}), Line(say()[0]))
     assert outcome is not None
     assert outcome.ending is Ending.FAILED
     assert "early_stopping.monitor 'val_loss' is not among the reported metrics: score" in (outcome.error or "")
@@ -213,7 +214,7 @@ def test_threads_are_set_for_every_trial() -> None:
     try:
         for threads in (2, 1):
             ask, told = say()
-            drive(assignment("counts_threads", threads=threads), ask)
+            drive(assignment("counts_threads", threads=threads), Line(ask))
             assert told[0].metrics == {"score": float(threads)}
             assert torch.get_num_threads() == threads
     finally:
@@ -227,10 +228,10 @@ def test_our_own_training_is_driven() -> None:
     """Tunefast's own training reports its metrics after each epoch, and ends where it is told to."""
     given_ = assignment("unused").model_copy(update={"recipe": TRAINING})
     ask, told = say(GO, Answer(verdict=Verdict.PRUNE, reason="pruner"))
-    assert drive(given_, ask) == Outcome(ending=Ending.PRUNED, reason="pruner", kept_epoch=2)
+    assert drive(given_, Line(ask)) == Outcome(ending=Ending.PRUNED, reason="pruner", kept_epoch=2)
     assert [said.epoch for said in told] == [1, 2]
     assert told[0].metrics.keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
     ask, told = say()
-    assert drive(given_, ask) == Outcome(ending=Ending.COMPLETE, kept_epoch=3)
+    assert drive(given_, Line(ask)) == Outcome(ending=Ending.COMPLETE, kept_epoch=3)
     with pytest.raises(BrokenPipeError):
-        drive(given_, say(BrokenPipeError())[0])
+        drive(given_, Line(say(BrokenPipeError())[0]))

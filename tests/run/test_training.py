@@ -20,6 +20,7 @@ from tunefast.errors import SpecError, UserError
 from tunefast.run import training
 from tunefast.run.driver import drive
 from tunefast.run.jobs import Job, job_of_spec, job_of_trial
+from tunefast.run.line import Line
 from tunefast.run.model_files import FILES
 from tunefast.run.training import train_job
 from tunefast.spec.load import load_spec, parse_spec
@@ -82,7 +83,7 @@ def tried(made: StudySpec, verdict: Callable[[EpochReport], Answer]) -> StudySna
 
     recipe = made.recipe_for({}).table()
     seed = made.trial_seed(3)
-    outcome = drive(ASSIGNED.model_copy(update={"recipe": recipe, "seed": seed}), ask)
+    outcome = drive(ASSIGNED.model_copy(update={"recipe": recipe, "seed": seed}), Line(ask))
     assert isinstance(outcome, Outcome)
     complete = outcome.ending == "complete"
     kept = outcome.kept_epoch if complete and outcome.kept_epoch is not None else len(reports)
@@ -170,7 +171,7 @@ def test_a_training_that_died_while_writing_is_written_again(
 ) -> None:
     """The last checkpoint may be of the epoch that early stopping ended: nothing is trained, the best epoch is kept."""
     directory = tmp_path / "died"
-    monkeypatch.setattr("tunefast.train.checkpoint.Checkpoints.due", lambda _self: True)
+    monkeypatch.setattr("tunefast.train.checkpoint.Checkpoints.due", lambda _self, **_: True)
     with monkeypatch.context() as broken:
         broken.setattr(training, "write_files", lambda *_arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):

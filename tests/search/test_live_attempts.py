@@ -10,8 +10,9 @@ from optuna.trial import TrialState
 from tests.search.playing import claimed, fail, finish, live_study, play, report
 from tests.store.databases import STUDY, mirrored, rows, stock_trials, uuid_of
 from tunefast.search.budget import End
-from tunefast.search.live import MAX_IDLE_ATTEMPTS, LiveStudy
-from tunefast.spec.progress import Ending, Verdict
+from tunefast.search.live import LiveStudy
+from tunefast.search.running import MAX_IDLE_ATTEMPTS
+from tunefast.spec.progress import Ending, EpochReport, Verdict
 from tunefast.store import studies
 from tunefast.store.database import Database
 from tunefast.store.epochs import TrialLog
@@ -233,3 +234,32 @@ def test_an_outcome_is_on_disk(database: Database) -> None:
     ]
     assert attempts(database) == [(0, 1, "complete", "")]
     assert not live.storage.unwritten
+
+
+def test_epochs_that_were_not_stored_are_told_again(database: Database) -> None:
+    """A trial that goes on from a later epoch than the database knows brings the ones between; they are no progress."""
+    live = live_study(database)
+    running = claimed(live)
+    report(live, running, 1, 0.1)
+    live.release(running.number, "its worker died")
+    again = claimed(live)
+    live.recorder.recall(again, [EpochReport(epoch=epoch, metrics={"score": epoch / 10}) for epoch in (2, 3)])
+    assert again.values == {1: 0.1, 2: 0.2, 3: 0.3}
+    report(live, again, 4, 0.4)
+    live.flush()
+    assert stock_trials(database.path)[0].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4}
+    live.release(running.number, "its worker died")
+    third = claimed(live)
+    live.recorder.recall(third, [EpochReport(epoch=5, metrics={"score": 0.5})])
+    live.release(running.number, "its worker died")
+    assert third.idle_attempts == 1
+
+
+def test_later_attempts_keep_their_threads(database: Database) -> None:
+    """How many threads the last attempt had is known, also after a restart."""
+    live = live_study(database)
+    running = claimed(live)
+    assert running.threads == 1
+    live.flush()
+    again = claimed(LiveStudy(database, STUDY))
+    assert (again.number, again.attempt, again.threads) == (running.number, 2, 1)

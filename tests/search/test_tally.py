@@ -34,3 +34,11 @@ def test_more_epochs_than_planned_save_none() -> None:
     tally.note(0, Ended("complete", 0.5, 12, 10))
     tally.note(1, Ended("pruned", None, 9, 10))
     assert (tally.epochs_run, tally.epochs_saved) == (21, 1)
+
+
+def test_the_ranking() -> None:
+    """Complete trials from best to worst, the earlier of equals first."""
+    tally = Tally(maximize=False)
+    for number, value in ((3, 0.5), (4, None), (1, 0.5), (2, 0.1)):
+        tally.note(number, Ended("complete" if value is not None else "pruned", value, 1, 1))
+    assert tally.ranking == [2, 1, 3]

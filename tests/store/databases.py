@@ -35,7 +35,7 @@ OPTUNA_TABLES = (
     "trial_system_attributes",
     "trial_heartbeats",
 )
-OUR_TABLES = ("tunefast_studies", "tunefast_attempts", "tunefast_epochs")
+OUR_TABLES = ("tunefast_studies", "tunefast_attempts", "tunefast_epochs", "tunefast_checkpoints")
 
 
 @cache

@@ -26,7 +26,7 @@ from tests.store.databases import (
     uuid_of,
 )
 from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs
-from tunefast.spec.progress import Assignment, EpochReport
+from tunefast.spec.progress import Assignment, CheckpointFile, EpochReport
 from tunefast.spec.study import Budget
 from tunefast.store import studies
 from tunefast.store.database import Database
@@ -53,6 +53,7 @@ def fill(database: Database, name: str) -> None:
     assignment = Assignment(study=name, trial=0, token=1, attempt=1, recipe={}, seed=2**62, threads=1, device="cpu")
     log.start(storage.group, assignment, "w1", {"versions": {}})
     log.report(storage.group, 0, 1, EpochReport(epoch=1, metrics={"score": 0.5}))
+    log.saved(storage.group, 0, CheckpointFile(epoch=1, num_bytes=8, sha256="0" * 64))
     storage.flush()
     execute(
         database.path,

@@ -72,5 +72,6 @@ def test_a_study_has_a_row_per_epoch(database: Database) -> None:
         "tunefast_studies": ["uuid"],
         "tunefast_attempts": ["study_uuid", "trial", "attempt"],
         "tunefast_epochs": ["study_uuid", "trial", "epoch"],
+        "tunefast_checkpoints": ["study_uuid", "trial", "epoch"],
     }
     database._connection.rollback()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import os
 import struct
@@ -19,7 +20,7 @@ from tests.conftest import REPOSITORY
 from tests.train.driving import CPU, carry_on, differing, drive, lane, recipe, weights, without_times
 from tests.train.killed import AfterEachEpoch
 from tunefast.errors import CheckpointError
-from tunefast.spec.progress import Answer, EpochReport, Verdict
+from tunefast.spec.progress import Answer, CheckpointFile, EpochReport, Verdict
 from tunefast.train import checkpoint
 from tunefast.train.checkpoint import Checkpoints
 from tunefast.train.lane import Lane
@@ -292,3 +293,44 @@ def test_safe_to_resume_from_bytes_of_another_device() -> None:
     tensors, facts = capture(lane())
     assert "device" not in json.dumps(facts)
     assert {value.device for value in tensors.values()} == {CPU}
+
+
+def test_what_was_noted_decides(tmp_path: Path) -> None:
+    """A whole file of another content than was noted is not used, and said; one nobody noted is judged by itself."""
+    files: list[CheckpointFile] = []
+    damaged: list[str] = []
+    trained, checkpoints = lane(epochs=5), Checkpoints(tmp_path, on_saved=files.append)
+    for epoch in (1, 2):
+        trained.train_epoch(epoch)
+        path = checkpoints.save(trained, [_report(number) for number in range(1, epoch + 1)])
+        assert files[-1].num_bytes == path.stat().st_size
+        assert files[-1].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [file.epoch for file in files] == [1, 2]
+    other = files[1].model_copy(update={"sha256": "0" * 64})
+    found = Checkpoints(tmp_path, known=[files[0], other], on_damaged=damaged.append).latest()
+    assert found is not None
+    assert len(found.reports) == 1
+    assert damaged == ["the checkpoint of epoch 2 cannot be used (its content has changed); the one before is"]
+    assert len(Checkpoints(tmp_path, known=files).reports()) == len(Checkpoints(tmp_path).reports()) == 2
+
+
+def test_what_a_verdict_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause leaves a checkpoint always, an end after a training that was long beside what it costs, pruning never."""
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    made, reports = lane(epochs=5), [_report(1)]
+
+    def left(verdict: Verdict, seconds: float) -> bool:
+        place = tmp_path / f"{verdict}-{seconds}"
+        clock[0] = 100.0
+        checkpoints = Checkpoints(place, every_seconds=10)
+        clock[0] += seconds
+        checkpoints.after(made, reports, verdict)
+        return place.exists()
+
+    assert left(Verdict.PAUSE, 0)
+    assert (left(Verdict.STOP, 0.5), left(Verdict.STOP, 2)) == (False, True)
+    assert not left(Verdict.PRUNE, 100)
+    assert (left(Verdict.CONTINUE, 9), left(Verdict.CONTINUE, 11)) == (False, True)
+    reports[0] = _report(5)
+    assert left(Verdict.CONTINUE, 2.5)

@@ -145,6 +145,12 @@ class TrainingRecipe(LoopPart):
         }
         return {field: part for field, part in parts.items() if isinstance(part, OwnPart)}
 
+    def goes_on_from(self, other: TrainingRecipe) -> bool:
+        """Whether weights that `other` trained fit this recipe's network, over the same data."""
+        same = all(getattr(self, part) == getattr(other, part) for part in ("model", "data", "preprocess"))
+        outputs = [(type(recipe.loss), getattr(recipe.loss, "outputs", None)) for recipe in (self, other)]
+        return same and outputs[0] == outputs[1] and self.caches_features == other.caches_features
+
     @property
     def caches_features(self) -> bool:
         """Whether the backbone's features are the same in every epoch, so that they are computed once and kept."""

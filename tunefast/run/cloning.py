@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
 from tunefast.errors import UserError, nearest
+from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.spec.space import Choice, Scalar, ordered
 from tunefast.spec.study import GridSampler, StudySpec
@@ -26,7 +27,7 @@ class Cloned(NamedTuple):
     trial: int
     params: dict[str, Scalar]
     start: Literal["checkpoint", "beginning"]
-    """Where it starts from; from the beginning where that trial left no checkpoint, or no epoch to go on to."""
+    """Where it starts from: the beginning where that trial left no checkpoint that fits, or no epoch to go on to."""
     is_in_budget: bool
     """Whether the study still trains it."""
 
@@ -41,7 +42,8 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
     kept = StateDirectory(path).trials(study.uuid) / str(number) / CHECKPOINTS
     last = max(source.intermediate_values, default=0)
     over = study.spec.knows_epochs and last >= study.spec.epochs_for(params)
-    continues = not over and kept.is_dir() and any(kept.iterdir())
+    fits = _fits(study.spec, params, source.params)
+    continues = not over and fits and kept.is_dir() and any(kept.iterdir())
     storage = optuna.storages.RDBStorage(file_url(path).render_as_string())
     try:
         new = storage.create_new_trial(
@@ -54,6 +56,16 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
     budget = study.spec.budget.trials
     is_in_budget = budget is None or num_in_budget(study.trials) < budget
     return Cloned(clone, params, "checkpoint" if continues else "beginning", is_in_budget)
+
+
+def _fits(spec: StudySpec, params: Mapping[str, Scalar], source: Mapping[str, Scalar]) -> bool:
+    """Whether a variant's model can go on from the checkpoint; what the user's own training keeps is its own."""
+    if spec.recipe.get("style") == "optuna":
+        return True
+    recipe, other = spec.recipe_for(params), spec.recipe_for(source)
+    if isinstance(recipe, TrainingRecipe) and isinstance(other, TrainingRecipe):
+        return recipe.goes_on_from(other)
+    return True
 
 
 def variant(spec: StudySpec, trial: FrozenTrial, changes: Mapping[str, Any]) -> dict[str, Scalar]:

@@ -25,10 +25,12 @@ from tunefast.run.messages import (
     Message,
     Note,
     Ready,
+    Recall,
     Refused,
     Release,
     Reply,
     Report,
+    Saved,
     State,
     Watch,
     Welcome,
@@ -37,7 +39,6 @@ from tunefast.run.messages import (
 from tunefast.run.notifying import notify
 from tunefast.run.peers import Host, Peer, Send, Watcher, Worker
 from tunefast.run.progress import progress_of
-from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import Answer, Record, Verdict
 
 log = logging.getLogger("tunefast.coordinator")
@@ -56,7 +57,7 @@ class Coordinator(Dispatcher):
                 self._finish(peer, message)
             case Release():
                 self._release(peer, message)
-            case Note() | Consult():
+            case Note() | Consult() | Recall() | Saved():
                 self._talk(peer.send, message)
             case WorkerHello():
                 self._worker_hello(peer, message)
@@ -92,7 +93,7 @@ class Coordinator(Dispatcher):
 
     def _host_hello(self, peer: Peer, hello: HostHello) -> Welcome:
         if hello.study not in self.studies:
-            self.studies[hello.study] = LiveStudy(self.database, hello.study)
+            self._take_up(hello.study)
             log.info("study %r is live", hello.study)
         taken = {name for host in self.hosts for name in host.names}
         free = (f"w{number}" for number in range(1, len(taken) + len(hello.devices) + 1))
@@ -151,27 +152,31 @@ class Coordinator(Dispatcher):
             self._take_back(message.study, message.trial, "its host left", paused=True)
         self._idle(peer)
 
-    def _talk(self, send: Send, message: Note | Consult) -> None:
-        """Pass on to people what a trial's worker has to say, or let Optuna answer what its objective asks."""
+    def _talk(self, send: Send, message: Note | Consult | Recall | Saved) -> None:
+        """What a trial's worker says besides its reports: for people, for Optuna, or to be noted."""
         key = {"trial": message.trial, "token": message.token}
-        valid = self.leases.valid(message.study, message.trial, message.token)
-        if isinstance(message, Note):
-            study = self.studies.get(message.study)
-            if valid and study is not None:
+        if not self.leases.valid(message.study, message.trial, message.token):
+            if isinstance(message, Consult):
+                send(Consulted(**key, error="the trial was ended, or given to another worker"))
+            return
+        study = self.studies[message.study]
+        running = study.running[message.trial]
+        match message:
+            case Note():
                 self._tell_watchers(study, message)
                 for host in self._hosts_of(study):
                     host.send(message)
-            return
-        if not valid:
-            send(Consulted(**key, error="the trial was ended, or given to another worker"))
-            return
-        study = self.studies[message.study]
-        try:
-            value = study.asker.consult(study.running[message.trial].trial_id, message.verb, message.argument)
-        except (TypeError, ValueError) as error:
-            send(Consulted(**key, error=str(error)))
-            return
-        send(Consulted(**key, value=value))
+            case Recall():
+                study.recorder.recall(running, message.reports)
+            case Saved():
+                study.recorder.saved(message.trial, message.file)
+            case Consult():
+                try:
+                    value = study.asker.consult(running.trial_id, message.verb, message.argument)
+                except (TypeError, ValueError) as error:
+                    send(Consulted(**key, error=str(error)))
+                else:
+                    send(Consulted(**key, value=value))
 
     def _leave(self, peer: Peer) -> None:
         if isinstance(peer.role, Host):

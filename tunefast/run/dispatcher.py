@@ -15,6 +15,7 @@ from tunefast.run.messages import Assign, Dismiss, Finish, Over, State, Told
 from tunefast.run.notifying import notify
 from tunefast.run.peers import Host, Peer, Watcher, Worker
 from tunefast.run.progress import progress_of
+from tunefast.run.retention import Retention
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import Assignment, Record
@@ -37,6 +38,7 @@ class Dispatcher:
     pid: int
     cores: int = field(default_factory=slots.num_cores)
     studies: dict[str, LiveStudy] = field(default_factory=dict)
+    retention: dict[str, Retention] = field(default_factory=dict)
     hosts: list[Host] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
@@ -78,6 +80,7 @@ class Dispatcher:
         running = study.claim()
         if running is None:
             return
+        threads = running.threads or threads
         trials = StateDirectory(self.database.path).trials(study.uuid)
         cloned = study.storage.get_trial(running.trial_id).system_attrs.get(CONTINUES)
         worker.lease = self.leases.grant(study.name, running.number, threads=threads, device=worker.device)
@@ -94,9 +97,20 @@ class Dispatcher:
             directory=str(trials / str(running.number)),
             earlier=study.log.reports(running.number) if running.values else [],
             cloned="" if cloned is None else str(trials / str(cloned)),
+            checkpoint_seconds=study.spec.trial.checkpoint_seconds,
+            checkpoints=study.log.checkpoints(running.number) if running.attempt > 1 else [],
         )
         study.start(running, assignment, worker.name, worker.provenance)
         worker.send(Assign(assignment=assignment))
+
+    def _take_up(self, name: str) -> None:
+        study = LiveStudy(self.database, name)
+        self.retention[name] = Retention(study, StateDirectory(self.database.path))
+        self.studies[name] = study
+
+    def _drop(self, study: LiveStudy) -> None:
+        del self.studies[study.name]
+        self.retention.pop(study.name).close()
 
     def _end(self, study: LiveStudy) -> None:
         """A study has nothing left to do: write its last rows and tell its hosts."""
@@ -109,7 +123,7 @@ class Dispatcher:
             host.leaving = True
         self._tell_watchers(study, Over(reason=study.end or ""))
         notify(study, "failed" if study.end is End.FAILING else "done")
-        del self.studies[study.name]
+        self._drop(study)
         log.info("study %r ended: %s", study.name, study.end)
 
     def _forget_unused(self) -> None:
@@ -122,7 +136,7 @@ class Dispatcher:
                     self._write(study)
                 self._tell_watchers(study, Over(reason=""))
                 notify(study, "paused")
-                del self.studies[study.name]
+                self._drop(study)
 
     def _hosts_of(self, study: LiveStudy) -> list[Host]:
         return [host for host in self.hosts if host.study == study.name]
@@ -165,6 +179,7 @@ class Dispatcher:
             if changed:
                 study.reconcile()
             study.flush()
+            self.retention[study.name].tidy()
         untold, self._untold = self._untold, []
         for peer, message in untold:
             self._tell(peer, message)

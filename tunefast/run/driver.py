@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from tunefast.recipe.own_errors import own_traceback
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.recipe.stopping import EarlyStopping, Patience
-from tunefast.run.script.drive import ProgramError, Tell, run_program
+from tunefast.run.line import Ask, ConnectionLostError, Line
+from tunefast.run.script.drive import ProgramError, run_program
 from tunefast.spec.progress import CHECKPOINTS, Answer, Assignment, Ending, EpochReport, Outcome, Verdict
 from tunefast.train.objective import Context, ObjectiveError, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
 
 MAX_ERROR_CHARS = 8000
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-Ask = Callable[[EpochReport], Answer]
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Driver:
@@ -42,8 +37,8 @@ class Driver:
     def report(self, report: EpochReport) -> Answer:
         """Pass a report on; returns how the trial goes on, and whether to keep the weights it has now."""
         answer = self._ask(report)
-        if self._rule is not None and self._epoch is None:
-            self._recall(self._rule, before=report.epoch)
+        if self._epoch is None:
+            self.recall([earlier for earlier in self._earlier if earlier.epoch < report.epoch])
         self._epoch = report.epoch
         stop = self._rule is not None and self._rule.update(report.epoch, self._monitored(report, self._rule))
         if answer.verdict is Verdict.STOP and answer.reason == "target":
@@ -55,11 +50,12 @@ class Driver:
         self._answer = answer.model_copy(update={"keep": keep})
         return self._answer
 
-    def _recall(self, rule: EarlyStopping, before: int) -> None:
-        """Take in the epochs of earlier attempts that this one did not train again."""
-        for report in self._earlier:
-            if report.epoch < before:
-                rule.update(report.epoch, self._monitored(report, rule))
+    def recall(self, reports: Sequence[EpochReport]) -> None:
+        """Take in the epochs of earlier attempts that this one does not train again."""
+        for report in reports:
+            self._epoch = report.epoch
+            if self._rule is not None:
+                self._rule.update(report.epoch, self._monitored(report, self._rule))
 
     @staticmethod
     def _monitored(report: EpochReport, rule: EarlyStopping) -> float:
@@ -86,26 +82,24 @@ class Driver:
         return Outcome(ending=ending, reason=self._answer.reason, kept_epoch=self.kept_epoch)
 
 
-def drive(
-    assignment: Assignment, ask: Ask, tell: Tell = lambda _: None, consult: Consult | None = None
-) -> Outcome | None:
-    """Train the assigned trial, asking for an answer after each epoch, and `tell` people what they should know.
+def drive(assignment: Assignment, line: Line) -> Outcome | None:
+    """Train the assigned trial, asking for an answer after each epoch.
 
-    An objective written for Optuna asks for its settings through `consult`. Returns how the trial ended, or None where
-    it was paused. What the trial raises is a failed outcome, not an exception; a broken connection, as an `OSError`
-    from one of the functions, is passed on.
+    Returns how the trial ended, or None where it was paused. What the trial raises is a failed outcome, not an
+    exception; a broken line, as an `OSError` from one of its functions, is passed on.
     """
     use_threads(assignment.threads)
     recipe = RECIPE.validate_python(assignment.recipe)
-    driver = Driver(recipe.patience(), _guarded(ask), assignment.earlier)
+    line = line.guarded()
+    driver = Driver(recipe.patience(), line.report, assignment.earlier)
     try:
         _inherit(assignment)
         if isinstance(recipe, TrainingRecipe):
-            _drive_training(recipe, assignment, driver)
+            _drive_training(recipe, assignment, driver, line)
         elif isinstance(recipe, CommandRecipe):
-            run_program(recipe, assignment, driver.report, _guarded(tell))
-        elif recipe.style == "optuna" and consult is not None:
-            return _drive_optuna(recipe, assignment, driver, _guarded(consult))
+            run_program(recipe, assignment, driver.report, line.note)
+        elif recipe.style == "optuna" and line.consult is not None:
+            return _drive_optuna(recipe, assignment, driver, line.consult)
         else:
             _drive_objective(recipe, assignment, driver)
     except ConnectionLostError as error:
@@ -168,39 +162,33 @@ def _drive_optuna(recipe: ObjectiveRecipe, assignment: Assignment, driver: Drive
     return Outcome(ending=Ending.PRUNED, reason="objective", kept_epoch=driver.kept_epoch)
 
 
-def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driver) -> None:
+def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driver, line: Line) -> None:
+    """Train with our loop, from the newest good checkpoint, and say which epochs that stands for."""
     import torch
 
-    from tunefast.train.loop import train
+    from tunefast.train.checkpoint import Checkpoints
+    from tunefast.train.loop import open_lane, train_lane
 
-    reports: Generator[EpochReport, Answer, object] = train(recipe, assignment.seed, torch.device(assignment.device))
-    try:
+    lane = open_lane(recipe, assignment.seed, torch.device(assignment.device))
+    checkpoints, earlier = None, []
+    if assignment.directory:
+        checkpoints = Checkpoints(
+            Path(assignment.directory) / CHECKPOINTS,
+            assignment.checkpoint_seconds,
+            known=assignment.checkpoints,
+            on_saved=line.saved,
+            on_damaged=line.note,
+        )
+        earlier = checkpoints.resume(lane, of_variant=bool(assignment.cloned))
+        driver.recall(earlier[checkpoints.num_adopted :])
+    told = {report.epoch for report in assignment.earlier}
+    if unknown := [report for report in earlier if report.epoch not in told]:
+        line.recall(unknown)
+    reports = train_lane(lane, checkpoints, earlier)
+    with contextlib.suppress(StopIteration):
         report = next(reports)
         while True:
             report = reports.send(driver.report(report))
-    except StopIteration:
-        return
-
-
-class ConnectionLostError(Exception):
-    """Carries a broken connection through an objective, whose own `OSError`s are its own failures."""
-
-    def __init__(self, cause: OSError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
-def _guarded(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, whose broken connection cannot be mistaken for an error of the trial."""
-
-    @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except OSError as error:
-            raise ConnectionLostError(error) from error
-
-    return call
 
 
 def use_threads(threads: int) -> None:

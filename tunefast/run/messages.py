@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tunefast.errors import ProtocolError
-from tunefast.spec.progress import Answer, Assignment, EpochReport, Outcome, Progress, Record, Verb
+from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Progress, Record, Verb
 
 
 class HostHello(Record):
@@ -46,6 +46,20 @@ class Report(OfTrial):
 
     kind: Literal["report"] = "report"
     report: EpochReport
+
+
+class Recall(OfTrial):
+    """Epochs of earlier attempts that this one goes on from, and that the coordinator does not know. No reply."""
+
+    kind: Literal["recall"] = "recall"
+    reports: list[EpochReport]
+
+
+class Saved(OfTrial):
+    """A checkpoint is on disk. No reply."""
+
+    kind: Literal["saved"] = "saved"
+    file: CheckpointFile
 
 
 class Finish(OfTrial):
@@ -191,6 +205,8 @@ Message = Annotated[
     HostHello
     | WorkerHello
     | Report
+    | Recall
+    | Saved
     | Finish
     | Note
     | Consult

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from tunefast.errors import ProtocolError
 from tunefast.run.channel import Channel
-from tunefast.run.messages import Consult, Consulted, Finish, Message, Note, Release, Reply, Report, Told
-from tunefast.spec.progress import Answer, Assignment, EpochReport, Outcome, Verb
+from tunefast.run.messages import (
+    Consult,
+    Consulted,
+    Finish,
+    Message,
+    Note,
+    Recall,
+    Release,
+    Reply,
+    Report,
+    Saved,
+    Told,
+)
+from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Verb
 
 log = logging.getLogger("tunefast.worker")
 
@@ -37,6 +50,14 @@ class TrialChannel:
         """Something that people should know while the trial runs."""
         log.info("trial %d: %s", self._key["trial"], text)
         self._channel.send(Note(**self._key, text=text))
+
+    def recall(self, reports: Sequence[EpochReport]) -> None:
+        """Epochs that the trial goes on from, and that are to be stored like those it reports."""
+        self._channel.send(Recall(**self._key, reports=list(reports)))
+
+    def saved(self, file: CheckpointFile) -> None:
+        """A checkpoint is on disk."""
+        self._channel.send(Saved(**self._key, file=file))
 
     def consult(self, verb: Verb, argument: dict[str, Any]) -> Any:
         """What the study's Optuna trial says; raises `ValueError` where it refuses."""

@@ -39,11 +39,11 @@ def spent(budget: Budget, num_trials: int, active_seconds: float) -> End | None:
     return None
 
 
-def reached(budget: Budget, value: float, *, maximize: bool) -> bool:
-    """Whether `value` is as good as the target."""
-    if budget.target is None:
+def reached(target: float | None, value: float, *, maximize: bool) -> bool:
+    """Whether `value` is as good as the target, if there is one."""
+    if target is None:
         return False
-    return value >= budget.target if maximize else value <= budget.target
+    return value >= target if maximize else value <= target
 
 
 _OF_ONE_TRIAL = re.compile(r"\S*[\d/]\S*")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import Any
 
@@ -12,19 +11,26 @@ from tunefast.errors import StorageError
 from tunefast.search import budget, pruners
 from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
-from tunefast.search.running import STATES, Running
+from tunefast.search.recording import Recorder
+from tunefast.search.running import MAX_IDLE_ATTEMPTS, STATES, Running
 from tunefast.search.samplers import covering
 from tunefast.search.tally import Ended, Tally
-from tunefast.spec.progress import STOPPED_EARLY, Answer, Assignment, Ending, EpochReport, Outcome, Verdict
+from tunefast.search.verdicts import Judge
+from tunefast.spec.progress import (
+    STOPPED_EARLY,
+    Answer,
+    Assignment,
+    Ending,
+    EpochReport,
+    Outcome,
+    Verdict,
+)
 from tunefast.spec.study import StudySpec
 from tunefast.store.database import Database, StudyGone
-from tunefast.store.epochs import TrialLog
-from tunefast.store.rows import IMPORTED, OURS, STATE_WORDS
+from tunefast.store.epochs import Attempts, TrialLog
+from tunefast.store.rows import CONTINUES, IMPORTED, OURS, STATE_WORDS
 from tunefast.store.studies import find
 from tunefast.store.trials import MirroredStorage
-
-MAX_IDLE_ATTEMPTS = 5
-"""Attempts without a new epoch before a trial is given up."""
 
 
 class LiveStudy:
@@ -45,19 +51,22 @@ class LiveStudy:
         self.end: End | None = None
         self.running: dict[int, Running] = {}
         self.tally = Tally(maximize=self.spec.study.maximize)
+        self.just_ended: list[int] = []
+        """Trials that have ended and whose files nobody has looked at since."""
         self._foreign: set[int] = set()
         """Running trials that somebody else trains, with stock Optuna."""
         self.error: str | None = None
         """What the first trials failed with, where the study ended for that."""
         self._waiting: deque[Running] = deque()
         self._first_errors = FirstErrors()
-        self._rule = pruners.pruning_rule(self.spec.study.pruner, maximize=self.spec.study.maximize)
+        self.recorder = Recorder(self.storage, self.log, self.spec.study.metric)
+        self._judge = Judge(self.spec)
         self.asker = Asker(self.spec, self.storage)
         attempts = self.log.attempts()
         for trial in self.storage.all_trials():
-            self._recover(trial, attempts.get(trial.number, 0))
+            self._recover(trial, attempts.get(trial.number, Attempts(0, None)))
 
-    def _recover(self, trial: FrozenTrial, attempt: int) -> None:
+    def _recover(self, trial: FrozenTrial, attempts: Attempts) -> None:
         """Take in a trial that is there already; one that ran goes on, since nobody trains it any more."""
         if trial.state == TrialState.RUNNING and OURS not in trial.system_attrs:
             self._foreign.add(trial.number)
@@ -67,7 +76,7 @@ class LiveStudy:
         if trial.state == TrialState.RUNNING:
             running = self._prepared(trial)
             running.values.update(trial.intermediate_values)
-            running.attempt = attempt
+            running.attempt, running.threads = attempts
             self._waiting.append(running)
         elif trial.state.is_finished():
             self._take_in(trial)
@@ -76,7 +85,7 @@ class LiveStudy:
         """Count an ended trial with what the database says of it."""
         value = trial.value if trial.state == TrialState.COMPLETE else None
         if value is not None and trial.number not in self.tally:
-            self._rule.complete(trial.intermediate_values)
+            self._judge.learn(trial.intermediate_values)
         run = len(trial.intermediate_values)
         planned = self.spec.epochs_for(trial.params) if trial.user_attrs.get("reason") in STOPPED_EARLY else run
         self._count(trial.number, Ended(STATE_WORDS[trial.state], value, run, planned, IMPORTED in trial.user_attrs))
@@ -84,11 +93,12 @@ class LiveStudy:
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)
         self._foreign.discard(number)
+        self.just_ended.append(number)
         if not ended.imported:
             self._end_at_target(ended.value)
 
     def _end_at_target(self, value: float | None) -> None:
-        if value is not None and budget.reached(self.spec.budget, value, maximize=self.spec.study.maximize):
+        if value is not None and budget.reached(self.spec.budget.target, value, maximize=self.spec.study.maximize):
             self.end = End.TARGET
 
     # Handing out.
@@ -156,7 +166,7 @@ class LiveStudy:
 
     def start(self, running: Running, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
         """Note who trains a claimed trial."""
-        running.assignment = assignment
+        running.assignment, running.threads = assignment, assignment.threads
         running.reached_target = False
         running.begun = False
         running.epochs_before = max(running.epochs_before, running.epochs)
@@ -171,35 +181,9 @@ class LiveStudy:
         if metric not in report.metrics:
             known = ", ".join(sorted(report.metrics))
             return Answer(verdict=Verdict.STOP, reason=f"{metric!r} is not among the reported metrics: {known}")
-        value = report.metrics[metric]
-        if not running.begun:
-            self._rewind(running, report.epoch)
-        running.values[report.epoch] = value
-        self.storage.set_trial_intermediate_value(running.trial_id, report.epoch, value)
-        self.log.report(self.storage.group, number, running.attempt, report)
-        return self._answer(running, report, value)
-
-    def _rewind(self, running: Running, epoch: int) -> None:
-        """Forget the epochs from `epoch` on, which is the first of a new attempt: they are trained again."""
-        for later in running.rewind(epoch):
-            self.storage.forget_report(running.trial_id, later)
-            self.log.forget(self.storage.group, running.number, later)
-
-    def _answer(self, running: Running, report: EpochReport, value: float) -> Answer:
-        if report.diverged() or not math.isfinite(value):
-            return Answer(verdict=Verdict.PRUNE, reason="diverged")
-        if budget.reached(self.spec.budget, value, maximize=self.spec.study.maximize):
-            running.reached_target = True
-            return Answer(verdict=Verdict.STOP, reason=End.TARGET)
+        self.recorder.report(running, report)
         self.check_budget()
-        if self.end in (End.FAILING, End.DELETED):
-            return Answer(verdict=Verdict.PAUSE, reason=self.end)
-        if self._is_ending:
-            return Answer(verdict=Verdict.STOP, reason=f"the study ended: {self.end}")
-        best = running.best(maximize=self.spec.study.maximize)
-        if self._rule.judge(report.epoch, best, running.warmup_epochs).prune:
-            return Answer(verdict=Verdict.PRUNE, reason="pruner")
-        return Answer(verdict=Verdict.CONTINUE)
+        return self._judge.answer(running, report, self.spec.budget.target, self.end)
 
     def finish(self, number: int, outcome: Outcome) -> None:
         """Take in how a running trial ended; it is in the database when this returns."""
@@ -218,7 +202,7 @@ class LiveStudy:
         self._count(number, Ended(ending, value if complete else None, len(running.values), planned))
         self._note_error(error)
         if number not in self.flush() and complete:
-            self._rule.complete(running.values)
+            self._judge.learn(running.values)
 
     def _note_error(self, error: str | None) -> None:
         """Stop the study where all of its first trials failed in the same way: what is wrong is not the recipe."""
@@ -232,15 +216,20 @@ class LiveStudy:
         if running.assignment is not None:
             self.log.end(self.storage.group, running.assignment, "paused" if paused else "lost", reason)
             running.assignment = None
-        if running.epochs > running.epochs_before:
-            running.idle_attempts = 0
-        elif not paused:
-            running.idle_attempts += 1
-        if running.idle_attempts >= MAX_IDLE_ATTEMPTS:
+        if running.is_poison(paused=paused):
             reason = f"poison: {MAX_IDLE_ATTEMPTS} attempts ended without a new epoch; the last one: {reason}"
             self.finish(number, Outcome(ending=Ending.FAILED, reason=reason))
             return
         self._waiting.appendleft(self.running.pop(number))
+
+    def source(self, number: int) -> int | None:
+        """The trial from whose checkpoint this one started, if there is one."""
+        return self.storage.all_trials()[number].system_attrs.get(CONTINUES)
+
+    def goes_on(self, number: int) -> bool:
+        """Whether a trial has not ended, or a variant that starts from it has not."""
+        unfinished = [trial for trial in self.storage.all_trials() if not trial.state.is_finished()]
+        return any(number in (trial.number, self.source(trial.number)) for trial in unfinished)
 
     # The outside.
 

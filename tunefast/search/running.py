@@ -18,6 +18,9 @@ STATES = {
 }
 """How Optuna stores each ending."""
 
+MAX_IDLE_ATTEMPTS = 5
+"""Attempts without a new epoch before a trial is given up."""
+
 
 @dataclass
 class Running:
@@ -35,6 +38,8 @@ class Running:
     """Epochs that earlier attempts had got to."""
     begun: bool = False
     """Whether this attempt has reported."""
+    threads: int | None = None
+    """Those of the attempt before: with others the last bits of its numbers would differ."""
     reached_target: bool = False
     """Whether it was told to end because it is as good as the target."""
     assignment: Assignment | None = None
@@ -46,6 +51,14 @@ class Running:
         for number in later:
             del self.values[number]
         return later
+
+    def is_poison(self, *, paused: bool) -> bool:
+        """Whether an attempt that ended now was one too many that got no further; one that was paused may have."""
+        if self.epochs > self.epochs_before:
+            self.idle_attempts = 0
+        elif not paused:
+            self.idle_attempts += 1
+        return self.idle_attempts >= MAX_IDLE_ATTEMPTS
 
     def judged(self, outcome: Outcome, metric: str) -> tuple[Ending, str, int, str | None]:
         """How it really ended, why, the epoch that counts, and the error; complete it can only be with a value."""

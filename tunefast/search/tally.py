@@ -48,9 +48,19 @@ class Tally:
     @property
     def best(self) -> tuple[int, float] | None:
         """Number and value of the best complete trial, the earliest of equals; None where none is complete."""
+        return min(self._complete(), key=self._rank, default=None)
+
+    @property
+    def ranking(self) -> list[int]:
+        """The complete trials, best first, the earlier of equals."""
+        return [number for number, _ in sorted(self._complete(), key=self._rank)]
+
+    def _complete(self) -> list[tuple[int, float]]:
         values = ((number, ended.value) for number, ended in self._ended.items())
-        complete = [(number, value) for number, value in values if value is not None]
-        return min(complete, key=lambda trial: (self._sign * trial[1], trial[0]), default=None)
+        return [(number, value) for number, value in values if value is not None]
+
+    def _rank(self, trial: tuple[int, float]) -> tuple[float, int]:
+        return self._sign * trial[1], trial[0]
 
     @property
     def epochs_run(self) -> int:

@@ -93,6 +93,14 @@ class Outcome(Record):
     """The trial's value, where that is not the metric at the kept epoch: what an Optuna objective returned."""
 
 
+class CheckpointFile(Record):
+    """A trial's checkpoint, as the database knows it, so that a damaged one is noticed."""
+
+    epoch: int
+    num_bytes: int
+    sha256: str
+
+
 class Assignment(Record):
     """One attempt at a trial, as a worker gets it."""
 
@@ -114,6 +122,10 @@ class Assignment(Record):
     """What the attempts before reported, as far as it stands."""
     cloned: str = ""
     """The directory of the trial that this one is a variant of, whose checkpoints it goes on from."""
+    checkpoint_seconds: float = 10.0
+    """Between two checkpoints, at least."""
+    checkpoints: list[CheckpointFile] = Field(default_factory=list)
+    """Those of the attempts before, as far as they are known."""
 
 
 Verb = Literal["suggest", "attribute", "constraint"]

@@ -135,6 +135,18 @@ class Budget(Part):
     """The study ends as soon as a trial's metric gets there."""
 
 
+class TrialSection(Part):
+    """How each trial is run, and what of it is kept."""
+
+    checkpoint_seconds: float = Field(10.0, gt=0)
+    """Training that a killed trial may lose, at most, where that is more than the epoch it was in.
+
+    Longer, where checkpoints are so large that they would take more than 2 % of the time.
+    """
+    kept_checkpoints: int = Field(3, ge=0)
+    """Of how many trials that ended the checkpoints stay, to start variants from: the best ones."""
+
+
 class Notify(Part):
     """A program to run when something happened to the study, so that nobody has to look."""
 
@@ -163,6 +175,8 @@ class StudySpec(Part):
     """What every trial has in common."""
     space: Space = Field(default_factory=dict)
     """A path into the recipe -> the domain that is searched."""
+    trial: TrialSection = TrialSection()
+    """How each trial is run, and what of it is kept."""
     notify: Notify | None = None
     """Whom to tell what happens."""
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from tunefast.spec.progress import Assignment, EpochReport
+from tunefast.spec.progress import Assignment, CheckpointFile, EpochReport
 from tunefast.store import tables
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database, Group
+
+
+class Attempts(NamedTuple):
+    """The attempts that a trial has had."""
+
+    num: int
+    threads: int | None
+    """Of the last one."""
 
 
 class TrialLog:
@@ -20,13 +28,13 @@ class TrialLog:
         self._database = database
         self._uuid = uuid
 
-    def attempts(self) -> dict[int, int]:
-        """How many attempts each trial has had."""
-        count = sa.func.max(tables.attempts.c.attempt).label("num")
-        wanted = sa.select(tables.attempts.c.trial, count).where(tables.attempts.c.study_uuid == self._uuid)
+    def attempts(self) -> dict[int, Attempts]:
+        """The attempts that each trial has had."""
+        table = tables.attempts
+        wanted = sa.select(table.c.trial, table.c.attempt, table.c.threads).where(table.c.study_uuid == self._uuid)
         with self._database.transaction() as connection:
-            rows = connection.execute(wanted.group_by(tables.attempts.c.trial))
-            return {row.trial: row.num for row in rows}
+            rows = connection.execute(wanted.order_by(table.c.attempt))
+            return {row.trial: Attempts(row.attempt, row.threads) for row in rows}
 
     def report(self, group: Group, trial: int, attempt: int, report: EpochReport) -> None:
         """Note an epoch report."""
@@ -43,6 +51,18 @@ class TrialLog:
         with self._database.transaction() as connection:
             rows = connection.execute(sa.select(tables.epochs).where(own).order_by(tables.epochs.c.epoch))
             return [EpochReport.model_validate(_without_empty(row)) for row in rows.mappings()]
+
+    def saved(self, group: Group, trial: int, file: CheckpointFile) -> None:
+        """Note a checkpoint."""
+        self._add(group, tables.checkpoints, trial, ("epoch",), file.model_dump())
+
+    def checkpoints(self, trial: int) -> list[CheckpointFile]:
+        """The checkpoints that were noted of a trial, also those that are gone meanwhile."""
+        table = tables.checkpoints
+        own = (table.c.study_uuid == self._uuid) & (table.c.trial == trial)
+        with self._database.transaction() as connection:
+            rows = connection.execute(sa.select(table.c.epoch, table.c.num_bytes, table.c.sha256).where(own))
+            return [CheckpointFile(**row) for row in rows.mappings()]
 
     def start(self, group: Group, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
         """Note the start of an attempt."""

@@ -57,7 +57,17 @@ epochs = sa.Table(
     sa.Column("details", sa.JSON),
 )
 
-KEYED = (attempts, epochs)
+checkpoints = sa.Table(
+    "tunefast_checkpoints",
+    metadata,
+    sa.Column("study_uuid", sa.String(36), primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("num_bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+)
+
+KEYED = (attempts, epochs, checkpoints)
 """The tables with a ``study_uuid``."""
 
 

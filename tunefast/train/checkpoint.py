@@ -12,7 +12,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,14 +22,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tunefast.errors import CheckpointError
-from tunefast.recipe.recipe import RECIPE
-from tunefast.spec.progress import EpochReport
+from tunefast.recipe.recipe import RECIPE, TrainingRecipe
+from tunefast.spec.progress import CheckpointFile, EpochReport, Verdict
 from tunefast.train.lane import Lane
-from tunefast.train.state import capture, restore
+from tunefast.train.state import adopt, capture, restore
 
-FORMAT = 1
+FORMAT = 2
 KEPT_FILES = 2
 """Checkpoints that stay: the last, and the one before in case the last is damaged."""
+LITTLE_SECONDS = 0.02
+"""What the first one is taken to cost."""
 SHARE_OF_TIME = 0.02
 """Of a trial's time: what writing checkpoints may take."""
 _HEADER = "tunefast"
@@ -54,30 +56,67 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
     """The checkpoints of one trial in a directory of its own, written at most every `every_seconds`."""
 
-    def __init__(self, directory: Path, every_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        every_seconds: float = 10.0,
+        *,
+        known: Sequence[CheckpointFile] = (),
+        on_saved: Callable[[CheckpointFile], None] = lambda _file: None,
+        on_damaged: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         self.directory = directory
         self._every_seconds = every_seconds
+        self._known = {file.epoch: file for file in known}
+        """What somebody else noted of the files when they were written."""
+        self.num_adopted = 0
+        """Epochs of the resumed ones that another trial trained, of which this one is a variant."""
+        self._on_saved = on_saved
+        self._on_damaged = on_damaged
         self._last = time.monotonic()
         self._cost_seconds = 0.0
 
     def latest(self) -> Checkpoint | None:
         """The newest checkpoint that can be read, None where there is none."""
-        for path in reversed(self._files()):
+        for epoch, path in reversed(self._files()):
             try:
+                self._compare(epoch, path)
                 return _read(path)
-            except (OSError, SafetensorError, ValueError, KeyError):
-                continue
+            except (OSError, SafetensorError, ValueError, KeyError) as error:
+                if epoch in self._known:
+                    self._on_damaged(f"the checkpoint of epoch {epoch} cannot be used ({error}); the one before is")
         return None
+
+    def _compare(self, epoch: int, path: Path) -> None:
+        """Raise `ValueError` where a file is not the one that was noted."""
+        noted = self._known.get(epoch)
+        if noted is not None and noted != _noted(epoch, path):
+            raise ValueError("its content has changed")
 
     def reports(self) -> list[EpochReport]:
         """The reports up to the newest checkpoint."""
         found = self.latest()
         return found.reports if found is not None else []
 
-    def due(self) -> bool:
-        """Whether the last one is old enough for another, at a cost of at most 2 % of the time."""
+    def due(self, *, done: bool = False) -> bool:
+        """Whether the last one is old enough for another, at a cost of at most 2 % of the time.
+
+        Of a training that is done nothing can be lost any more: the cost alone decides.
+        """
         age = time.monotonic() - self._last
+        if done:
+            return max(self._cost_seconds, LITTLE_SECONDS) <= SHARE_OF_TIME * age
         return age >= self._every_seconds and self._cost_seconds <= SHARE_OF_TIME * age
+
+    def after(self, lane: Lane, reports: list[EpochReport], verdict: Verdict) -> None:
+        """Save what the epoch of the last report deserves, as its verdict was.
+
+        A trial that is paused always; one that goes on, or is done and may have variants, when that is due; one that
+        was pruned never.
+        """
+        done = verdict is Verdict.STOP or reports[-1].epoch == lane.recipe.epochs
+        if verdict is Verdict.PAUSE or (verdict is not Verdict.PRUNE and self.due(done=done)):
+            self.save(lane, reports)
 
     def save(self, lane: Lane, reports: list[EpochReport]) -> Path:
         """Write the lane as it is after the epoch of the last report, whole or not at all."""
@@ -88,40 +127,51 @@ class Checkpoints:
             "recipe": lane.recipe.table(),
             "seed": lane.seed,
             "threads": torch.get_num_threads(),
+            "adopted": self.num_adopted,
             "reports": [report.model_dump(mode="json") for report in reports],
         }
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"epoch-{len(reports):06d}.safetensors"
         _write(path, tensors, facts)
-        files = self._files()
+        noted = _noted(len(reports), path)
+        self._known[noted.epoch] = noted
+        self._on_saved(noted)
+        files = [path for _, path in self._files()]
         for old in files[: max(0, files.index(path) + 1 - KEPT_FILES)]:
             old.unlink(missing_ok=True)
         self._last = time.monotonic()
         self._cost_seconds = self._last - started
         return path
 
-    def resume(self, lane: Lane) -> list[EpochReport]:
+    def resume(self, lane: Lane, *, of_variant: bool = False) -> list[EpochReport]:
         """Bring a new lane to where the newest checkpoint stands, if there is one; returns the reports up to there.
 
-        Raises `CheckpointError` where it is of another recipe or seed.
+        Raises `CheckpointError` where it is of another recipe or seed, unless the trial is a variant of another: then
+        what that one had learnt is taken over.
         """
-        return self.restore(lane, self.latest())
+        return self.restore(lane, self.latest(), of_variant=of_variant)
 
-    def restore(self, lane: Lane, found: Checkpoint | None) -> list[EpochReport]:
+    def restore(self, lane: Lane, found: Checkpoint | None, *, of_variant: bool = False) -> list[EpochReport]:
         """`resume`, with what `latest` found."""
         for scratch in self.directory.glob(".epoch-*"):  # of an attempt that was killed while it wrote
             scratch.unlink(missing_ok=True)
         if found is None:
             return []
-        if RECIPE.validate_python(found.facts["recipe"]) != lane.recipe or found.facts["seed"] != lane.seed:
+        recipe = RECIPE.validate_python(found.facts["recipe"])
+        if recipe == lane.recipe and found.facts["seed"] == lane.seed:
+            restore(lane, found.tensors, found.facts)
+            self.num_adopted = found.facts["adopted"]
+        elif of_variant and isinstance(recipe, TrainingRecipe) and lane.recipe.goes_on_from(recipe):
+            adopt(lane, recipe, found.tensors, found.facts)
+            self.num_adopted = len(found.reports)
+        else:
             raise CheckpointError(path=self.directory, problem="holds the checkpoints of another recipe or seed")
-        restore(lane, found.tensors, found.facts)
         return found.reports
 
-    def _files(self) -> list[Path]:
-        """Our files, oldest first."""
+    def _files(self) -> list[tuple[int, Path]]:
+        """Our files by epoch, oldest first."""
         named = [(_NAME.fullmatch(path.name), path) for path in self.directory.glob("epoch-*")]
-        return [path for _, path in sorted((int(name[1]), path) for name, path in named if name is not None)]
+        return sorted((int(name[1]), path) for name, path in named if name is not None)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
@@ -139,6 +189,15 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _noted(epoch: int, path: Path) -> CheckpointFile:
+    with path.open("rb") as handle:
+        return CheckpointFile(
+            epoch=epoch,
+            num_bytes=os.fstat(handle.fileno()).st_size,
+            sha256=hashlib.file_digest(handle, "sha256").hexdigest(),
+        )
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

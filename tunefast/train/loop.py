@@ -65,8 +65,8 @@ def train_lane(
         answer = yield report
         if answer.keep:
             lane.keep_weights()
-        if checkpoints is not None and (answer.verdict is Verdict.PAUSE or checkpoints.due()):
-            checkpoints.save(lane, reports)
+        if checkpoints is not None:
+            checkpoints.after(lane, reports, answer.verdict)
         if answer.verdict is not Verdict.CONTINUE:
             break
 

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.train.lane import Lane
+from tunefast.train.parameters import parameter_groups
 
 
 def capture(lane: Lane) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -38,6 +40,30 @@ def restore(lane: Lane, tensors: Mapping[str, Tensor], facts: Mapping[str, Any])
     _load_optimizer(lane.optimizer, _under("optimizer", tensors), facts["optimizer"])
     if lane.scaler.is_enabled():
         lane.scaler.load_state_dict(facts["scaler"])
+
+
+def adopt(lane: Lane, recipe: TrainingRecipe, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Bring a new lane to the weights that `capture` found in one of `recipe`, from which its own may differ.
+
+    See `TrainingRecipe.goes_on_from` for what has to be the same. Averages begin at those weights where there were
+    none; the optimizer's state is taken over where it is of the same
+    kind and has the same parameters in the same order.
+    """
+    _load(lane.changing(lane.network), _under("network", tensors))
+    if lane.average is not None:
+        averaged = _under("average", tensors) or lane.changing(lane.network).state_dict()
+        _load(lane.changing(lane.judged), averaged)
+    same_kind = type(recipe.optimizer) is type(lane.recipe.optimizer)
+    if same_kind and _order(lane, recipe) == _order(lane, lane.recipe):
+        _load_optimizer(lane.optimizer, _under("optimizer", tensors), facts["optimizer"])
+    if lane.scaler.is_enabled() and facts["scaler"]:
+        lane.scaler.load_state_dict(facts["scaler"])
+
+
+def _order(lane: Lane, recipe: TrainingRecipe) -> list[int]:
+    """Which parameters of the lane's network an optimizer of `recipe` would number how."""
+    groups = parameter_groups(lane.network, recipe)
+    return [id(parameter) for group in groups for parameter in group["params"]]
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

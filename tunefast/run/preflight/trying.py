@@ -20,6 +20,7 @@ from tunefast.recipe.own_errors import own_traceback
 from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.run.driver import drive, use_threads
+from tunefast.run.line import Line
 from tunefast.run.preflight.probe import Probe, Probed
 from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Verb, Verdict
 from tunefast.train.objective import load_objective
@@ -107,7 +108,7 @@ class _Driven:
             metric=probe.metric,
             directory=probe.directory,
         )
-        outcome = drive(assignment, self._answer, consult=_Suggestions(probe.seed))
+        outcome = drive(assignment, Line(self._answer, consult=_Suggestions(probe.seed)))
         if outcome is not None and outcome.ending is Ending.FAILED:
             return _failed(outcome.error or "")
         if not self._reports:

@@ -1,0 +1,94 @@
+"""Which checkpoints stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+
+from tests.search.playing import claimed, finish, live_study, play
+from tests.store.databases import STUDY, stock
+from tunefast.run.retention import Retention
+from tunefast.search.live import LiveStudy
+from tunefast.spec.progress import CHECKPOINTS, Ending
+from tunefast.store.database import Database
+from tunefast.store.ownership import StateDirectory
+from tunefast.store.rows import enqueued
+
+
+def _live(database: Database) -> tuple[LiveStudy, StateDirectory]:
+    live = live_study(database)
+    trial = live.spec.trial.model_copy(update={"kept_checkpoints": 2})
+    live.spec = live.spec.model_copy(update={"trial": trial})
+    return live, StateDirectory(database.path)
+
+
+def _place(live: LiveStudy, state: StateDirectory, number: int) -> Path:
+    return state.trials(live.uuid) / str(number) / CHECKPOINTS
+
+
+def _save(live: LiveStudy, state: StateDirectory, number: int) -> None:
+    place = _place(live, state, number)
+    place.mkdir(parents=True)
+    (place / "model").write_text("weights")
+
+
+def _left(live: LiveStudy, state: StateDirectory) -> list[int]:
+    return sorted(int(place.parent.name) for place in state.trials(live.uuid).glob(f"*/{CHECKPOINTS}"))
+
+
+def test_the_best_stay(database: Database) -> None:
+    """Of the trials that ended the best two keep theirs; those that run keep theirs anyway, logs stay in any case."""
+    live, state = _live(database)
+    retention = Retention(live, state)
+    running = claimed(live)
+    _save(live, state, running.number)
+    left = []
+    for value in (0.3, 0.1, 0.5, 0.4):
+        trial = claimed(live)
+        _save(live, state, trial.number)
+        (_place(live, state, trial.number).parent / "log.txt").write_text("said")
+        play(live, [value], trial)
+        retention.tidy()
+        left.append(_left(live, state))
+    assert left == [[0, 1], [0, 1, 2], [0, 1, 3], [0, 3, 4]]
+    finish(live, running, Ending.FAILED, error="bad")
+    retention.close()
+    assert _left(live, state) == [3, 4]
+    assert len(list(state.trials(live.uuid).glob("*/log.txt"))) == 4
+    assert not list(state.trials(live.uuid).glob("*/.*"))
+
+
+def test_what_a_variant_starts_from(database: Database) -> None:
+    """A loser keeps its checkpoints until the variant that starts from them has ended."""
+    live, state = _live(database)
+    retention = Retention(live, state)
+    for value in (0.1, 0.3):
+        _save(live, state, play(live, [value]).number)
+    retention.tidy()
+    with stock(database.path) as storage:
+        study_id = storage.get_study_id_from_name(STUDY)
+        storage.create_new_trial(study_id, enqueued({"params.x": 0.5}, 0, continues=True))
+    live.reconcile()
+    variant = claimed(live)
+    assert live.source(variant.number) == 0
+    _save(live, state, play(live, [0.4]).number)
+    retention.tidy()
+    assert _left(live, state) == [0, 1, 3]
+    play(live, [0.2], variant)
+    retention.close()
+    assert _left(live, state) == [1, 3]
+
+
+def test_what_a_killed_coordinator_left(database: Database) -> None:
+    """The next coordinator deletes what the last one had not got to; trials that still run keep theirs."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    live, state = _live(database)
+    for value in (0.1, 0.3, 0.2):
+        _save(live, state, play(live, [value]).number)
+    _save(live, state, claimed(live).number)
+    live.flush()
+    again = LiveStudy(database, STUDY)
+    again.spec = live.spec
+    Retention(again, state).close()
+    assert _left(again, state) == [1, 2, 3]
