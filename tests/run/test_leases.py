@@ -9,15 +9,15 @@ def test_only_the_present_lease_is_valid() -> None:
     """A lease is void once the trial was given to somebody else, or taken back."""
     leases = Leases()
     first = leases.grant("study", 0, threads=1, device="cpu")
-    assert leases.valid("study", 0, first.token)
+    assert leases.held("study", 0, first.token)
     second = leases.grant("study", 0, threads=1, device="cpu")
-    assert not leases.valid("study", 0, first.token)
-    assert leases.valid("study", 0, second.token)
-    assert not leases.valid("study", 1, second.token)
-    assert not leases.valid("other", 0, second.token)
+    assert not leases.held("study", 0, first.token)
+    assert leases.held("study", 0, second.token)
+    assert not leases.held("study", 1, second.token)
+    assert not leases.held("other", 0, second.token)
     leases.revoke("study", 0)
     leases.revoke("study", 0)
-    assert not leases.valid("study", 0, second.token)
+    assert not leases.held("study", 0, second.token)
 
 
 def test_tokens_grow_from_one_coordinator_to_the_next() -> None:

@@ -14,6 +14,7 @@ from tunefast.errors import ProtocolError
 from tunefast.run import messages
 from tunefast.run.messages import (
     Assign,
+    Beat,
     Command,
     Consult,
     Consulted,
@@ -60,6 +61,7 @@ EVERY_KIND: list[Record] = [
     Report(**KEY, report=EpochReport(epoch=1, metrics={"loss": math.nan, "score": -math.inf})),
     Recall(**KEY, reports=[EpochReport(epoch=1, metrics={"loss": math.nan})]),
     Saved(**KEY, file=CheckpointFile(epoch=4, num_bytes=2**40, sha256="0" * 64)),
+    Beat(**KEY, pulse=7),
     Finish(**KEY, outcome=Outcome(ending=Ending.FAILED, error="Traceback\nValueError: a\tb")),
     Release(**KEY),
     Note(**KEY, text="no report after 60 s"),

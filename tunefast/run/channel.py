@@ -1,8 +1,9 @@
-"""A channel of messages over a Unix socket, for processes that do one thing at a time."""
+"""A channel of messages over a Unix socket, for processes whose main thread does one thing at a time."""
 
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,10 +26,12 @@ class Channel:
             self.socket.close()
             raise
         self._lines = self.socket.makefile("rb")
+        self._sending = threading.Lock()
 
     def send(self, message: Record) -> None:
-        """Send a message; raises `OSError` where the other end is gone."""
-        self.socket.sendall(encode(message))
+        """Send a message, from any thread; raises `OSError` where the other end is gone."""
+        with self._sending:
+            self.socket.sendall(encode(message))
 
     def receive(self) -> Message | None:
         """The next message, or None where the other end is gone."""

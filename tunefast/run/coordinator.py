@@ -14,6 +14,7 @@ from tunefast.errors import StorageError, TunefastError, UserError
 from tunefast.run import commands, slots
 from tunefast.run.dispatcher import Dispatcher
 from tunefast.run.messages import (
+    Beat,
     Command,
     Consult,
     Consulted,
@@ -57,7 +58,7 @@ class Coordinator(Dispatcher):
                 self._finish(peer, message)
             case Release():
                 self._release(peer, message)
-            case Note() | Consult() | Recall() | Saved():
+            case Note() | Consult() | Recall() | Saved() | Beat():
                 self._talk(peer.send, message)
             case WorkerHello():
                 self._worker_hello(peer, message)
@@ -117,10 +118,12 @@ class Coordinator(Dispatcher):
 
     def _report(self, send: Send, message: Report) -> None:
         key = {"trial": message.trial, "token": message.token, "epoch": message.report.epoch}
-        if not self.leases.valid(message.study, message.trial, message.token):
+        lease = self.leases.held(message.study, message.trial, message.token)
+        if lease is None:
             answer = Answer(verdict=Verdict.PRUNE, reason="the trial was ended, or given to another worker")
             send(Reply(**key, answer=answer))
             return
+        lease.hear()
         study = self.studies[message.study]
         planned = study.running[message.trial].recipe.epochs if study.spec.knows_epochs else math.inf
         more_to_come = message.report.epoch < planned
@@ -132,7 +135,7 @@ class Coordinator(Dispatcher):
         send(Reply(**key, answer=answer))
 
     def _finish(self, peer: Peer, message: Finish) -> None:
-        if self.leases.valid(message.study, message.trial, message.token):
+        if self.leases.held(message.study, message.trial, message.token):
             study = self.studies[message.study]
             self.leases.revoke(message.study, message.trial)
             log.info("trial %d of %r: %s %s", message.trial, study.name, message.outcome.ending, message.outcome.reason)
@@ -148,24 +151,24 @@ class Coordinator(Dispatcher):
         self._tell(peer, message)
 
     def _release(self, peer: Peer, message: Release) -> None:
-        if self.leases.valid(message.study, message.trial, message.token):
+        if self.leases.held(message.study, message.trial, message.token):
             self._take_back(message.study, message.trial, "its host left", paused=True)
         self._idle(peer)
 
-    def _talk(self, send: Send, message: Note | Consult | Recall | Saved) -> None:
+    def _talk(self, send: Send, message: Note | Consult | Recall | Saved | Beat) -> None:
         """What a trial's worker says besides its reports: for people, for Optuna, or to be noted."""
         key = {"trial": message.trial, "token": message.token}
-        if not self.leases.valid(message.study, message.trial, message.token):
+        lease = self.leases.held(message.study, message.trial, message.token)
+        if lease is None:
             if isinstance(message, Consult):
                 send(Consulted(**key, error="the trial was ended, or given to another worker"))
             return
+        lease.hear(message.pulse if isinstance(message, Beat) else None)
         study = self.studies[message.study]
         running = study.running[message.trial]
         match message:
             case Note():
-                self._tell_watchers(study, message)
-                for host in self._hosts_of(study):
-                    host.send(message)
+                self._tell_people(study, message)
             case Recall():
                 study.recorder.recall(running, message.reports)
             case Saved():
@@ -189,7 +192,7 @@ class Coordinator(Dispatcher):
             case Worker() as worker:
                 self.workers.remove(worker)
                 lease = worker.lease
-                if lease is not None and self.leases.valid(lease.study, lease.trial, lease.token):
+                if lease is not None and self.leases.held(lease.study, lease.trial, lease.token):
                     log.warning("worker %s died with trial %d", worker.name, lease.trial)
                     self._take_back(lease.study, lease.trial, f"worker {worker.name} died")
             case Watcher() as watcher:

@@ -10,21 +10,26 @@ from dataclasses import dataclass, field
 
 from tunefast.errors import StorageError
 from tunefast.run import slots
-from tunefast.run.leases import Leases
-from tunefast.run.messages import Assign, Dismiss, Finish, Over, State, Told
+from tunefast.run.launch.local import kill_group
+from tunefast.run.leases import Lease, Leases
+from tunefast.run.messages import Assign, Dismiss, Finish, Note, Over, State, Told
 from tunefast.run.notifying import notify
 from tunefast.run.peers import Host, Peer, Watcher, Worker
 from tunefast.run.progress import progress_of
 from tunefast.run.retention import Retention
+from tunefast.run.watchdog import Alarm, alarm
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
-from tunefast.spec.progress import Assignment, Record
+from tunefast.search.verdicts import TIME_LIMIT
+from tunefast.spec.progress import Assignment, Ending, Outcome, Record
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.rows import CONTINUES
 
 TICK_SECONDS = 0.1
 """Reports are on disk at most this long after they were answered."""
+LONGEST_TICK_SECONDS = 1.0
+"""What passed longer ago than this passed while this process stood still: nobody could be heard meanwhile."""
 SHOW_SECONDS = 0.25
 
 log = logging.getLogger("tunefast.coordinator")
@@ -43,6 +48,8 @@ class Dispatcher:
     workers: list[Worker] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
     leases: Leases = field(default_factory=Leases)
+    kill: Callable[[int], None] = kill_group
+    """Ends a worker's process, with what it started."""
     on_empty: Callable[[], None] = lambda: None
     """Called when the last host has left."""
     _ticked: float = field(default_factory=time.monotonic)
@@ -54,7 +61,7 @@ class Dispatcher:
         """Give trials to idle workers, longest idle first, while the machine has room."""
         try:
             for worker in list(self.workers):
-                if worker.lease is None and not worker.host.leaving:
+                if worker.lease is None and not worker.host.leaving and not worker.dismissed:
                     self._assign_to(worker)
             for study in list(self.studies.values()):
                 self._revoke(study)
@@ -98,6 +105,7 @@ class Dispatcher:
             earlier=study.log.reports(running.number) if running.values else [],
             cloned="" if cloned is None else str(trials / str(cloned)),
             checkpoint_seconds=study.spec.trial.checkpoint_seconds,
+            lease_seconds=study.spec.trial.lease_seconds,
             checkpoints=study.log.checkpoints(running.number) if running.attempt > 1 else [],
         )
         study.start(running, assignment, worker.name, worker.provenance)
@@ -141,6 +149,11 @@ class Dispatcher:
     def _hosts_of(self, study: LiveStudy) -> list[Host]:
         return [host for host in self.hosts if host.study == study.name]
 
+    def _tell_people(self, study: LiveStudy, note: Note) -> None:
+        self._tell_watchers(study, note)
+        for host in self._hosts_of(study):
+            host.send(note)
+
     def _tell_watchers(self, study: LiveStudy, message: Record) -> None:
         for watcher in self.watchers:
             if watcher.study == study.name:
@@ -155,6 +168,7 @@ class Dispatcher:
         """Every `TICK_SECONDS`: write groups, count active time, take in what others changed, show progress."""
         now = time.monotonic()
         passed, self._ticked = now - self._ticked, now
+        self._guard(min(passed, LONGEST_TICK_SECONDS))
         for study in self.studies.values():
             study.active_seconds += passed
             study.check_budget()
@@ -171,6 +185,33 @@ class Dispatcher:
                     study = self.studies[peer.study]
                     peer.send(State(progress=progress_of(study, self._workers_of(study))))
         self._assign()
+
+    def _guard(self, passed: float) -> None:
+        """End the workers that hang, and let others take up their trials."""
+        for lease in self.leases.advance(passed):
+            study = self.studies[lease.study]
+            running = study.running.get(lease.trial)
+            if running is None:  # ended from outside
+                continue
+            running.seconds += passed
+            why = alarm(lease, running, study.spec.trial)
+            if why is not None:
+                self._end_worker(study, lease, why)
+
+    def _end_worker(self, study: LiveStudy, lease: Lease, why: Alarm) -> None:
+        worker = next((worker for worker in self.workers if worker.lease is lease), None)
+        log.warning("trial %d of %r: %s", lease.trial, study.name, why.reason)
+        what = "it is given up" if why.ends_trial else "another one takes it up"
+        note = Note(study=study.name, trial=lease.trial, token=lease.token, text=f"{why.reason}; {what}")
+        self._tell_people(study, note)
+        if worker is not None:
+            worker.lease, worker.dismissed = None, True
+            self.kill(worker.pid)
+        if why.ends_trial:
+            self.leases.revoke(study.name, lease.trial)
+            study.finish(lease.trial, Outcome(ending=Ending.FAILED, reason=TIME_LIMIT, error=why.reason))
+        else:
+            self._take_back(study.name, lease.trial, why.reason)
 
     def _synchronise(self) -> None:
         """Take in what others changed, write what waits, and tell the outcomes that could not be written before."""

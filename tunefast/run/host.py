@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 from tunefast.errors import CoordinatorLost, TunefastError
 from tunefast.run.channel import LINE_LIMIT
 from tunefast.run.commands import refusal
-from tunefast.run.launch.local import spawn_worker, worker_log
+from tunefast.run.launch.local import kill_group, spawn_worker, worker_log
 from tunefast.run.launch.starting import find_or_start
 from tunefast.run.messages import HostHello, Leave, Message, Note, Over, Ready, Refused, State, Welcome, decode, encode
 from tunefast.run.worker import COORDINATOR_GONE
@@ -176,8 +175,7 @@ class Host:
     def _kill_workers(self) -> None:
         for process in self._workers.values():
             if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # with the processes that its trial started
+                kill_group(process.pid)
 
     async def _end_workers(self, keepers: list[asyncio.Task[None]]) -> None:
         """End the workers that are left; they have nothing to do any more."""

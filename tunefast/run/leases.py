@@ -1,4 +1,4 @@
-"""Leases: which worker may speak for which trial."""
+"""Leases: which worker may speak for which trial, and for how long it has said nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Lease:
     """A worker's right to a trial."""
 
@@ -16,6 +16,19 @@ class Lease:
     token: int
     threads: int
     device: str
+    silent_seconds: float = 0.0
+    """Since its worker said anything."""
+    still_seconds: float = 0.0
+    """Since its worker got any further."""
+    pulse: int = -1
+    """How far its worker was when it last said so."""
+
+    def hear(self, pulse: int | None = None) -> None:
+        """Its worker said something: that it lives and is at `pulse`, or None for something that is progress itself."""
+        self.silent_seconds = 0.0
+        if pulse is None or pulse != self.pulse:
+            self.still_seconds = 0.0
+        self.pulse = self.pulse if pulse is None else pulse
 
 
 class Leases:
@@ -35,10 +48,17 @@ class Leases:
         self._held[study, trial] = lease
         return lease
 
-    def valid(self, study: str, trial: int, token: int) -> bool:
-        """Whether `token` is that of the trial's present lease."""
+    def held(self, study: str, trial: int, token: int) -> Lease | None:
+        """The trial's present lease, where `token` is that one's."""
         lease = self._held.get((study, trial))
-        return lease is not None and lease.token == token
+        return lease if lease is not None and lease.token == token else None
+
+    def advance(self, seconds: float) -> list[Lease]:
+        """Let time pass; returns all leases."""
+        for lease in self._held.values():
+            lease.silent_seconds += seconds
+            lease.still_seconds += seconds
+        return list(self._held.values())
 
     def revoke(self, study: str, trial: int) -> None:
         """Nobody may speak for the trial any more."""

@@ -62,6 +62,14 @@ class Saved(OfTrial):
     file: CheckpointFile
 
 
+class Beat(OfTrial):
+    """A worker lives. No reply."""
+
+    kind: Literal["beat"] = "beat"
+    pulse: int
+    """How far it has got: a number that changes while it does."""
+
+
 class Finish(OfTrial):
     """A worker's last word on a trial; the worker waits until it is told that it is stored."""
 
@@ -207,6 +215,7 @@ Message = Annotated[
     | Report
     | Recall
     | Saved
+    | Beat
     | Finish
     | Note
     | Consult

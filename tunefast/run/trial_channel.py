@@ -9,6 +9,7 @@ from typing import Any
 from tunefast.errors import ProtocolError
 from tunefast.run.channel import Channel
 from tunefast.run.messages import (
+    Beat,
     Consult,
     Consulted,
     Finish,
@@ -22,6 +23,7 @@ from tunefast.run.messages import (
     Told,
 )
 from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Verb
+from tunefast.train.pulse import PULSE
 
 log = logging.getLogger("tunefast.worker")
 
@@ -58,6 +60,10 @@ class TrialChannel:
     def saved(self, file: CheckpointFile) -> None:
         """A checkpoint is on disk."""
         self._channel.send(Saved(**self._key, file=file))
+
+    def beat(self) -> None:
+        """This process lives, and is as far as its pulse says."""
+        self._channel.send(Beat(**self._key, pulse=PULSE.count))
 
     def consult(self, verb: Verb, argument: dict[str, Any]) -> Any:
         """What the study's Optuna trial says; raises `ValueError` where it refuses."""

@@ -18,6 +18,7 @@ from tunefast.errors import ProtocolError
 from tunefast.recipe.recipe import RECIPE
 from tunefast.run.channel import Channel
 from tunefast.run.driver import drive
+from tunefast.run.heartbeat import heartbeat
 from tunefast.run.line import Line
 from tunefast.run.messages import Assign, Dismiss, WorkerHello
 from tunefast.run.output import LOG_FILE, output_to
@@ -61,7 +62,8 @@ def _outcome(assignment: Assignment, talk: TrialChannel) -> Outcome | None:
     """Train; how it ended."""
     recipe = RECIPE.validate_python(assignment.recipe).settings()
     log.info("trial %d, attempt %d, %d threads: %s", assignment.trial, assignment.attempt, assignment.threads, recipe)
-    outcome = drive(assignment, Line(talk.report, talk.note, talk.consult, talk.recall, talk.saved))
+    with heartbeat(talk.beat, assignment.lease_seconds):
+        outcome = drive(assignment, Line(talk.report, talk.note, talk.consult, talk.recall, talk.saved))
     how = "given back" if outcome is None else f"{outcome.ending} {outcome.error or outcome.reason}"
     log.info("trial %d: %s", assignment.trial, how)
     return outcome

@@ -77,6 +77,7 @@ class LiveStudy:
             running = self._prepared(trial)
             running.values.update(trial.intermediate_values)
             running.attempt, running.threads = attempts
+            running.seconds = sum(said.train_seconds + said.eval_seconds for said in self.log.reports(trial.number))
             self._waiting.append(running)
         elif trial.state.is_finished():
             self._take_in(trial)
@@ -183,7 +184,7 @@ class LiveStudy:
             return Answer(verdict=Verdict.STOP, reason=f"{metric!r} is not among the reported metrics: {known}")
         self.recorder.report(running, report)
         self.check_budget()
-        return self._judge.answer(running, report, self.spec.budget.target, self.end)
+        return self._judge.answer(running, report, self.spec, self.end)
 
     def finish(self, number: int, outcome: Outcome) -> None:
         """Take in how a running trial ended; it is in the database when this returns."""

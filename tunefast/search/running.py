@@ -40,6 +40,8 @@ class Running:
     """Whether this attempt has reported."""
     threads: int | None = None
     """Those of the attempt before: with others the last bits of its numbers would differ."""
+    seconds: float = 0.0
+    """For which it was trained, over all attempts."""
     reached_target: bool = False
     """Whether it was told to end because it is as good as the target."""
     assignment: Assignment | None = None

@@ -124,6 +124,8 @@ class Assignment(Record):
     """The directory of the trial that this one is a variant of, whose checkpoints it goes on from."""
     checkpoint_seconds: float = 10.0
     """Between two checkpoints, at least."""
+    lease_seconds: float = 60.0
+    """A worker that is silent for longer loses the trial."""
     checkpoints: list[CheckpointFile] = Field(default_factory=list)
     """Those of the attempts before, as far as they are known."""
 

@@ -145,6 +145,15 @@ class TrialSection(Part):
     """
     kept_checkpoints: int = Field(3, ge=0)
     """Of how many trials that ended the checkpoints stay, to start variants from: the best ones."""
+    minutes: float | None = Field(None, gt=0)
+    """Longer than this no trial trains: it ends, complete, with its next epoch."""
+    stalled_minutes: float | None = Field(None, gt=0)
+    """Without progress for so long a worker is taken for stuck, and replaced; its trial goes on.
+
+    Progress is a step, or a report of training of your own. By default 30, and no limit for training of your own.
+    """
+    lease_seconds: float = Field(60.0, gt=0)
+    """A worker whose process says nothing for so long is replaced; its trial goes on."""
 
 
 class Notify(Part):

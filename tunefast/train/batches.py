@@ -14,6 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from tunefast.recipe.hardware import Hardware
 from tunefast.recipe.seed import derive_seed
 from tunefast.train.datasets import Batch, Samples
+from tunefast.train.pulse import PULSE
 
 Group = tuple[Tensor, ...]
 
@@ -46,6 +47,14 @@ def fetch(
 
     Samples that are there already are gathered there; others come from a DataLoader that fetches ahead.
     """
+    for batches in _fetched(samples, groups, device, hardware):
+        PULSE.beat()
+        yield batches
+
+
+def _fetched(
+    samples: Samples, groups: Sequence[Group], device: torch.device, hardware: Hardware
+) -> Iterator[tuple[Batch, ...]]:
     batches_of_positions = [positions for group in groups for positions in group]
     resident = samples.inputs.device.type == device.type
     if resident and (device.type != "cpu" or hardware.loading != "loader"):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tunefast.nn.trees import Tree
 from tunefast.recipe.losses import LossPart
@@ -15,6 +17,7 @@ from tunefast.recipe.precision import Precision, autocast, fp32_products
 from tunefast.train.datasets import Batch, Samples
 from tunefast.train.outputs import as_float
 from tunefast.train.preparing import Preparation
+from tunefast.train.pulse import PULSE
 
 EVAL_BATCH_SIZE = 1000
 EVAL_BATCH_VALUES = 2**22
@@ -31,7 +34,12 @@ def chunks(samples: Samples, preparation: Preparation, device: torch.device) -> 
     """The samples in order, as batches that are made when they are called for; `preparation` is what follows."""
     batch_size = eval_batch_size(samples, preparation)
     positions = torch.split(torch.arange(len(samples), device=samples.rows.device), batch_size)
-    return [lambda chunk=chunk: samples.take(chunk).to(device) for chunk in positions]  # type: ignore[misc]
+
+    def make(chunk: Tensor) -> Batch:
+        PULSE.beat()
+        return samples.take(chunk).to(device)
+
+    return [partial(make, chunk) for chunk in positions]
 
 
 @torch.inference_mode()

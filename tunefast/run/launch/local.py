@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +30,12 @@ async def spawn_worker(state: StateDirectory, socket: Path, name: str) -> asynci
             stderr=log,
             start_new_session=True,
         )
+
+
+def kill_group(pid: int) -> None:
+    """Kill the process `pid`, which leads a session of its own, and what it has started; it may be gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def worker_log(state: StateDirectory, name: str) -> Path:
