@@ -6,9 +6,11 @@ TunefastError              exit code 1
 │   ├── SpecError
 │   ├── StudyExists, StudyNotFound, StudyNotOurs, SpecChanged
 │   ├── StorageError
+│   │   └── DiskFull       exit code 74
 │   ├── DataError, CheckpointError
 │   └── DeviceError
 ├── StudyFailed            the study ended without a result
+├── StudyPaused            exit code 74: the machine has to be mended before the study goes on
 ├── CoordinatorLost        the process that owns the database cannot be reached
 └── ProtocolError          a message between processes makes no sense
 ```
@@ -22,6 +24,9 @@ import difflib
 import inspect
 from collections.abc import Iterable
 from typing import Any
+
+PAUSED = 74
+"""Exit code of what can go on once the machine was mended: EX_IOERR of sysexits.h."""
 
 
 class TunefastError(Exception):
@@ -70,6 +75,12 @@ class StorageError(UserError):
     """{storage}: {problem}"""
 
 
+class DiskFull(StorageError):
+    """{storage}: the disk is full ({problem}). Free some space, then go on with the same command"""
+
+    exit_code = PAUSED
+
+
 class DataError(UserError):
     """{path}: {problem}"""
 
@@ -84,6 +95,13 @@ class DeviceError(UserError):
 
 class StudyFailed(TunefastError):
     """{message}"""
+
+
+class StudyPaused(TunefastError):
+    """Study {name!r} is paused: {problem}
+    Nothing is lost. Mend that, then go on with: {command}"""
+
+    exit_code = PAUSED
 
 
 class CoordinatorLost(TunefastError):

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.run import objectives
 from tunefast.recipe.stopping import EarlyStopping, Patience
-from tunefast.run import driver as driver_module
+from tunefast.run import troubles
 from tunefast.run.driver import THREAD_VARIABLES, Driver, drive
 from tunefast.run.line import Line
-from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Verdict
+from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Returned, Verdict
 
 GO = Answer(verdict=Verdict.CONTINUE)
 TARGET = Answer(verdict=Verdict.STOP, reason="target")
@@ -144,7 +144,7 @@ def test_an_objective_is_stopped(name: str, answer: Answer, ending: Ending) -> N
 
 def test_a_paused_trial_has_no_outcome() -> None:
     """A trial that shall go on later has not ended."""
-    assert drive(assignment("yields"), Line(say(Answer(verdict=Verdict.PAUSE))[0])) is None
+    assert drive(assignment("yields"), Line(say(Answer(verdict=Verdict.PAUSE))[0])) == Returned()
 
 
 def test_an_objective_may_return_its_metrics() -> None:
@@ -172,7 +172,7 @@ def test_an_objective_that_says_nothing() -> None:
 def test_what_a_trial_raises_is_its_own_failure(name: str, error: str) -> None:
     """Whatever goes wrong in a trial, an OSError too, is a failed outcome with its traceback; the worker lives on."""
     outcome = drive(assignment(name), Line(say()[0]))
-    assert outcome is not None
+    assert isinstance(outcome, Outcome)
     assert (outcome.ending, outcome.reason) == (Ending.FAILED, "error")
     assert outcome.error is not None
     assert error in outcome.error
@@ -180,9 +180,9 @@ def test_what_a_trial_raises_is_its_own_failure(name: str, error: str) -> None:
 
 def test_a_long_traceback_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of a traceback is kept, where the error stands."""
-    monkeypatch.setattr(driver_module, "MAX_ERROR_CHARS", 60)
+    monkeypatch.setattr(troubles, "MAX_ERROR_CHARS", 60)
     outcome = drive(assignment("raises"), Line(say()[0]))
-    assert outcome is not None
+    assert isinstance(outcome, Outcome)
     assert outcome.error is not None
     assert len(outcome.error) == 60
     assert outcome.error.endswith("ZeroDivisionError: in the second epoch\n")
@@ -203,7 +203,7 @@ def test_early_stopping_watches_what_is_reported() -> None:
     outcome = drive(assignment("yields", 0.5, 0.4, 0.9, early_stopping=patience), Line(say()[0]))
     assert outcome == Outcome(ending=Ending.COMPLETE, reason="early_stopping", kept_epoch=1)
     outcome = drive(assignment("yields", early_stopping={"monitor": "val_loss"}), Line(say()[0]))
-    assert outcome is not None
+    assert isinstance(outcome, Outcome)
     assert outcome.ending is Ending.FAILED
     assert "early_stopping.monitor 'val_loss' is not among the reported metrics: score" in (outcome.error or "")
 

@@ -9,6 +9,7 @@ from tunefast.cli.live import LiveView
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.summary import document, show_summary
+from tunefast.errors import StudyPaused
 from tunefast.run.host import Host
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
@@ -57,6 +58,9 @@ def lend(
         out.print(f"Stopped. {unfinished} over when you go on with:", soft_wrap=True)
         out.print(f"  tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
         return INTERRUPTED + departure.signal
+    if departure.reason == "paused":
+        command = f"tunefast study run {name}{storage_flag(storage)}"
+        raise StudyPaused(name=name, problem=departure.error, command=command)
     show_summary(out, study, departure.reason, storage)
     if departure.error is not None:
         out.print(f"\nThe error:\n{departure.error}", markup=False)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
 from tunefast.run.provenance import in_words
-from tunefast.store.rows import CLONED, STATE_WORDS, settings_of
+from tunefast.store.rows import CLONED, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -53,7 +53,7 @@ def _whole_recipe(study: StudySnapshot, trial: FrozenTrial, *, defaults: bool = 
 def _trial_row(trial: FrozenTrial) -> dict[str, Any]:
     return {
         "trial": trial.number,
-        "state": STATE_WORDS[trial.state],
+        "state": state_word(trial),
         "value": trial.value,
         "params": settings_of(trial),
         **trial.user_attrs,
@@ -81,7 +81,7 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     for trial in study.trials:
         planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
         epochs = f"{max(trial.intermediate_values, default=0)}{planned}"
-        row = (str(trial.number), STATE_WORDS[trial.state], number(trial.value), epochs, _why(trial))
+        row = (str(trial.number), state_word(trial), number(trial.value), epochs, _why(trial))
         table.add_row(*row, short_params(settings_of(trial)), style="green" if trial is study.best else "")
     out.print(table)
 
@@ -109,7 +109,7 @@ def _because(trial: FrozenTrial) -> str:
 def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     """Print one trial: how it ended, its parameters, its attempts, its curve."""
     trial = study.trials[index]
-    out.print(Text(f"{study.name}, trial {trial.number}: {STATE_WORDS[trial.state]}{_because(trial)}", style="bold"))
+    out.print(Text(f"{study.name}, trial {trial.number}: {state_word(trial)}{_because(trial)}", style="bold"))
     if trial.value is not None:
         out.print(f"{study.spec.study.metric} {number(trial.value)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
     if CLONED in trial.user_attrs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from optuna.trial import TrialState
 from rich.console import Console
 from rich.text import Text
 
@@ -18,6 +19,7 @@ REASONS = {
     "minutes": "its time is used up",
     "target": "the target is reached",
     "failing": "its first trials all failed in the same way",
+    "paused": "the machine has to be mended",
     "deleted": "somebody deleted it",
 }
 
@@ -45,6 +47,9 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     console.print(
         f"{len(study.trials)} trials in {duration(study.active_seconds)}: {counts_line(study.counts) or 'none'}."
     )
+    infeasible = study.counts.get("infeasible", 0)
+    if infeasible:
+        console.print(f"{infeasible} of them needed more memory than there was.", soft_wrap=True)
     diverged = sum(trial.user_attrs.get("reason") == "diverged" for trial in study.trials)
     if diverged:
         metric = study.spec.study.metric
@@ -75,7 +80,9 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
 
 def _show_failure(console: Console, study: StudySnapshot, storage: str) -> None:
     """Print what the first failed trial failed with, where no error of all of them is shown."""
-    failed = next((trial for trial in study.trials if "error" in trial.user_attrs), None)
+    failed = next(
+        (trial for trial in study.trials if trial.state == TrialState.FAIL and "error" in trial.user_attrs), None
+    )
     if failed is None:
         return
     lines = str(failed.user_attrs["error"]).strip().splitlines()

@@ -13,6 +13,7 @@ from typing import Any
 from tunefast.errors import StorageError, TunefastError, UserError
 from tunefast.run import commands, slots
 from tunefast.run.dispatcher import Dispatcher
+from tunefast.run.leases import Lease
 from tunefast.run.messages import (
     Beat,
     Command,
@@ -40,7 +41,7 @@ from tunefast.run.messages import (
 from tunefast.run.notifying import notify
 from tunefast.run.peers import Host, Peer, Send, Watcher, Worker
 from tunefast.run.progress import progress_of
-from tunefast.spec.progress import Answer, Record, Verdict
+from tunefast.spec.progress import OUT_OF_MEMORY, Answer, Ending, Outcome, Record, Verdict
 
 log = logging.getLogger("tunefast.coordinator")
 
@@ -135,25 +136,44 @@ class Coordinator(Dispatcher):
         send(Reply(**key, answer=answer))
 
     def _finish(self, peer: Peer, message: Finish) -> None:
-        if self.leases.held(message.study, message.trial, message.token):
-            study = self.studies[message.study]
-            self.leases.revoke(message.study, message.trial)
-            log.info("trial %d of %r: %s %s", message.trial, study.name, message.outcome.ending, message.outcome.reason)
-            best = study.tally.best
-            try:
-                study.finish(message.trial, message.outcome)
-            except StorageError:
-                log.exception("the outcome of trial %d waits", message.trial)
-                self._untold.append((peer, message))
-                return
-            if study.tally.best != best:
-                notify(study, "best")
+        if not self.leases.held(message.study, message.trial, message.token):
+            self._tell(peer, message)
+            return
+        study, outcome = self.studies[message.study], message.outcome
+        log.info("trial %d of %r: %s %s", message.trial, study.name, outcome.ending, outcome.reason)
+        self.leases.revoke(message.study, message.trial)
+        best = study.tally.best
+        if outcome.ending is Ending.INFEASIBLE:
+            self._recycle(peer)
+        try:
+            study.finish(message.trial, outcome)
+        except StorageError as error:
+            self._wait_for_storage(error)
+            self._untold.append((peer, message))
+            return
+        if study.tally.best != best:
+            notify(study, "best")
         self._tell(peer, message)
 
     def _release(self, peer: Peer, message: Release) -> None:
+        """A worker gives its trial back, or cannot go on with it."""
         if self.leases.held(message.study, message.trial, message.token):
-            self._take_back(message.study, message.trial, "its host left", paused=True)
+            study, returned = self.studies[message.study], message.returned
+            if returned.why == "device":
+                self._recycle(peer)
+                self.leases.revoke(message.study, message.trial)
+                study.broke_device(message.trial, returned.text)
+            else:
+                self._take_back(message.study, message.trial, returned.text or "its host left", paused=True)
+            if returned.why in ("disk", "data"):
+                log.error("%r is paused: %s", study.name, returned.text)
+                study.pause(returned.text)
         self._idle(peer)
+
+    def _recycle(self, peer: Peer) -> None:
+        """Let a worker end whose process, or whose device, may no longer be sound; its host starts another one."""
+        if isinstance(peer.role, Worker):
+            peer.role.dismissed = True
 
     def _talk(self, send: Send, message: Note | Consult | Recall | Saved | Beat) -> None:
         """What a trial's worker says besides its reports: for people, for Optuna, or to be noted."""
@@ -193,8 +213,7 @@ class Coordinator(Dispatcher):
                 self.workers.remove(worker)
                 lease = worker.lease
                 if lease is not None and self.leases.held(lease.study, lease.trial, lease.token):
-                    log.warning("worker %s died with trial %d", worker.name, lease.trial)
-                    self._take_back(lease.study, lease.trial, f"worker {worker.name} died")
+                    self._died(worker, lease)
             case Watcher() as watcher:
                 self.watchers.remove(watcher)
             case Host() as host:
@@ -205,6 +224,17 @@ class Coordinator(Dispatcher):
                 if not self.hosts:
                     self.on_empty()
         self._assign()
+
+    def _died(self, worker: Worker, lease: Lease) -> None:
+        """A worker died with a trial: that goes on, unless it took more memory than there is."""
+        log.warning("worker %s died with trial %d", worker.name, lease.trial)
+        if self.num_oom_kills() == worker.num_oom_kills:
+            self._take_back(lease.study, lease.trial, f"worker {worker.name} died")
+            return
+        self.leases.revoke(lease.study, lease.trial)
+        killed = "the kernel killed its worker, since the machine had no memory left"
+        outcome = Outcome(ending=Ending.INFEASIBLE, reason=OUT_OF_MEMORY, error=killed)
+        self.studies[lease.study].finish(lease.trial, outcome)
 
     def _holder(self, token: int) -> Worker | None:
         return next((worker for worker in self.workers if worker.lease and worker.lease.token == token), None)

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tunefast.errors import StorageError
+from tunefast.errors import DiskFull, StorageError
 from tunefast.run import slots
 from tunefast.run.launch.local import kill_group
 from tunefast.run.leases import Lease, Leases
 from tunefast.run.messages import Assign, Dismiss, Finish, Note, Over, State, Told
 from tunefast.run.notifying import notify
+from tunefast.run.oom import num_oom_kills
 from tunefast.run.peers import Host, Peer, Watcher, Worker
 from tunefast.run.progress import progress_of
 from tunefast.run.retention import Retention
@@ -22,6 +23,7 @@ from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
 from tunefast.search.verdicts import TIME_LIMIT
 from tunefast.spec.progress import Assignment, Ending, Outcome, Record
+from tunefast.spec.study import Event
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.rows import CONTINUES
@@ -31,6 +33,9 @@ TICK_SECONDS = 0.1
 LONGEST_TICK_SECONDS = 1.0
 """What passed longer ago than this passed while this process stood still: nobody could be heard meanwhile."""
 SHOW_SECONDS = 0.25
+
+EVENTS: dict[End | None, Event] = {End.FAILING: "failed", End.PAUSED: "paused"}
+"""What people are told where a study did not end as it was meant to."""
 
 log = logging.getLogger("tunefast.coordinator")
 
@@ -50,6 +55,8 @@ class Dispatcher:
     leases: Leases = field(default_factory=Leases)
     kill: Callable[[int], None] = kill_group
     """Ends a worker's process, with what it started."""
+    num_oom_kills: Callable[[], int] = num_oom_kills
+    """Processes that the kernel has killed for lack of memory so far."""
     on_empty: Callable[[], None] = lambda: None
     """Called when the last host has left."""
     _ticked: float = field(default_factory=time.monotonic)
@@ -68,7 +75,14 @@ class Dispatcher:
                 if study.finished:
                     self._end(study)
         except StorageError as error:
-            log.warning("tried again at the next tick: %s", error)
+            self._wait_for_storage(error)
+
+    def _wait_for_storage(self, error: StorageError) -> None:
+        """What could not be written is tried again at the next tick, unless people have to do something first."""
+        log.warning("tried again at the next tick: %s", error)
+        if isinstance(error, DiskFull):
+            for study in self.studies.values():
+                study.pause(str(error))
 
     def _revoke(self, study: LiveStudy) -> None:
         """Void the leases on trials that others ended; whoever trains one is told so when it reports."""
@@ -109,6 +123,7 @@ class Dispatcher:
             checkpoints=study.log.checkpoints(running.number) if running.attempt > 1 else [],
         )
         study.start(running, assignment, worker.name, worker.provenance)
+        worker.num_oom_kills = self.num_oom_kills()
         worker.send(Assign(assignment=assignment))
 
     def _take_up(self, name: str) -> None:
@@ -123,14 +138,15 @@ class Dispatcher:
     def _end(self, study: LiveStudy) -> None:
         """A study has nothing left to do: write its last rows and tell its hosts."""
         study.settle()
-        self._write(study)
-        error = study.error if study.end is End.FAILING else None
+        with contextlib.suppress(DiskFull):  # of which the hosts are told
+            self._write(study)
+        error = study.error if study.end in (End.FAILING, End.PAUSED) else None
         for host in self._hosts_of(study):
             host.send(State(progress=progress_of(study, self._workers_of(study))))
             host.send(Over(reason=study.end or "", error=error))
             host.leaving = True
         self._tell_watchers(study, Over(reason=study.end or ""))
-        notify(study, "failed" if study.end is End.FAILING else "done")
+        notify(study, EVENTS.get(study.end, "done"))
         self._drop(study)
         log.info("study %r ended: %s", study.name, study.end)
 
@@ -175,7 +191,7 @@ class Dispatcher:
         try:
             self._synchronise()
         except StorageError as error:
-            log.warning("tried again at the next tick: %s", error)
+            self._wait_for_storage(error)
         if now - self._shown >= SHOW_SECONDS:
             self._shown = now
             staying = [host for host in self.hosts if not host.leaving]
@@ -248,6 +264,8 @@ class Dispatcher:
             worker.lease = None
             self.workers.remove(worker)
             self.workers.append(worker)
+            if worker.dismissed:
+                worker.send(Dismiss())
             self._dismiss(worker.host)
 
     def _dismiss(self, host: Host) -> None:

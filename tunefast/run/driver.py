@@ -9,17 +9,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunefast.recipe.own_errors import own_traceback
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.recipe.stopping import EarlyStopping, Patience
 from tunefast.run.line import Ask, ConnectionLostError, Line
-from tunefast.run.script.drive import ProgramError, run_program
-from tunefast.spec.progress import CHECKPOINTS, Answer, Assignment, Ending, EpochReport, Outcome, Verdict
-from tunefast.train.objective import Context, ObjectiveError, run_objective, run_optuna_objective
+from tunefast.run.script.drive import run_program
+from tunefast.run.troubles import trouble
+from tunefast.spec.progress import CHECKPOINTS, Answer, Assignment, Ending, EpochReport, Outcome, Returned, Verdict
+from tunefast.train.objective import Context, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
 
-MAX_ERROR_CHARS = 8000
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -74,19 +73,19 @@ class Driver:
             return self._rule.best_epoch
         return self._epoch
 
-    def outcome(self) -> Outcome | None:
-        """How the trial ended; None where it was paused."""
+    def outcome(self) -> Outcome | Returned:
+        """How the trial ended, or that it was paused."""
         if self._answer.verdict is Verdict.PAUSE:
-            return None
+            return Returned()
         ending = Ending.PRUNED if self._answer.verdict is Verdict.PRUNE else Ending.COMPLETE
         return Outcome(ending=ending, reason=self._answer.reason, kept_epoch=self.kept_epoch)
 
 
-def drive(assignment: Assignment, line: Line) -> Outcome | None:
+def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
     """Train the assigned trial, asking for an answer after each epoch.
 
-    Returns how the trial ended, or None where it was paused. What the trial raises is a failed outcome, not an
-    exception; a broken line, as an `OSError` from one of its functions, is passed on.
+    Returns how the trial ended, or that it is to be gone on with; see `trouble` for what follows from its errors. A
+    broken line, as an `OSError` from one of its functions, is passed on.
     """
     use_threads(assignment.threads)
     recipe = RECIPE.validate_python(assignment.recipe)
@@ -104,11 +103,8 @@ def drive(assignment: Assignment, line: Line) -> Outcome | None:
             _drive_objective(recipe, assignment, driver)
     except ConnectionLostError as error:
         raise error.cause from error
-    except (ProgramError, ObjectiveError) as error:
-        return Outcome(ending=Ending.FAILED, reason="error", error=str(error)[-MAX_ERROR_CHARS:])
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a trial raises is its own failure
-        error_text = own_traceback(error)[-MAX_ERROR_CHARS:].encode("utf-8", "backslashreplace").decode()
-        return Outcome(ending=Ending.FAILED, reason="error", error=error_text)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a trial raises is its own trouble
+        return trouble(error)
     return driver.outcome()
 
 
@@ -144,7 +140,9 @@ def _drive_objective(recipe: ObjectiveRecipe, assignment: Assignment, driver: Dr
     run_objective(recipe, context)
 
 
-def _drive_optuna(recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver, consult: Consult) -> Outcome | None:
+def _drive_optuna(
+    recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver, consult: Consult
+) -> Outcome | Returned:
     """As with Optuna an objective that returns is complete, whatever it was told before."""
     trial = OptunaTrial(
         assignment.trial,

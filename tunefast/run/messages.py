@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tunefast.errors import ProtocolError
-from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Progress, Record, Verb
+from tunefast.spec.progress import (
+    Answer,
+    Assignment,
+    CheckpointFile,
+    EpochReport,
+    Outcome,
+    Progress,
+    Record,
+    Returned,
+    Verb,
+)
 
 
 class HostHello(Record):
@@ -107,6 +117,7 @@ class Release(OfTrial):
     """A worker gives a trial back, to be gone on with later."""
 
     kind: Literal["release"] = "release"
+    returned: Returned = Returned()
 
 
 class Leave(Record):

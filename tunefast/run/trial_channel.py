@@ -22,7 +22,7 @@ from tunefast.run.messages import (
     Saved,
     Told,
 )
-from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Verb
+from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Returned, Verb
 from tunefast.train.pulse import PULSE
 
 log = logging.getLogger("tunefast.worker")
@@ -75,10 +75,10 @@ class TrialChannel:
             raise ValueError(reply.error)
         return reply.value
 
-    def end(self, outcome: Outcome | None) -> None:
+    def end(self, outcome: Outcome | Returned) -> None:
         """Give the trial back, or wait until its outcome is stored."""
-        if outcome is None:
-            self._channel.send(Release(**self._key))
+        if isinstance(outcome, Returned):
+            self._channel.send(Release(**self._key, returned=outcome))
             return
         self._channel.send(Finish(**self._key, outcome=outcome))
         told = self._channel.receive()

@@ -24,7 +24,8 @@ from tunefast.run.messages import Assign, Dismiss, WorkerHello
 from tunefast.run.output import LOG_FILE, output_to
 from tunefast.run.provenance import provenance
 from tunefast.run.trial_channel import TrialChannel
-from tunefast.spec.progress import Assignment, Outcome
+from tunefast.run.troubles import FULL, trouble
+from tunefast.spec.progress import Assignment, Outcome, Returned
 from tunefast.train.process import prepare_process
 
 COORDINATOR_GONE = 75
@@ -48,24 +49,33 @@ def work(channel: Channel) -> None:
 
 def _train(channel: Channel, assignment: Assignment) -> None:
     talk = TrialChannel(channel, assignment)
-    if not assignment.directory:
+    try:
         talk.end(_outcome(assignment, talk))
-        return
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        talk.end(trouble(error))  # of the trial's log
+
+
+def _outcome(assignment: Assignment, talk: TrialChannel) -> Outcome | Returned:
+    """Train, with a log of the trial's own where it has a directory; how it ended."""
+    if not assignment.directory:
+        return _driven(assignment, talk)
     path = Path(assignment.directory) / LOG_FILE
     log.info("study %s, trial %d: see %s", assignment.study, assignment.trial, path)
     with output_to(path):
-        outcome = _outcome(assignment, talk)
-    talk.end(outcome)
+        return _driven(assignment, talk)
 
 
-def _outcome(assignment: Assignment, talk: TrialChannel) -> Outcome | None:
-    """Train; how it ended."""
+def _driven(assignment: Assignment, talk: TrialChannel) -> Outcome | Returned:
     recipe = RECIPE.validate_python(assignment.recipe).settings()
     log.info("trial %d, attempt %d, %d threads: %s", assignment.trial, assignment.attempt, assignment.threads, recipe)
     with heartbeat(talk.beat, assignment.lease_seconds):
         outcome = drive(assignment, Line(talk.report, talk.note, talk.consult, talk.recall, talk.saved))
-    how = "given back" if outcome is None else f"{outcome.ending} {outcome.error or outcome.reason}"
-    log.info("trial %d: %s", assignment.trial, how)
+    if isinstance(outcome, Returned):
+        log.info("trial %d: given back, %s %s", assignment.trial, outcome.why, outcome.text)
+    else:
+        log.info("trial %d: %s %s", assignment.trial, outcome.ending, outcome.error or outcome.reason)
     return outcome
 
 

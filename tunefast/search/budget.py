@@ -21,6 +21,8 @@ class End(StrEnum):
     TARGET = "target"
     FAILING = "failing"
     """The first trials all failed with the same error."""
+    PAUSED = "paused"
+    """The machine has to be mended before anything can be trained."""
     DELETED = "deleted"
     """Somebody deleted the study."""
 

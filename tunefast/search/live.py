@@ -12,7 +12,7 @@ from tunefast.search import budget, pruners
 from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
 from tunefast.search.recording import Recorder
-from tunefast.search.running import MAX_IDLE_ATTEMPTS, STATES, Running
+from tunefast.search.running import MAX_DEVICE_ERRORS, MAX_IDLE_ATTEMPTS, Running
 from tunefast.search.samplers import covering
 from tunefast.search.tally import Ended, Tally
 from tunefast.search.verdicts import Judge
@@ -28,7 +28,7 @@ from tunefast.spec.progress import (
 from tunefast.spec.study import StudySpec
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import Attempts, TrialLog
-from tunefast.store.rows import CONTINUES, IMPORTED, OURS, STATE_WORDS
+from tunefast.store.rows import CONTINUES, IMPORTED, OURS, state_word
 from tunefast.store.studies import find
 from tunefast.store.trials import MirroredStorage
 
@@ -56,7 +56,7 @@ class LiveStudy:
         self._foreign: set[int] = set()
         """Running trials that somebody else trains, with stock Optuna."""
         self.error: str | None = None
-        """What the first trials failed with, where the study ended for that."""
+        """What the first trials failed with, or what is wrong with the machine, where the study ended for that."""
         self._waiting: deque[Running] = deque()
         self._first_errors = FirstErrors()
         self.recorder = Recorder(self.storage, self.log, self.spec.study.metric)
@@ -89,7 +89,7 @@ class LiveStudy:
             self._judge.learn(trial.intermediate_values)
         run = len(trial.intermediate_values)
         planned = self.spec.epochs_for(trial.params) if trial.user_attrs.get("reason") in STOPPED_EARLY else run
-        self._count(trial.number, Ended(STATE_WORDS[trial.state], value, run, planned, IMPORTED in trial.user_attrs))
+        self._count(trial.number, Ended(state_word(trial), value, run, planned, IMPORTED in trial.user_attrs))
 
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)
@@ -189,20 +189,10 @@ class LiveStudy:
     def finish(self, number: int, outcome: Outcome) -> None:
         """Take in how a running trial ended; it is in the database when this returns."""
         running = self.running.pop(number)
-        ending, reason, kept, error = running.judged(outcome, self.spec.study.metric)
-        attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs}
-        for key, attribute in attributes.items():
-            if attribute and (key != "epochs" or key not in self.storage.get_trial(running.trial_id).user_attrs):
-                self.storage.set_trial_user_attr(running.trial_id, key, attribute)
-        value = running.value(ending, kept) if outcome.value is None else outcome.value
-        self.storage.set_trial_state_values(running.trial_id, STATES[ending], None if value is None else [value])
-        if running.assignment is not None:
-            self.log.end(self.storage.group, running.assignment, ending, reason)
-        complete = ending is Ending.COMPLETE
-        planned = running.recipe.epochs if reason in STOPPED_EARLY else len(running.values)
-        self._count(number, Ended(ending, value if complete else None, len(running.values), planned))
-        self._note_error(error)
-        if number not in self.flush() and complete:
+        ended, error = self.recorder.outcome(running, outcome)
+        self._count(number, ended)
+        self._note_error(error if ended.state == Ending.FAILED else None)
+        if number not in self.flush() and ended.state == Ending.COMPLETE:
             self._judge.learn(running.values)
 
     def _note_error(self, error: str | None) -> None:
@@ -231,6 +221,19 @@ class LiveStudy:
         """Whether a trial has not ended, or a variant that starts from it has not."""
         unfinished = [trial for trial in self.storage.all_trials() if not trial.state.is_finished()]
         return any(number in (trial.number, self.source(trial.number)) for trial in unfinished)
+
+    def broke_device(self, number: int, error: str) -> None:
+        """Take back a trial during which its device broke; the second time it is the trial's own failure."""
+        running = self.running[number]
+        running.device_errors += 1
+        if running.device_errors >= MAX_DEVICE_ERRORS:
+            self.finish(number, Outcome(ending=Ending.FAILED, reason="device", error=error))
+        else:
+            self.release(number, "its device broke", paused=True)
+
+    def pause(self, problem: str) -> None:
+        """End for now: nothing can be trained, or stored, until people have seen to `problem`."""
+        self.end, self.error = End.PAUSED, problem
 
     # The outside.
 

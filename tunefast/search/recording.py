@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from tunefast.search.running import Running
-from tunefast.spec.progress import CheckpointFile, EpochReport
+from tunefast.search.running import STATES, Running
+from tunefast.search.tally import Ended
+from tunefast.spec.progress import STOPPED_EARLY, CheckpointFile, Ending, EpochReport, Outcome
 from tunefast.store.epochs import TrialLog
+from tunefast.store.rows import CONSTRAINT, VIOLATED
 from tunefast.store.trials import MirroredStorage
 
 
 class Recorder:
-    """Notes the epochs and checkpoints of a study's running trials, in Optuna's rows and in our own."""
+    """Notes epochs, checkpoints and outcomes of a study's trials, in Optuna's rows and in our own."""
 
     def __init__(self, storage: MirroredStorage, log: TrialLog, metric: str) -> None:
         self._storage = storage
@@ -27,7 +30,8 @@ class Recorder:
         if not running.begun:
             self._rewind(running, report.epoch)
         running.values[report.epoch] = value
-        self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, value)
+        seen = value if math.isfinite(value) else math.nan  # or a sampler could take infinity for the best
+        self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, seen)
         self._log.report(self._storage.group, running.number, running.attempt, report)
 
     def recall(self, running: Running, reports: Sequence[EpochReport]) -> None:
@@ -40,6 +44,24 @@ class Recorder:
     def saved(self, number: int, file: CheckpointFile) -> None:
         """Note a checkpoint."""
         self._log.saved(self._storage.group, number, file)
+
+    def outcome(self, running: Running, outcome: Outcome) -> tuple[Ended, str | None]:
+        """Note how a trial ended; returns that, and what it failed with if it did."""
+        storage, trial_id = self._storage, running.trial_id
+        ending, reason, kept, error = running.judged(outcome, self._metric)
+        if ending is Ending.INFEASIBLE:
+            storage.set_trial_system_attr(trial_id, f"{CONSTRAINT}:{reason}", VIOLATED)
+        attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs}
+        for key, attribute in attributes.items():
+            if attribute and (key != "epochs" or key not in storage.get_trial(trial_id).user_attrs):
+                storage.set_trial_user_attr(trial_id, key, attribute)
+        value = running.value(ending, kept) if outcome.value is None else outcome.value
+        storage.set_trial_state_values(trial_id, STATES[ending], None if value is None else [value])
+        if running.assignment is not None:
+            self._log.end(storage.group, running.assignment, ending, reason)
+        planned = running.recipe.epochs if reason in STOPPED_EARLY else len(running.values)
+        counted = value if ending is Ending.COMPLETE else None
+        return Ended(ending, counted, len(running.values), planned), error
 
     def _rewind(self, running: Running, epoch: int) -> None:
         """Forget the epochs from `epoch` on, which is the first of a new attempt: they are trained again."""

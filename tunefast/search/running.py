@@ -10,6 +10,8 @@ from optuna.trial import TrialState
 from tunefast.recipe.recipe import AnyRecipe
 from tunefast.spec.progress import Assignment, Ending, Outcome
 
+MAX_DEVICE_ERRORS = 2
+"""Broken devices before it is the trial that breaks them."""
 STATES = {
     Ending.COMPLETE: TrialState.COMPLETE,
     Ending.PRUNED: TrialState.PRUNED,
@@ -44,6 +46,8 @@ class Running:
     """For which it was trained, over all attempts."""
     reached_target: bool = False
     """Whether it was told to end because it is as good as the target."""
+    device_errors: int = 0
+    """Attempts that ended since their device broke."""
     assignment: Assignment | None = None
 
     def rewind(self, epoch: int) -> list[int]:
@@ -75,7 +79,7 @@ class Running:
         if not self.values or ending is Ending.FAILED:
             return None
         value = self.values[kept if ending is Ending.COMPLETE else self.epochs]
-        return None if math.isnan(value) else value
+        return value if math.isfinite(value) else None
 
     @property
     def epochs(self) -> int:

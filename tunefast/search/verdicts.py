@@ -52,6 +52,6 @@ def _of_study(end: End | None) -> Answer | None:
     """How trials go on because the study ended; None where it did not."""
     if end is None or not end.stops_running_trials:
         return None
-    if end in (End.FAILING, End.DELETED):
+    if end in (End.FAILING, End.PAUSED, End.DELETED):
         return Answer(verdict=Verdict.PAUSE, reason=end)
     return Answer(verdict=Verdict.STOP, reason=f"the study ended: {end}")

@@ -31,6 +31,8 @@ NO_REPORT = "without a report"
 """Stands in what is said of a program that did not report; what it printed instead does not matter then."""
 CHECKPOINTS = "checkpoints"
 """In a trial's directory, where its training keeps what it goes on from."""
+OUT_OF_MEMORY = "out of memory"
+"""Reason of an infeasible outcome."""
 STOPPED_EARLY = ("pruner", "early_stopping")
 """Reasons of outcomes that saved the epochs which were left."""
 
@@ -91,6 +93,15 @@ class Outcome(Record):
     """The traceback of a failed trial."""
     value: float | None = None
     """The trial's value, where that is not the metric at the kept epoch: what an Optuna objective returned."""
+
+
+class Returned(Record):
+    """A trial that its worker gives back without an outcome, to be gone on with."""
+
+    why: Literal["paused", "disk", "data", "device"] = "paused"
+    """It was paused; the disk is full, or its data are gone, so that no trial could train; or the device broke."""
+    text: str = ""
+    """What people should know."""
 
 
 class CheckpointFile(Record):

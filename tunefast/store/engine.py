@@ -14,7 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from tunefast.errors import StorageError
+from tunefast.errors import DiskFull, StorageError
 
 BUSY_SECONDS = 60
 WRITER_BUSY_SECONDS = 2
@@ -87,6 +87,8 @@ def checked(path: Path) -> Iterator[None]:
         yield
     except (DatabaseError, sqlite3.DatabaseError) as error:
         cause = getattr(error, "orig", None) or error
+        if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise DiskFull(storage=path, problem=str(cause)) from error
         raise StorageError(storage=path, problem=f"cannot be used as a database ({cause})") from error
 
 

@@ -51,6 +51,8 @@ CLONED = "cloned_from"
 """User attribute of a trial that is a variant of another: that one's number."""
 CONTINUES = "tunefast:continues"
 """System attribute of a trial that goes on from the checkpoint of another: that one's number."""
+CONSTRAINT, VIOLATED = "constraints", 1.0
+"""What Optuna's system attributes for constraints begin with; a value above 0 makes a trial infeasible to samplers."""
 _FIXED_PARAMS = "fixed_params"
 _METRIC_NAMES = "study:metric_names"
 
@@ -136,6 +138,12 @@ def set_study_attribute(connection: Connection, study_name: str, key: str, value
     old = (STUDY_ATTRS.c.study_id == study_id) & (STUDY_ATTRS.c.key == key)
     connection.execute(sa.delete(STUDY_ATTRS).where(old))
     connection.execute(sa.insert(STUDY_ATTRS).values(study_id=study_id, key=key, value_json=json.dumps(value)))
+
+
+def state_word(trial: FrozenTrial) -> str:
+    """How a trial stands, in tunefast's words: to Optuna one that was infeasible is pruned, with a constraint."""
+    infeasible = trial.state == TrialState.PRUNED and any(value > 0 for value in trial.constraints.values())
+    return "infeasible" if infeasible else STATE_WORDS[trial.state]
 
 
 def num_in_budget(trials: Iterable[FrozenTrial]) -> int:

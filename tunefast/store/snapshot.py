@@ -16,7 +16,7 @@ from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.rows import STATE_WORDS, num_in_budget, read_trials, study_uuids
+from tunefast.store.rows import num_in_budget, read_trials, state_word, study_uuids
 from tunefast.store.studies import Edit, edits, find
 
 
@@ -37,7 +37,7 @@ class StudySnapshot:
     @property
     def counts(self) -> dict[str, int]:
         """Trials by state."""
-        return dict(Counter(STATE_WORDS[trial.state] for trial in self.trials))
+        return dict(Counter(state_word(trial) for trial in self.trials))
 
     @property
     def best(self) -> FrozenTrial | None:

@@ -22,7 +22,7 @@ from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.run.driver import drive, use_threads
 from tunefast.run.line import Line
 from tunefast.run.preflight.probe import Probe, Probed
-from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Verb, Verdict
+from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Returned, Verb, Verdict
 from tunefast.train.objective import load_objective
 from tunefast.train.process import prepare_process
 
@@ -109,7 +109,9 @@ class _Driven:
             directory=probe.directory,
         )
         outcome = drive(assignment, Line(self._answer, consult=_Suggestions(probe.seed)))
-        if outcome is not None and outcome.ending is Ending.FAILED:
+        if isinstance(outcome, Returned) and outcome.why != "paused":
+            return _failed(outcome.text)
+        if isinstance(outcome, Outcome) and outcome.ending in (Ending.FAILED, Ending.INFEASIBLE):
             return _failed(outcome.error or "")
         if not self._reports:
             return Probed(error="it ended without a report")

@@ -1,0 +1,67 @@
+"""Troubles: whose fault it is that a trial ended by an error, and what follows from that."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+
+from tunefast.errors import DataError
+from tunefast.recipe.own_errors import own_traceback
+from tunefast.run.script.drive import ProgramError
+from tunefast.spec.progress import OUT_OF_MEMORY, Ending, Outcome, Returned
+from tunefast.train.objective import ObjectiveError
+
+MAX_ERROR_CHARS = 8000
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|os error 28\b")
+_NO_MEMORY = re.compile(r"OutOfMemoryError|\bMemoryError\b|out of memory|can't allocate memory|std::bad_alloc")
+_DEVICE = re.compile(
+    r"CUDA error|device-side assert|illegal memory access|cuDNN error|CUBLAS_STATUS_\w+|NCCL (error|timeout)|"
+    r"uncorrectable ECC"
+)
+"""What a device says whose context is broken: nothing that the process does with it works any more."""
+
+
+def trouble(error: BaseException) -> Outcome | Returned:
+    """What follows from an error that a trial raised.
+
+    A full disk or data that are gone are nobody's fault: the trial is given back. So it is where the device broke, to
+    be tried once more. Too little memory makes a recipe infeasible. Everything else is the trial's own failure.
+    """
+    text = _text(error)
+    chain = list(_chain(error))
+    if any(isinstance(link, OSError) and link.errno in FULL for link in chain) or _says(_NO_SPACE, error, text):
+        return Returned(why="disk", text=f"the disk is full: {_last_line(error)}")
+    if any(isinstance(link, DataError) for link in chain):
+        return Returned(why="data", text=str(next(link for link in chain if isinstance(link, DataError))))
+    if any(isinstance(link, MemoryError) for link in chain) or _says(_NO_MEMORY, error, text):
+        return Outcome(ending=Ending.INFEASIBLE, reason=OUT_OF_MEMORY, error=text)
+    if _says(_DEVICE, error, text):
+        return Returned(why="device", text=text)
+    return Outcome(ending=Ending.FAILED, reason="error", error=text)
+
+
+def _says(pattern: re.Pattern[str], error: BaseException, text: str) -> bool:
+    """Whether the error says so: that of a program anywhere in its last lines, one of this process in its own words."""
+    said = text if isinstance(error, ProgramError) else f"{type(error).__name__}: {error}"
+    return pattern.search(said) is not None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it was raised from."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _text(error: BaseException) -> str:
+    """What people read of it: without tunefast's own lines, and not too long."""
+    told = str(error) if isinstance(error, ProgramError | ObjectiveError) else own_traceback(error)
+    return told[-MAX_ERROR_CHARS:].encode("utf-8", "backslashreplace").decode()
+
+
+def _last_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return next((line for line in reversed(lines) if _NO_SPACE.search(line)), lines[-1])
