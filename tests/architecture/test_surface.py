@@ -36,6 +36,7 @@ OPTIONS = {
     "study best": {"--storage", "--json"},
     "study extend": {"--trials", "--minutes", "--target", "--storage", "--json"},
     "study delete": {"--yes", "--storage", "--json"},
+    "study retry": {"--trial", "--storage", "--json"},
     "worker start": {"-n", "--device", "--storage", "--grace", "--detach", "--json"},
     "worker list": {"--storage", "--json"},
 }

@@ -17,7 +17,7 @@ from tunefast.errors import CoordinatorLost, StorageError, StudyExists, StudyNot
 from tunefast.run import commands
 from tunefast.run.commands import create_study, delete_study, extend_study, list_workers, refusal
 from tunefast.run.messages import Command, Dismiss, Done, Message, Refused, decode, encode
-from tunefast.spec.study import Budget
+from tunefast.spec.sections import Budget
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.snapshot import snapshot, study_names

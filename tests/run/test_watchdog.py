@@ -17,7 +17,7 @@ from tunefast.run.messages import Beat, Note
 from tunefast.run.watchdog import alarm
 from tunefast.search.running import Running
 from tunefast.spec.progress import Ending, Verdict
-from tunefast.spec.study import TrialSection
+from tunefast.spec.sections import TrialSection
 from tunefast.store import studies
 from tunefast.store.database import Database
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tunefast.search.budget import SAME_FAILURES, End, FirstErrors, reached, spent
-from tunefast.spec.study import Budget
+from tunefast.spec.sections import Budget
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.search.playing import claimed, fail, finish, live_study, play, report
 from tests.store.databases import stock_trials
 from tunefast.search.budget import End
 from tunefast.spec.progress import Ending, Verdict
-from tunefast.spec.study import Budget
+from tunefast.spec.sections import Budget
 from tunefast.store.database import Database
 
 

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from tests.spec.specs import BASE, spaces, spec, table
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.spec.sections import Budget
 from tunefast.spec.space import Choice, DomainPart
-from tunefast.spec.study import Budget, StudySection, StudySpec
+from tunefast.spec.study import StudySection, StudySpec
 
 
 @given(spaces())

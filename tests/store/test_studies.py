@@ -27,7 +27,7 @@ from tests.store.databases import (
 )
 from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs
 from tunefast.spec.progress import Assignment, CheckpointFile, EpochReport
-from tunefast.spec.study import Budget
+from tunefast.spec.sections import Budget
 from tunefast.store import studies
 from tunefast.store.database import Database
 from tunefast.store.epochs import TrialLog

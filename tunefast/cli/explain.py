@@ -28,7 +28,8 @@ from tunefast.recipe.schedules import LrScaling, Schedule
 from tunefast.recipe.stopping import Patience
 from tunefast.recipe.transfer import Transfer
 from tunefast.run.describe import Description, describe
-from tunefast.spec.study import Budget, Pruner, Sampler, StudySection, StudySpec
+from tunefast.spec.sections import Budget
+from tunefast.spec.study import Pruner, Sampler, StudySection, StudySpec
 
 UNIONS: dict[str, Any] = {
     "data": Data,

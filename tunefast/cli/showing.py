@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
 from tunefast.run.provenance import in_words
-from tunefast.store.rows import CLONED, settings_of, state_word
+from tunefast.store.rows import CLONED, RETRIES, SPLITS, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -31,7 +31,7 @@ def trial_document(study: StudySnapshot, index: int) -> dict[str, Any]:
     trial = study.trials[index]
     return {
         **_trial_row(trial),
-        "recipe": study.spec.recipe_for(trial.params).table(),
+        "recipe": study.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0)).table(),
         "attempts": _of_trial(study.attempts, trial),
         "epochs": _of_trial(study.epochs, trial),
     }
@@ -44,7 +44,7 @@ def best_document(study: StudySnapshot, best: FrozenTrial) -> dict[str, Any]:
 
 def _whole_recipe(study: StudySnapshot, trial: FrozenTrial, *, defaults: bool = False) -> dict[str, Any]:
     """The trial's recipe, ready to paste; with what its objective suggested, which a recipe can fix as ``params``."""
-    checked = study.spec.recipe_for(trial.params)
+    checked = study.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
     recipe = checked.table() if defaults else checked.settings()
     suggested = {name: value for name, value in trial.params.items() if name not in study.spec.space}
     return {**recipe, "params": {**recipe.get("params", {}), **suggested}} if suggested else recipe
@@ -114,6 +114,10 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
         out.print(f"{study.spec.study.metric} {number(trial.value)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
     if CLONED in trial.user_attrs:
         out.print(f"a variant of trial {trial.user_attrs[CLONED]}")
+    if RETRIES in trial.user_attrs:
+        out.print(f"tries trial {trial.user_attrs[RETRIES]} again")
+    if SPLITS in trial.user_attrs:
+        out.print(f"its batches were halved {trial.user_attrs[SPLITS]} times for lack of memory")
     _show_params(out, trial)
     for row in _of_trial(study.attempts, trial):
         where = f"{row['worker']} on {row['device']}, {_threads(row['threads'])}, seed {row['seed']}"

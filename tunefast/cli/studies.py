@@ -28,10 +28,12 @@ from tunefast.cli.showing import best_document, show_best, show_study, show_tria
 from tunefast.cli.specs import differences, find_spec
 from tunefast.errors import SpecChanged, StudyExists, UserError
 from tunefast.run.commands import create_study, delete_study, extend_study, is_worked_on
+from tunefast.run.enqueuing import retry_trials
 from tunefast.run.host import GRACE_SECONDS
 from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
-from tunefast.spec.study import Budget, GridSampler, StudySpec
+from tunefast.spec.sections import Budget
+from tunefast.spec.study import GridSampler, StudySpec
 from tunefast.store.engine import database_path
 from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import snapshot, study_names
@@ -232,6 +234,29 @@ def extend(
         f"Study {name} now has the budget {words}. Go on: tunefast study run {name}{storage_flag(storage)}",
         soft_wrap=True,
     )
+
+
+@app.command("retry")
+def retry(
+    name: StudyName,
+    trial: Annotated[int | None, typer.Option("--trial", help="This one alone.", metavar="N")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    to_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Queue the trials that failed to be trained again, in their own place in the budget."""
+    path = database_path(storage)
+    again = retry_trials(path, snapshot(path, name), trial)
+    if to_json:
+        print_json({"study": name, "retried": again})
+        return
+    if not again:
+        console().print(f"No trial of study {name} has failed.")
+        return
+    numbers = ", ".join(f"{old} as {new}" for old, new in again.items())
+    what = "trial waits" if len(again) == 1 else "trials wait"
+    console().print(f"{len(again)} failed {what} to be trained again: {numbers}.", soft_wrap=True)
+    console().print(f"Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
 
 
 @app.command("delete")

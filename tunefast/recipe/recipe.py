@@ -145,6 +145,16 @@ class TrainingRecipe(LoopPart):
         }
         return {field: part for field, part in parts.items() if isinstance(part, OwnPart)}
 
+    @property
+    def can_split(self) -> bool:
+        """Whether its batches have two halves."""
+        return self.batch_size % 2 == 0
+
+    def split(self) -> TrainingRecipe:
+        """The same with half as large batches, twice as many of which are accumulated."""
+        halved = {"batch_size": self.batch_size // 2, "accumulation_steps": self.accumulation_steps * 2}
+        return self.model_copy(update=halved)
+
     def goes_on_from(self, other: TrainingRecipe) -> bool:
         """Whether weights that `other` trained fit this recipe's network, over the same data."""
         same = all(getattr(self, part) == getattr(other, part) for part in ("model", "data", "preprocess"))

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import optuna
 from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
 from tunefast.errors import UserError, nearest
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.run.enqueuing import enqueue
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.spec.space import Choice, Scalar, ordered
 from tunefast.spec.study import GridSampler, StudySpec
-from tunefast.store.engine import file_url
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.rows import enqueued, num_in_budget
 from tunefast.store.snapshot import StudySnapshot
@@ -44,15 +43,7 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
     over = study.spec.knows_epochs and last >= study.spec.epochs_for(params)
     fits = _fits(study.spec, params, source.params)
     continues = not over and fits and kept.is_dir() and any(kept.iterdir())
-    storage = optuna.storages.RDBStorage(file_url(path).render_as_string())
-    try:
-        new = storage.create_new_trial(
-            storage.get_study_id_from_name(study.name), enqueued(params, number, continues=continues)
-        )
-        clone = storage.get_trial_number_from_id(new)
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+    (clone,) = enqueue(path, study.name, [enqueued(params, number, continues=continues)])
     budget = study.spec.budget.trials
     is_in_budget = budget is None or num_in_budget(study.trials) < budget
     return Cloned(clone, params, "checkpoint" if continues else "beginning", is_in_budget)

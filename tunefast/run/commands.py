@@ -16,7 +16,8 @@ from tunefast.search import importing
 from tunefast.search.live import LiveStudy
 from tunefast.search.samplers import covering
 from tunefast.spec.editing import difference, edited
-from tunefast.spec.study import Budget, StudySpec
+from tunefast.spec.sections import Budget
+from tunefast.spec.study import StudySpec
 from tunefast.store import studies
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database

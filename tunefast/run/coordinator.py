@@ -41,6 +41,7 @@ from tunefast.run.messages import (
 from tunefast.run.notifying import notify
 from tunefast.run.peers import Host, Peer, Send, Watcher, Worker
 from tunefast.run.progress import progress_of
+from tunefast.search.setbacks import broken_device, short_of_memory
 from tunefast.spec.progress import OUT_OF_MEMORY, Answer, Ending, Outcome, Record, Verdict
 
 log = logging.getLogger("tunefast.coordinator")
@@ -146,7 +147,10 @@ class Coordinator(Dispatcher):
         if outcome.ending is Ending.INFEASIBLE:
             self._recycle(peer)
         try:
-            study.finish(message.trial, outcome)
+            if outcome.ending is Ending.INFEASIBLE and outcome.reason == OUT_OF_MEMORY:
+                short_of_memory(study, message.trial, outcome)
+            else:
+                study.finish(message.trial, outcome)
         except StorageError as error:
             self._wait_for_storage(error)
             self._untold.append((peer, message))
@@ -162,7 +166,7 @@ class Coordinator(Dispatcher):
             if returned.why == "device":
                 self._recycle(peer)
                 self.leases.revoke(message.study, message.trial)
-                study.broke_device(message.trial, returned.text)
+                broken_device(study, message.trial, returned.text)
             else:
                 self._take_back(message.study, message.trial, returned.text or "its host left", paused=True)
             if returned.why in ("disk", "data"):
@@ -234,7 +238,7 @@ class Coordinator(Dispatcher):
         self.leases.revoke(lease.study, lease.trial)
         killed = "the kernel killed its worker, since the machine had no memory left"
         outcome = Outcome(ending=Ending.INFEASIBLE, reason=OUT_OF_MEMORY, error=killed)
-        self.studies[lease.study].finish(lease.trial, outcome)
+        short_of_memory(self.studies[lease.study], lease.trial, outcome)
 
     def _holder(self, token: int) -> Worker | None:
         return next((worker for worker in self.workers if worker.lease and worker.lease.token == token), None)

@@ -23,10 +23,10 @@ from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
 from tunefast.search.verdicts import TIME_LIMIT
 from tunefast.spec.progress import Assignment, Ending, Outcome, Record
-from tunefast.spec.study import Event
+from tunefast.spec.sections import Event
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
-from tunefast.store.rows import CONTINUES
+from tunefast.store.rows import CONTINUES, SPLITS
 
 TICK_SECONDS = 0.1
 """Reports are on disk at most this long after they were answered."""
@@ -103,7 +103,8 @@ class Dispatcher:
             return
         threads = running.threads or threads
         trials = StateDirectory(self.database.path).trials(study.uuid)
-        cloned = study.storage.get_trial(running.trial_id).system_attrs.get(CONTINUES)
+        trial = study.storage.get_trial(running.trial_id)
+        cloned = trial.system_attrs.get(CONTINUES)
         worker.lease = self.leases.grant(study.name, running.number, threads=threads, device=worker.device)
         assignment = Assignment(
             study=study.name,
@@ -118,6 +119,7 @@ class Dispatcher:
             directory=str(trials / str(running.number)),
             earlier=study.log.reports(running.number) if running.values else [],
             cloned="" if cloned is None else str(trials / str(cloned)),
+            varies=cloned is not None or SPLITS in trial.user_attrs,
             checkpoint_seconds=study.spec.trial.checkpoint_seconds,
             lease_seconds=study.spec.trial.lease_seconds,
             checkpoints=study.log.checkpoints(running.number) if running.attempt > 1 else [],

@@ -177,7 +177,7 @@ def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driv
             on_saved=line.saved,
             on_damaged=line.note,
         )
-        earlier = checkpoints.resume(lane, of_variant=bool(assignment.cloned))
+        earlier = checkpoints.resume(lane, of_variant=assignment.varies)
         driver.recall(earlier[checkpoints.num_adopted :])
     told = {report.epoch for report in assignment.earlier}
     if unknown := [report for report in earlier if report.epoch not in told]:

@@ -10,6 +10,7 @@ from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.run.prepare import located
 from tunefast.run.slots import num_cores
 from tunefast.spec.study import StudySpec
+from tunefast.store.rows import SPLITS
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -78,7 +79,7 @@ def job_of_trial(study: StudySnapshot, number: int) -> Job:
     complete = trial.state.name == "COMPLETE"
     return Job(
         title=f"{study.name}, trial {number}",
-        recipe=_training(study.spec, trial.params),
+        recipe=_training(study.spec, trial.params, trial.user_attrs.get(SPLITS, 0)),
         study=_study_table(study.spec),
         seed=int(last["seed"]),
         threads=int(last["threads"]),
@@ -89,8 +90,8 @@ def job_of_trial(study: StudySnapshot, number: int) -> Job:
     )
 
 
-def _training(spec: StudySpec, params: Mapping[str, Any]) -> TrainingRecipe:
-    recipe = spec.recipe_for(params)
+def _training(spec: StudySpec, params: Mapping[str, Any], num_splits: int = 0) -> TrainingRecipe:
+    recipe = spec.recipe_for(params, num_splits)
     if not isinstance(recipe, TrainingRecipe):
         raise UserError(message=f"{spec.study.name} trains with {recipe.trainer}, which keeps its own models")
     return recipe

@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from tunefast.search.live import LiveStudy
-from tunefast.spec.study import Event
+from tunefast.spec.sections import Event
 
 WORDS = {
     "done": "the study is done",

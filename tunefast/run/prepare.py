@@ -13,7 +13,8 @@ from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.precision import advice
 from tunefast.recipe.recipe import AnyRecipe, TrainingRecipe
 from tunefast.run.script.process import check_command, check_program
-from tunefast.spec.study import TOLD, StudySpec
+from tunefast.spec.sections import TOLD
+from tunefast.spec.study import StudySpec
 from tunefast.train.cache import decoded
 from tunefast.train.objective import find_objective, load_objective
 from tunefast.train.splits import split

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.run.leases import Lease
 from tunefast.search.running import Running
-from tunefast.spec.study import TrialSection
+from tunefast.spec.sections import TrialSection
 
 STALLED_MINUTES = 30.0
 """Without a step before our own loop is taken for stuck; how long an epoch of somebody else's takes is not known."""

@@ -13,6 +13,7 @@ from tunefast.search.grid import GridCursor
 from tunefast.search.samplers import covering, distribution, optuna_sampler, suggest, suggested
 from tunefast.spec.progress import Verb
 from tunefast.spec.study import GridSampler, StudySpec
+from tunefast.store.rows import settings_of
 from tunefast.store.trials import MirroredStorage
 
 
@@ -34,14 +35,19 @@ class Asker:
     @property
     def exhausted(self) -> bool:
         """Whether there is nothing left to ask for: every cell of the grid was given to a trial."""
-        return self._grid is not None and len(self._grid) == 0
+        return self._grid is not None and len(self._grid) == 0 and not self._enqueued
+
+    @property
+    def _enqueued(self) -> bool:
+        """Whether trials wait in the database that somebody enqueued."""
+        return any(trial.state == TrialState.WAITING for trial in self._storage.all_trials())
 
     def new(self) -> FrozenTrial:
         """A new trial with all of its parameters, or one that somebody enqueued.
 
         Where they make no recipe, which somebody enqueued, it has failed.
         """
-        if self._grid is not None:
+        if self._grid is not None and not self._enqueued:
             trial_id = self._storage.create_new_trial(self._storage.study_id)
         else:
             trial_id = self._study.ask()._trial_id  # noqa: SLF001
@@ -63,7 +69,7 @@ class Asker:
         return self._storage.get_trial(trial_id)
 
     def _set_params(self, trial_id: int) -> None:
-        if self._grid is None:
+        if self._grid is None or settings_of(self._storage.get_trial(trial_id)):
             self._study.sampler = optuna_sampler(self._spec, self._storage.get_trial_number_from_id(trial_id))
             suggest(Trial(self._study, trial_id), self._spec.space)
             return

@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 
 from tunefast.spec.progress import NO_REPORT
-from tunefast.spec.study import Budget
+from tunefast.spec.sections import Budget
 
 SAME_FAILURES = 3
 """Trials at the start of a session that fail with one error before the study is stopped."""

@@ -12,7 +12,7 @@ from tunefast.search import budget, pruners
 from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
 from tunefast.search.recording import Recorder
-from tunefast.search.running import MAX_DEVICE_ERRORS, MAX_IDLE_ATTEMPTS, Running
+from tunefast.search.running import MAX_IDLE_ATTEMPTS, Running
 from tunefast.search.samplers import covering
 from tunefast.search.tally import Ended, Tally
 from tunefast.search.verdicts import Judge
@@ -28,7 +28,7 @@ from tunefast.spec.progress import (
 from tunefast.spec.study import StudySpec
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import Attempts, TrialLog
-from tunefast.store.rows import CONTINUES, IMPORTED, OURS, state_word
+from tunefast.store.rows import CONTINUES, IMPORTED, OURS, RETRIES, SPLITS, state_word
 from tunefast.store.studies import find
 from tunefast.store.trials import MirroredStorage
 
@@ -68,6 +68,7 @@ class LiveStudy:
 
     def _recover(self, trial: FrozenTrial, attempts: Attempts) -> None:
         """Take in a trial that is there already; one that ran goes on, since nobody trains it any more."""
+        self._note_retry(trial)
         if trial.state == TrialState.RUNNING and OURS not in trial.system_attrs:
             self._foreign.add(trial.number)
             return
@@ -81,6 +82,10 @@ class LiveStudy:
             self._waiting.append(running)
         elif trial.state.is_finished():
             self._take_in(trial)
+
+    def _note_retry(self, trial: FrozenTrial) -> None:
+        if RETRIES in trial.user_attrs:
+            self.tally.retry(trial.user_attrs[RETRIES])
 
     def _take_in(self, trial: FrozenTrial) -> None:
         """Count an ended trial with what the database says of it."""
@@ -161,7 +166,7 @@ class LiveStudy:
         return self.tally.epochs_run + sum(len(running.values) for running in (*self.running.values(), *self._waiting))
 
     def _prepared(self, trial: FrozenTrial) -> Running:
-        recipe = self.spec.recipe_for(trial.params)
+        recipe = self.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
         warmup_epochs = pruners.warmup_epochs(self.spec.study.pruner, recipe)
         return Running(trial.number, trial._trial_id, recipe, warmup_epochs)  # noqa: SLF001
 
@@ -222,15 +227,6 @@ class LiveStudy:
         unfinished = [trial for trial in self.storage.all_trials() if not trial.state.is_finished()]
         return any(number in (trial.number, self.source(trial.number)) for trial in unfinished)
 
-    def broke_device(self, number: int, error: str) -> None:
-        """Take back a trial during which its device broke; the second time it is the trial's own failure."""
-        running = self.running[number]
-        running.device_errors += 1
-        if running.device_errors >= MAX_DEVICE_ERRORS:
-            self.finish(number, Outcome(ending=Ending.FAILED, reason="device", error=error))
-        else:
-            self.release(number, "its device broke", paused=True)
-
     def pause(self, problem: str) -> None:
         """End for now: nothing can be trained, or stored, until people have seen to `problem`."""
         self.end, self.error = End.PAUSED, problem
@@ -275,6 +271,7 @@ class LiveStudy:
             self.end = End.DELETED
             return self._forget(list(self.running))
         for trial in self.storage.all_trials():
+            self._note_retry(trial)
             if trial.state.is_finished() and trial.number not in self.tally:
                 self._take_in(trial)
         return changed

@@ -10,8 +10,6 @@ from optuna.trial import TrialState
 from tunefast.recipe.recipe import AnyRecipe
 from tunefast.spec.progress import Assignment, Ending, Outcome
 
-MAX_DEVICE_ERRORS = 2
-"""Broken devices before it is the trial that breaks them."""
 STATES = {
     Ending.COMPLETE: TrialState.COMPLETE,
     Ending.PRUNED: TrialState.PRUNED,

@@ -24,14 +24,20 @@ class Tally:
     def __init__(self, *, maximize: bool) -> None:
         self._sign = -1 if maximize else 1
         self._ended: dict[int, Ended] = {}
+        self._retried: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._ended)
 
     @property
     def num_trained(self) -> int:
-        """Trials that count for the budget: those that were not brought from elsewhere."""
-        return sum(not ended.imported for ended in self._ended.values())
+        """Trials that count for the budget: not those brought from elsewhere, nor those that are tried again."""
+        counted = sum(not ended.imported for ended in self._ended.values())
+        return counted - len(self._retried & self._ended.keys())
+
+    def retry(self, number: int) -> None:
+        """Note that another trial tries this one again."""
+        self._retried.add(number)
 
     def __contains__(self, number: int) -> bool:
         return number in self._ended

@@ -9,8 +9,9 @@ from typing import Any
 
 from tunefast.errors import SpecError, nearest
 from tunefast.spec.load import parse_spec
+from tunefast.spec.sections import Budget
 from tunefast.spec.space import Choice, DomainPart, Interval
-from tunefast.spec.study import Budget, StudySpec
+from tunefast.spec.study import StudySpec
 
 SECTIONS = ("space", "budget")
 

@@ -133,6 +133,8 @@ class Assignment(Record):
     """What the attempts before reported, as far as it stands."""
     cloned: str = ""
     """The directory of the trial that this one is a variant of, whose checkpoints it goes on from."""
+    varies: bool = False
+    """Whether its checkpoints may be of another recipe: of the trial it is a variant of, or of before it was split."""
     checkpoint_seconds: float = 10.0
     """Between two checkpoints, at least."""
     lease_seconds: float = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -15,18 +15,15 @@ from tunefast.errors import nearest
 from tunefast.recipe.base import RecipePart
 from tunefast.recipe.metrics import METRIC_NAMES
 from tunefast.recipe.part import Part
-from tunefast.recipe.placeholders import filled, words_of
 from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.corners import corners
 from tunefast.spec.schema import recipe_schema
+from tunefast.spec.sections import Budget, Notify, TrialSection
 from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, ordered
 
 NUM_RANDOM_CHECKS = 100
-Event = Literal["done", "failed", "paused", "best"]
-TOLD = ("event", "study", "metric", "value", "trial", "text")
-"""What a command that notifies is told."""
 REPORTED_METRICS = ("loss", "accuracy", "val_loss", *(f"val_{name}" for name in METRIC_NAMES))
 """What tunefast's own training can report, whatever the recipe."""
 
@@ -124,57 +121,6 @@ class StudySection(Part):
         return (self.direction or metric_direction(self.metric)) == "maximize"
 
 
-class Budget(Part):
-    """When the study ends, whatever the number of workers."""
-
-    trials: int | None = Field(None, ge=1)
-    """Trials in all; those that were pruned or failed count."""
-    minutes: float | None = Field(None, gt=0)
-    """Minutes of active time, over all starts."""
-    target: float | None = None
-    """The study ends as soon as a trial's metric gets there."""
-
-
-class TrialSection(Part):
-    """How each trial is run, and what of it is kept."""
-
-    checkpoint_seconds: float = Field(10.0, gt=0)
-    """Training that a killed trial may lose, at most, where that is more than the epoch it was in.
-
-    Longer, where checkpoints are so large that they would take more than 2 % of the time.
-    """
-    kept_checkpoints: int = Field(3, ge=0)
-    """Of how many trials that ended the checkpoints stay, to start variants from: the best ones."""
-    minutes: float | None = Field(None, gt=0)
-    """Longer than this no trial trains: it ends, complete, with its next epoch."""
-    stalled_minutes: float | None = Field(None, gt=0)
-    """Without progress for so long a worker is taken for stuck, and replaced; its trial goes on.
-
-    Progress is a step, or a report of training of your own. By default 30, and no limit for training of your own.
-    """
-    lease_seconds: float = Field(60.0, gt=0)
-    """A worker whose process says nothing for so long is replaced; its trial goes on."""
-
-
-class Notify(Part):
-    """A program to run when something happened to the study, so that nobody has to look."""
-
-    command: str | list[str]
-    """What to run, with what happened in braces: ``"mail -s '{study}: {event}' me@example.org"``. It is no shell's."""
-    on: tuple[Event, ...] = Field(("done", "failed", "paused"), strict=False)
-    """What to tell: done, failed, paused, best (a new best trial)."""
-
-    @model_validator(mode="after")
-    def _placeholders_known(self) -> Notify:
-        if not self.words(dict.fromkeys(TOLD, "")):
-            raise ValueError("command is empty")
-        return self
-
-    def words(self, facts: Mapping[str, Any]) -> list[str]:
-        """The command with `facts` filled in."""
-        return [filled(word, facts, f"none of {', '.join(TOLD)}") for word in words_of(self.command)]
-
-
 class StudySpec(Part):
     """One search: what is fixed, what is searched, and when to stop."""
 
@@ -213,10 +159,16 @@ class StudySpec(Part):
             raise ValueError("budget: give trials or minutes, or the search has no end")
         return self
 
-    def recipe_for(self, params: Params) -> AnyRecipe:
-        """The checked recipe of a trial; raises `pydantic.ValidationError` where `params` make none."""
+    def recipe_for(self, params: Params, num_splits: int = 0) -> AnyRecipe:
+        """The checked recipe of a trial, its batches halved `num_splits` times for lack of memory.
+
+        Raises `pydantic.ValidationError` where `params` make none.
+        """
         known = {path: value for path, value in params.items() if path in self.space}
-        return RECIPE.validate_python(apply(self._base(), self.space, known))
+        recipe: AnyRecipe = RECIPE.validate_python(apply(self._base(), self.space, known))
+        for _ in range(num_splits):
+            recipe = recipe.split() if isinstance(recipe, TrainingRecipe) else recipe
+        return recipe
 
     def _base(self) -> dict[str, Any]:
         """The fixed settings; a part that is left out, but of which an option is searched, is the default one."""

@@ -51,6 +51,10 @@ CLONED = "cloned_from"
 """User attribute of a trial that is a variant of another: that one's number."""
 CONTINUES = "tunefast:continues"
 """System attribute of a trial that goes on from the checkpoint of another: that one's number."""
+SPLITS = "splits"
+"""User attribute of a trial whose batches were halved for lack of memory: how often."""
+RETRIES = "retry_of"
+"""User attribute of a trial that tries a failed one again: that one's number."""
 CONSTRAINT, VIOLATED = "constraints", 1.0
 """What Optuna's system attributes for constraints begin with; a value above 0 makes a trial infeasible to samplers."""
 _FIXED_PARAMS = "fixed_params"
@@ -147,8 +151,9 @@ def state_word(trial: FrozenTrial) -> str:
 
 
 def num_in_budget(trials: Iterable[FrozenTrial]) -> int:
-    """How many of the trials a budget counts: those that were not brought from another study."""
-    return sum(IMPORTED not in trial.user_attrs for trial in trials)
+    """How many of the trials a budget counts: not those from another study, nor those that are tried again."""
+    ours = [trial for trial in trials if IMPORTED not in trial.user_attrs]
+    return len(ours) - len({trial.user_attrs[RETRIES] for trial in ours if RETRIES in trial.user_attrs})
 
 
 def settings_of(trial: FrozenTrial) -> dict[str, Any]:
@@ -164,6 +169,12 @@ def enqueued(params: Mapping[str, Any], source: int, *, continues: bool) -> Froz
     """
     attributes: dict[str, Any] = {_FIXED_PARAMS: dict(params), **({CONTINUES: source} if continues else {})}
     return create_trial(state=TrialState.WAITING, system_attrs=attributes, user_attrs={CLONED: source})
+
+
+def retry(trial: FrozenTrial) -> FrozenTrial:
+    """A trial that waits, to try a failed one again with the same parameters."""
+    fixed = {_FIXED_PARAMS: settings_of(trial)}
+    return create_trial(state=TrialState.WAITING, system_attrs=fixed, user_attrs={RETRIES: trial.number})
 
 
 def new_id(result: Any) -> int:

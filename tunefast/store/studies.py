@@ -13,7 +13,8 @@ from optuna.distributions import BaseDistribution
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs, nearest
-from tunefast.spec.study import Budget, StudySpec
+from tunefast.spec.sections import Budget
+from tunefast.spec.study import StudySpec
 from tunefast.store import rows, tables
 from tunefast.store.database import Database
 from tunefast.store.engine import checked, reading_engine
