@@ -21,7 +21,7 @@ from tests.train.driving import CPU, carry_on, differing, drive, lane, recipe, w
 from tests.train.killed import AfterEachEpoch
 from tunefast.errors import CheckpointError
 from tunefast.spec.progress import Answer, CheckpointFile, EpochReport, Verdict
-from tunefast.train import checkpoint
+from tunefast.train import checkpoint, sealed
 from tunefast.train.checkpoint import Checkpoints
 from tunefast.train.lane import Lane
 from tunefast.train.state import capture
@@ -220,7 +220,7 @@ def test_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(sealed, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
         Checkpoints(tmp_path).save(trained, [_report(number) for number in (1, 2, 3)])
     assert _names(tmp_path) == ["epoch-000001.safetensors", "epoch-000002.safetensors"]
@@ -249,7 +249,7 @@ def test_when_one_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         path.touch()
         clock[0] += 3
 
-    monkeypatch.setattr(checkpoint, "_write", slow)
+    monkeypatch.setattr(checkpoint, "write_sealed", slow)
     checkpoints.save(lane(), [_report(1)])
     for seconds, due in ((9, False), (11, False), (149, False), (151, True)):
         clock[0] = 113.0 + seconds
@@ -275,7 +275,7 @@ def test_plain_tensors_and_json(tmp_path: Path) -> None:
     assert load_file(newest).keys() == header.keys() - {"__metadata__"}
 
 
-@pytest.mark.parametrize("module", ["checkpoint", "state"])
+@pytest.mark.parametrize("module", ["checkpoint", "sealed", "state", "lending"])
 def test_nothing_is_unpickled(module: str) -> None:
     """Neither pickle nor what torch makes of it is used."""
     tree = ast.parse((REPOSITORY / "tunefast" / "train" / f"{module}.py").read_text())

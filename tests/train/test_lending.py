@@ -128,3 +128,31 @@ def test_epochs_that_are_said(tmp_path: Path) -> None:
     lent.report({"x": 1})
     lent.report({"x": 1, "epoch": 5})
     assert [(report.epoch, report.metrics) for report in told] == [(1, {"x": 1.0}), (5, {"x": 1.0})]
+
+
+def test_a_damaged_state(tmp_path: Path) -> None:
+    """A bit that turned over in the last state is noticed, and the one before is loaded; without it there is none."""
+    kept = KeptState(tmp_path)
+    for epoch in (1, 2, 3):
+        kept.save({"epoch": epoch, "weights": torch.full((8,), float(epoch))})
+    newest = tmp_path / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[-3] ^= 4
+    newest.write_bytes(content)
+    assert KeptState(tmp_path).load()["epoch"] == 2
+    (tmp_path / "state.before.safetensors").write_bytes(b"half")
+    assert KeptState(tmp_path).load() is None
+
+
+def test_killed_between_two_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was killed while the new state was written has the old one."""
+    kept = KeptState(tmp_path)
+    kept.save({"epoch": 1})
+
+    def killed(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tunefast.train.lending.write_sealed", killed)
+    with pytest.raises(KeyboardInterrupt):
+        kept.save({"epoch": 2})
+    assert kept.load() == {"epoch": 1}

@@ -12,19 +12,18 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from tunefast.errors import CheckpointError
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.spec.progress import CheckpointFile, EpochReport, Verdict
 from tunefast.train.lane import Lane
+from tunefast.train.sealed import DamagedError, read_sealed, write_sealed
 from tunefast.train.state import adopt, capture, restore
 
 FORMAT = 2
@@ -34,8 +33,6 @@ LITTLE_SECONDS = 0.02
 """What the first one is taken to cost."""
 SHARE_OF_TIME = 0.02
 """Of a trial's time: what writing checkpoints may take."""
-_HEADER = "tunefast"
-_DIGEST = "digest"
 _NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
 
@@ -82,7 +79,7 @@ class Checkpoints:
             try:
                 self._compare(epoch, path)
                 return _read(path)
-            except (OSError, SafetensorError, ValueError, KeyError) as error:
+            except (OSError, DamagedError, ValueError, KeyError) as error:
                 if epoch in self._known:
                     self._on_damaged(f"the checkpoint of epoch {epoch} cannot be used ({error}); the one before is")
         return None
@@ -132,7 +129,7 @@ class Checkpoints:
         }
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"epoch-{len(reports):06d}.safetensors"
-        _write(path, tensors, facts)
+        write_sealed(path, tensors, json.dumps(facts))
         noted = _noted(len(reports), path)
         self._known[noted.epoch] = noted
         self._on_saved(noted)
@@ -174,23 +171,6 @@ class Checkpoints:
         return sorted((int(name[1]), path) for name, path in named if name is not None)
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file, whole or not at all, and be sure that it is on the disk."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file({name: value.detach().contiguous().cpu() for name, value in tensors.items()}, scratch, metadata)
-        with scratch.open("rb") as handle:
-            os.fsync(handle.fileno())
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
 def _noted(epoch: int, path: Path) -> CheckpointFile:
     with path.open("rb") as handle:
         return CheckpointFile(
@@ -200,29 +180,10 @@ def _noted(epoch: int, path: Path) -> CheckpointFile:
         )
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    on_cpu = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
-    text = json.dumps(facts)
-    write_tensors(path, on_cpu, {_HEADER: text, _DIGEST: _digest(on_cpu, text)})
-
-
 def _read(path: Path) -> Checkpoint:
-    """Raises `OSError`, `SafetensorError`, `ValueError` or `KeyError` where the file is none of ours, or damaged."""
-    with safe_open(path, framework="pt") as handle:
-        metadata = handle.metadata() or {}
-        tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118  no mapping
-    if metadata[_DIGEST] != _digest(tensors, metadata[_HEADER]):
-        raise ValueError("damaged")
-    facts = json.loads(metadata[_HEADER])
+    """Raises `DamagedError` or `ValueError` where the file is no checkpoint of ours, or damaged."""
+    tensors, text = read_sealed(path)
+    facts = json.loads(text)
     if facts["format"] != FORMAT:
         raise ValueError(f"format {facts['format']}")
     return Checkpoint(tensors, facts, [EpochReport.model_validate(report) for report in facts["reports"]])
-
-
-def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
-    """Changes with every bit of a checkpoint; `tensors` are contiguous and on the CPU."""
-    digest = hashlib.blake2b(text.encode(), digest_size=16)
-    for name, value in sorted(tensors.items()):
-        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

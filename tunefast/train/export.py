@@ -20,7 +20,7 @@ from tunefast.recipe.models import Model
 from tunefast.recipe.models.pretrained import NO_WEIGHTS, PretrainedPart
 from tunefast.train import MODEL_FILE
 from tunefast.train.cache import decoded
-from tunefast.train.checkpoint import write_tensors
+from tunefast.train.sealed import write_tensors
 from tunefast.train.splits import split, target_moments
 
 if TYPE_CHECKING:

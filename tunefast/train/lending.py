@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from tunefast.recipe.base import LoopPart
 from tunefast.recipe.schedules import Horizon
-from tunefast.train.checkpoint import write_tensors
 from tunefast.train.parameters import let_momentum_cycle, set_schedule
+from tunefast.train.sealed import DamagedError, read_sealed, write_sealed
 
-_STATE_FILE = "state.safetensors"
-_HEADER = "tunefast"
+_STATE_FILE, _BEFORE_FILE = "state.safetensors", "state.before.safetensors"
 _TENSOR, _DICT, _LIST, _TUPLE = "tensor", "dict", "list", "tuple"
 
 
@@ -52,7 +51,10 @@ class Steps:
 
 
 class KeptState:
-    """A trial's own checkpoint: nested dicts, lists and tuples of tensors and plain values, whole or not at all."""
+    """A trial's own checkpoint: nested dicts, lists and tuples of tensors and plain values, whole or not at all.
+
+    The one before stays, in case the last is damaged.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -63,16 +65,20 @@ class KeptState:
         """Keep `state` in place of the last one. Raises `TypeError` for what is neither tensor nor JSON data in it."""
         tensors: dict[str, Tensor] = {}
         plan = json.dumps(_taken_apart(state, tensors))
-        write_tensors(self.directory / _STATE_FILE, tensors, {_HEADER: plan})
+        path = self.directory / _STATE_FILE
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(self.directory / _BEFORE_FILE)
+        write_sealed(path, tensors, plan)
 
     def load(self) -> Any:
-        """What was saved last; None where nothing was, or it cannot be read."""
-        try:
-            with safe_open(self.directory / _STATE_FILE, framework="pt") as handle:
-                plan = json.loads((handle.metadata() or {})[_HEADER])
-                return _put_together(plan, handle.get_tensor)
-        except (OSError, SafetensorError, KeyError, ValueError):
-            return None
+        """What was saved last, or the time before where that is damaged; None where nothing was, or both are."""
+        for name in (_STATE_FILE, _BEFORE_FILE):
+            try:
+                tensors, plan = read_sealed(self.directory / name)
+                return _put_together(json.loads(plan), tensors.__getitem__)
+            except (DamagedError, KeyError, ValueError):
+                continue
+        return None
 
 
 def _taken_apart(value: Any, tensors: dict[str, Tensor]) -> Any:
