@@ -92,3 +92,17 @@ def test_what_a_killed_coordinator_left(database: Database) -> None:
     again.spec = live.spec
     Retention(again, state).close()
     assert _left(again, state) == [1, 2, 3]
+
+
+def test_room_for_the_best(database: Database) -> None:
+    """Of the best trials as many keep their checkpoints as half of the room has space for, the best first."""
+    live, state = _live(database)
+    trial = live.spec.trial.model_copy(update={"kept_checkpoints": 3, "checkpoint_bytes": 30})
+    live.spec = live.spec.model_copy(update={"trial": trial})
+    retention = Retention(live, state)
+    for value in (0.1, 0.3, 0.2):
+        _save(live, state, play(live, [value]).number)
+    assert (retention.room(1), retention.room(3)) == (15, 5)
+    retention.close()
+    assert _left(live, state) == [1, 2]
+    assert Retention(LiveStudy(database, STUDY), state).room(2) is None

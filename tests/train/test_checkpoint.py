@@ -303,11 +303,12 @@ def test_what_was_noted_decides(tmp_path: Path) -> None:
     for epoch in (1, 2):
         trained.train_epoch(epoch)
         path = checkpoints.save(trained, [_report(number) for number in range(1, epoch + 1)])
+        assert path is not None
         assert files[-1].num_bytes == path.stat().st_size
         assert files[-1].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert [file.epoch for file in files] == [1, 2]
     other = files[1].model_copy(update={"sha256": "0" * 64})
-    found = Checkpoints(tmp_path, known=[files[0], other], on_damaged=damaged.append).latest()
+    found = Checkpoints(tmp_path, known=[files[0], other], on_trouble=damaged.append).latest()
     assert found is not None
     assert len(found.reports) == 1
     assert damaged == ["the checkpoint of epoch 2 cannot be used (its content has changed); the one before is"]
@@ -334,3 +335,17 @@ def test_what_a_verdict_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (left(Verdict.CONTINUE, 9), left(Verdict.CONTINUE, 11)) == (False, True)
     reports[0] = _report(5)
     assert left(Verdict.CONTINUE, 2.5)
+
+
+@pytest.mark.parametrize(("times", "kept"), [(10, 2), (3, 2), (2.5, 1), (1.5, 0)])
+def test_room(tmp_path: Path, times: float, kept: int) -> None:
+    """With room for fewer than three a trial keeps one checkpoint, with room for fewer than two none, which is said."""
+    said: list[str] = []
+    made = lane(epochs=5)
+    made.train_epoch(1)
+    size = sum(value.nbytes for value in capture(made)[0].values())
+    checkpoints = Checkpoints(tmp_path, room=int(times * size) + 1, on_trouble=said.append)
+    for epoch in (1, 2, 3, 4):
+        checkpoints.save(made, [_report(number) for number in range(1, epoch + 1)])
+    assert len(_names(tmp_path)) == kept
+    assert len(said) == (kept == 0)

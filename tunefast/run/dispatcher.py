@@ -121,6 +121,7 @@ class Dispatcher:
             cloned="" if cloned is None else str(trials / str(cloned)),
             varies=cloned is not None or SPLITS in trial.user_attrs,
             checkpoint_seconds=study.spec.trial.checkpoint_seconds,
+            checkpoint_room=self.retention[study.name].room(sum(len(host.names) for host in self._hosts_of(study))),
             lease_seconds=study.spec.trial.lease_seconds,
             checkpoints=study.log.checkpoints(running.number) if running.attempt > 1 else [],
         )

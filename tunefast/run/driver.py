@@ -175,7 +175,8 @@ def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driv
             assignment.checkpoint_seconds,
             known=assignment.checkpoints,
             on_saved=line.saved,
-            on_damaged=line.note,
+            on_trouble=line.note,
+            room=assignment.checkpoint_room,
         )
         earlier = checkpoints.resume(lane, of_variant=assignment.varies)
         driver.recall(earlier[checkpoints.num_adopted :])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import CHECKPOINTS
@@ -21,35 +22,55 @@ class Retention:
     def __init__(self, study: LiveStudy, state: StateDirectory) -> None:
         self._study = study
         self._kept = study.spec.trial.kept_checkpoints
+        self._bytes = study.spec.trial.checkpoint_bytes
         self._trials = state.trials(study.uuid)
         self._deleting = ThreadPoolExecutor(1, thread_name_prefix="deleting")
-        if self._trials.is_dir():
-            present = [int(place.parent.name) for place in self._trials.glob(f"*/{CHECKPOINTS}")]
-            best = study.tally.ranking[: self._kept]
-            self._delete({number for number in present if number in study.tally and number not in best})
+        places = self._trials.glob(f"*/{CHECKPOINTS}") if self._trials.is_dir() else ()
+        self._present = {number for place in places if (number := int(place.parent.name)) in study.tally}
+        """Trials that ended and may have checkpoints."""
         study.just_ended.clear()
+        self._sweep()
+
+    def room(self, num_slots: int) -> int | None:
+        """Bytes that the checkpoints of one running trial may take, of as many as there are slots; None for any."""
+        return None if self._bytes is None else self._bytes // 2 // max(1, num_slots)
 
     def tidy(self) -> None:
         """Delete what nobody needs any more, after the trials that have ended since the last time."""
         ended = self._study.just_ended
         if ended:
-            sources = {self._study.source(number) for number in ended} - {None}
-            ranking = self._study.tally.ranking
-            dethroned = ranking[self._kept : self._kept + len(ended)]
-            self._delete(
-                {*ended, *dethroned, *(source for source in sources if source is not None)} - set(ranking[: self._kept])
-            )
+            sources = [self._study.source(number) for number in ended]
+            self._present.update(ended, (number for number in sources if number is not None))
             ended.clear()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        best = self._best()
+        for number in self._present - best:
+            self._delete(number)
+        self._present = best
+
+    def _best(self) -> set[int]:
+        """The trials that ended and keep their checkpoints: the best ones, as far as there is room."""
+        best: set[int] = set()
+        taken = 0
+        for number in self._study.tally.ranking[: self._kept]:
+            taken += sum(file.stat().st_size for file in self._place(number).glob("*") if file.is_file())
+            if self._bytes is None or taken <= self._bytes // 2:
+                best.add(number)
+        return best
+
+    def _place(self, number: int) -> Path:
+        return self._trials / str(number) / CHECKPOINTS
 
     def close(self) -> None:
         """Tidy up for the last time, and wait until all is deleted."""
         self.tidy()
         self._deleting.shutdown()
 
-    def _delete(self, losers: set[int]) -> None:
-        for number in losers:
-            place = self._trials / str(number) / CHECKPOINTS
-            if place.is_dir() and not self._study.goes_on(number):
-                gone = place.with_name(_GONE)
-                place.rename(gone)
-                self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)
+    def _delete(self, number: int) -> None:
+        place = self._place(number)
+        if place.is_dir() and not self._study.goes_on(number):
+            gone = place.with_name(_GONE)
+            place.rename(gone)
+            self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)

@@ -139,6 +139,8 @@ class Assignment(Record):
     """Between two checkpoints, at least."""
     lease_seconds: float = 60.0
     """A worker that is silent for longer loses the trial."""
+    checkpoint_room: int | None = None
+    """Bytes that its checkpoints may take."""
     checkpoints: list[CheckpointFile] = Field(default_factory=list)
     """Those of the attempts before, as far as they are known."""
 

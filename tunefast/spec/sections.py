@@ -36,6 +36,11 @@ class TrialSection(Part):
     """
     kept_checkpoints: int = Field(3, ge=0)
     """Of how many trials that ended the checkpoints stay, to start variants from: the best ones."""
+    checkpoint_bytes: int | None = Field(None, gt=0)
+    """Room that all checkpoints of our own loop may take: half for trials that run, half for the best that ended.
+
+    Where a trial's share has no room for three it keeps one instead of two, and where it has none for two, none.
+    """
     minutes: float | None = Field(None, gt=0)
     """Longer than this no trial trains: it ends, complete, with its next epoch."""
     stalled_minutes: float | None = Field(None, gt=0)

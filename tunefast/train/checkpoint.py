@@ -60,7 +60,8 @@ class Checkpoints:
         *,
         known: Sequence[CheckpointFile] = (),
         on_saved: Callable[[CheckpointFile], None] = lambda _file: None,
-        on_damaged: Callable[[str], None] = lambda _text: None,
+        on_trouble: Callable[[str], None] = lambda _text: None,
+        room: int | None = None,
     ) -> None:
         self.directory = directory
         self._every_seconds = every_seconds
@@ -69,7 +70,10 @@ class Checkpoints:
         self.num_adopted = 0
         """Epochs of the resumed ones that another trial trained, of which this one is a variant."""
         self._on_saved = on_saved
-        self._on_damaged = on_damaged
+        self._on_trouble = on_trouble
+        self._room = room
+        """Bytes that all of them may take, with the one that is being written."""
+        self._is_full = False
         self._last = time.monotonic()
         self._cost_seconds = 0.0
 
@@ -81,7 +85,7 @@ class Checkpoints:
                 return _read(path)
             except (OSError, DamagedError, ValueError, KeyError) as error:
                 if epoch in self._known:
-                    self._on_damaged(f"the checkpoint of epoch {epoch} cannot be used ({error}); the one before is")
+                    self._on_trouble(f"the checkpoint of epoch {epoch} cannot be used ({error}); the one before is")
         return None
 
     def _compare(self, epoch: int, path: Path) -> None:
@@ -115,10 +119,16 @@ class Checkpoints:
         if verdict is Verdict.PAUSE or (verdict is not Verdict.PRUNE and self.due(done=done)):
             self.save(lane, reports)
 
-    def save(self, lane: Lane, reports: list[EpochReport]) -> Path:
-        """Write the lane as it is after the epoch of the last report, whole or not at all."""
+    def save(self, lane: Lane, reports: list[EpochReport]) -> Path | None:
+        """Write the lane as it is after the epoch of the last report, whole or not at all; None where there is no room.
+
+        Raises `OSError` where it cannot be written.
+        """
         started = time.monotonic()
         tensors, facts = capture(lane)
+        num_kept = self._num_kept(sum(value.nbytes for value in tensors.values()))
+        if not num_kept:
+            return None
         facts |= {
             "format": FORMAT,
             "recipe": lane.recipe.table(),
@@ -134,11 +144,21 @@ class Checkpoints:
         self._known[noted.epoch] = noted
         self._on_saved(noted)
         files = [path for _, path in self._files()]
-        for old in files[: max(0, files.index(path) + 1 - KEPT_FILES)]:
+        for old in files[: max(0, files.index(path) + 1 - num_kept)]:
             old.unlink(missing_ok=True)
         self._last = time.monotonic()
         self._cost_seconds = self._last - started
         return path
+
+    def _num_kept(self, num_bytes: int) -> int:
+        """How many of such a size may stay, beside one that is being written."""
+        if self._room is None:
+            return KEPT_FILES
+        fitting = self._room // max(1, num_bytes) - 1
+        if fitting < 1 and not self._is_full:
+            self._on_trouble(f"no checkpoints: one takes {num_bytes:,} bytes, and all may take {self._room:,}")
+        self._is_full = fitting < 1
+        return min(KEPT_FILES, max(0, fitting))
 
     def resume(self, lane: Lane, *, of_variant: bool = False) -> list[EpochReport]:
         """Bring a new lane to where the newest checkpoint stands, if there is one; returns the reports up to there.
