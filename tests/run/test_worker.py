@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ from tunefast.errors import ProtocolError
 from tunefast.run.channel import Channel
 from tunefast.run.driver import THREAD_VARIABLES
 from tunefast.run.messages import Assign, Dismiss, Finish, Message, Release, Reply, Report, Told
-from tunefast.run.worker import work
-from tunefast.spec.progress import Answer, Assignment, Ending, Record, Verdict
+from tunefast.run.worker import Leaving, work
+from tunefast.spec.progress import Answer, Assignment, Ending, Record, Returned, Verdict
 
 KEY: dict[str, Any] = {"study": "s", "trial": 3, "token": 9}
 
@@ -60,7 +61,7 @@ def test_trial_after_trial() -> None:
     script = Script(
         assign("yields", curve=[0.1, 0.2]), go, go, TOLD, assign("raises"), go, TOLD, Dismiss(), assign("returns")
     )
-    work(script)
+    work(script, Leaving())
     assert [message.kind for message in script.heard] == ["report", "report", "finish", "report", "finish"]  # type: ignore[attr-defined]
     reports = [message for message in script.heard if isinstance(message, Report)]
     assert [(said.study, said.trial, said.token, said.report.epoch) for said in reports] == [
@@ -74,7 +75,7 @@ def test_trial_after_trial() -> None:
 def test_a_paused_trial_is_given_back() -> None:
     """A trial that shall go on later is given back without an outcome."""
     script = Script(assign("yields", curve=[0.1, 0.2]), reply(Verdict.PAUSE), Dismiss())
-    work(script)
+    work(script, Leaving())
     assert script.heard[1:] == [Release(**KEY)]
 
 
@@ -84,7 +85,7 @@ def test_a_paused_trial_is_given_back() -> None:
 def test_a_worker_leaves_with_its_coordinator(says: list[Message]) -> None:
     """Wherever the coordinator is gone, the worker has nothing to do any more."""
     with pytest.raises(ConnectionError, match="the coordinator is gone"):
-        work(Script(*says))
+        work(Script(*says), Leaving())
 
 
 @pytest.mark.parametrize(
@@ -97,4 +98,23 @@ def test_a_worker_leaves_with_its_coordinator(says: list[Message]) -> None:
 def test_what_makes_no_sense(says: Callable[[], list[Message]], problem: str) -> None:
     """A message at the wrong moment is a protocol error that names it."""
     with pytest.raises(ProtocolError, match=problem):
-        work(Script(*says()))
+        work(Script(*says()), Leaving())
+
+
+def test_a_worker_that_is_asked_to_end() -> None:
+    """It pauses its trial at the next epoch end and says that it leaves; one without a trial ends at once."""
+    leaving = Leaving()
+    script = Script(assign("yields", curve=[0.1, 0.2, 0.3]), reply(Verdict.CONTINUE), assign("yields"))
+    said = script.send
+
+    def asked(message: Record) -> None:
+        said(message)
+        leaving(signal.SIGTERM, None)
+
+    script.send = asked  # type: ignore[method-assign]
+    work(script, leaving)
+    assert [message.kind for message in script.heard] == ["report", "release"]  # type: ignore[attr-defined]
+    assert script.heard[1] == Release(**KEY, returned=Returned(why="left", text="its worker was asked to end"))
+    with pytest.raises(SystemExit) as left:
+        Leaving()(signal.SIGTERM, None)
+    assert left.value.code == 143

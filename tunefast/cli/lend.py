@@ -15,6 +15,7 @@ from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
+from tunefast.store.studies import check_usable
 
 INTERRUPTED = 128
 """A command ended by signal N leaves with this plus N."""
@@ -28,6 +29,7 @@ def lend(
     Returns the exit code.
     """
     path = database_path(storage)
+    check_usable(path)
     devices = devices_for(device, workers)
     study = snapshot(path, name)
     check_objective(study.spec)

@@ -163,8 +163,9 @@ class Coordinator(Dispatcher):
         """A worker gives its trial back, or cannot go on with it."""
         if self.leases.held(message.study, message.trial, message.token):
             study, returned = self.studies[message.study], message.returned
-            if returned.why == "device":
+            if returned.why in ("device", "left"):
                 self._recycle(peer)
+            if returned.why == "device":
                 self.leases.revoke(message.study, message.trial)
                 broken_device(study, message.trial, returned.text)
             else:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -32,9 +33,9 @@ LONELY_SECONDS = 10.0
 log = logging.getLogger("tunefast.server")
 
 
-async def serve(database: Database, state: StateDirectory) -> None:
-    """Serve hosts and workers until the last host has left."""
-    over = asyncio.Event()
+async def serve(database: Database, state: StateDirectory, over: asyncio.Event | None = None) -> None:
+    """Serve hosts and workers until the last host has left, or `over` is set."""
+    over = over or asyncio.Event()
     coordinator = Coordinator(database, os.getpid(), on_empty=over.set)
 
     conversations: dict[asyncio.StreamWriter, asyncio.Event] = {}
@@ -67,6 +68,13 @@ async def serve(database: Database, state: StateDirectory) -> None:
         for writer, ended in list(conversations.items()):
             writer.close()
             await ended.wait()
+
+
+async def _serve_until_ended(database: Database, state: StateDirectory) -> None:
+    """Serve, until SIGTERM at the latest."""
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    await serve(database, state, over)
 
 
 async def _tick(coordinator: Coordinator, over: asyncio.Event) -> None:
@@ -113,7 +121,7 @@ def main(database_path: str) -> int:
         with state.owning():
             database = studies.open_database(path)
             log.info("coordinator %d of %s", os.getpid(), path)
-            asyncio.run(serve(database, state))
+            asyncio.run(_serve_until_ended(database, state))
             database.close()
     except TunefastError as error:
         log.exception("the coordinator ends")

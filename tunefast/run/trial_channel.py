@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tunefast.errors import ProtocolError
@@ -22,7 +22,7 @@ from tunefast.run.messages import (
     Saved,
     Told,
 )
-from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Returned, Verb
+from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Returned, Verb, Verdict
 from tunefast.train.pulse import PULSE
 
 log = logging.getLogger("tunefast.worker")
@@ -35,8 +35,10 @@ class TrialChannel:
     else.
     """
 
-    def __init__(self, channel: Channel, assignment: Assignment) -> None:
+    def __init__(self, channel: Channel, assignment: Assignment, leaves: Callable[[], bool] = lambda: False) -> None:
         self._channel = channel
+        self._leaves = leaves
+        """Whether this process is to end as soon as it can."""
         self._token = assignment.token
         self._key = {"study": assignment.study, "trial": assignment.trial, "token": assignment.token}
 
@@ -46,6 +48,8 @@ class TrialChannel:
         reply = self._reply()
         if not isinstance(reply, Reply) or reply.token != self._token:
             raise ProtocolError(f"a report got {reply}")
+        if self._leaves() and reply.answer.verdict is Verdict.CONTINUE:
+            return Answer(verdict=Verdict.PAUSE, reason="its worker was asked to end")
         return reply.answer
 
     def note(self, text: str) -> None:

@@ -6,12 +6,14 @@ input: when the host is gone, however it went, so is the worker.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from tunefast.errors import ProtocolError
@@ -34,9 +36,32 @@ COORDINATOR_GONE = 75
 log = logging.getLogger("tunefast.worker")
 
 
-def work(channel: Channel) -> None:
-    """Train what is assigned until dismissed, or until the coordinator is gone."""
-    while True:
+class Leaving:
+    """Whether this process was asked to end, by SIGTERM: at once where it waits, else when an epoch has ended."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._trains = False
+
+    def __call__(self, number: int, _frame: object) -> None:
+        """Take the signal `number`."""
+        self.asked = True
+        if not self._trains:
+            sys.exit(128 + number)
+
+    @contextlib.contextmanager
+    def training(self) -> Iterator[None]:
+        """A trial is being trained."""
+        self._trains = True
+        try:
+            yield
+        finally:
+            self._trains = False
+
+
+def work(channel: Channel, leaving: Leaving) -> None:
+    """Train what is assigned until dismissed, or asked to end; raises `OSError` where the coordinator is gone."""
+    while not leaving.asked:
         message = channel.receive()
         if message is None:
             raise ConnectionError("the coordinator is gone")
@@ -44,13 +69,16 @@ def work(channel: Channel) -> None:
             return
         if not isinstance(message, Assign):
             raise ProtocolError(f"a worker that waits for a trial got {message.kind!r}")
-        _train(channel, message.assignment)
+        with leaving.training():
+            _train(channel, message.assignment, leaving)
 
 
-def _train(channel: Channel, assignment: Assignment) -> None:
-    talk = TrialChannel(channel, assignment)
+def _train(channel: Channel, assignment: Assignment, leaving: Leaving) -> None:
+    talk = TrialChannel(channel, assignment, lambda: leaving.asked)
     try:
-        talk.end(_outcome(assignment, talk))
+        outcome = _outcome(assignment, talk)
+        left = leaving.asked and outcome == Returned()
+        talk.end(Returned(why="left", text="its worker was asked to end") if left else outcome)
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -86,8 +114,10 @@ def _leave_with_host() -> None:
 
 
 def main(socket: str, host: str, name: str) -> int:
-    """Connect, train, leave. Signals from the terminal are the host's business."""
+    """Connect, train, leave. Ctrl-C is the host's business."""
+    leaving = Leaving()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, leaving)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     threading.Thread(target=_leave_with_host, daemon=True).start()
     prepare_process()
@@ -96,7 +126,7 @@ def main(socket: str, host: str, name: str) -> int:
     try:
         with Channel(Path(socket)) as channel:
             channel.send(WorkerHello(host=int(host), name=name, pid=os.getpid(), provenance=provenance()))
-            work(channel)
+            work(channel, leaving)
     except OSError as error:
         log.info("%s", error)
         return COORDINATOR_GONE

@@ -98,8 +98,8 @@ class Outcome(Record):
 class Returned(Record):
     """A trial that its worker gives back without an outcome, to be gone on with."""
 
-    why: Literal["paused", "disk", "data", "device"] = "paused"
-    """It was paused; the disk is full, or its data are gone, so that no trial could train; or the device broke."""
+    why: Literal["paused", "left", "disk", "data", "device"] = "paused"
+    """It was paused; its worker was asked to end; the disk is full, or its data are gone; the device broke."""
     text: str = ""
     """What people should know."""
 

@@ -18,6 +18,7 @@ from tunefast.spec.study import StudySpec
 from tunefast.store import rows, tables
 from tunefast.store.database import Database
 from tunefast.store.engine import checked, reading_engine
+from tunefast.store.filesystem import network_filesystem
 from tunefast.store.rows import insert_study, study_uuids
 from tunefast.store.schema import check_schema, create_file, create_schema
 
@@ -39,6 +40,13 @@ def check_usable(path: Path) -> None:
         raise StorageError(storage=path, problem=f"there is no directory {path.parent}")
     if path.is_dir():
         raise StorageError(storage=path, problem="is a directory")
+    network = network_filesystem(path.resolve())
+    if network is not None:
+        problem = (
+            f"lies on a network file system ({network}), where its locks cannot be relied on; keep it on a disk of "
+            "this machine: --storage sqlite:////PATH/ON/THIS/MACHINE/tunefast.db"
+        )
+        raise StorageError(storage=path, problem=problem)
     for place in (path.parent, path):
         if place.exists() and not os.access(place, os.W_OK):
             raise StorageError(storage=path, problem=f"{place} cannot be written")
