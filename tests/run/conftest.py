@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from tests.store.databases import prepared
+from tunefast.search import running
 from tunefast.store.database import Database
 
 
@@ -28,3 +29,9 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tf") as directory:
         monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
         yield Path(directory)
+
+
+@pytest.fixture(autouse=True)
+def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials whose attempts got nowhere do not wait."""
+    monkeypatch.setattr(running, "BACK_OFF_SECONDS", 0.0)

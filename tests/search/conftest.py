@@ -9,6 +9,7 @@ import optuna
 import pytest
 
 from tests.store.databases import prepared
+from tunefast.search import running
 from tunefast.store.database import Database
 
 
@@ -19,3 +20,9 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database = prepared(tmp_path / "search.db")
     yield database
     database.close()
+
+
+@pytest.fixture(autouse=True)
+def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials whose attempts got nowhere do not wait."""
+    monkeypatch.setattr(running, "BACK_OFF_SECONDS", 0.0)

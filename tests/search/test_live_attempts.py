@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from tests.search.playing import claimed, fail, finish, live_study, play, report
 from tests.store.databases import STUDY, mirrored, rows, stock_trials, uuid_of
+from tunefast.search import running as running_module
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
 from tunefast.search.running import MAX_IDLE_ATTEMPTS
@@ -263,3 +264,22 @@ def test_later_attempts_keep_their_threads(database: Database) -> None:
     live.flush()
     again = claimed(LiveStudy(database, STUDY))
     assert (again.number, again.attempt, again.threads) == (running.number, 2, 1)
+
+
+def test_attempts_that_get_nowhere_wait(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial whose attempt brought no epoch waits, twice as long each time; one that got on is taken up at once."""
+    monkeypatch.setattr(running_module, "BACK_OFF_SECONDS", 0.5)
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    live = live_study(database)
+    handed: list[int] = []
+    first = claimed(live)
+    for seconds in (0.49, 0.02, 0.98, 0.04):
+        if first.number in live.running:
+            live.release(first.number, "its worker died")
+        clock[0] += seconds
+        handed.append(claimed(live).number)
+    assert handed == [1, 0, 2, 0]
+    report(live, first, 1, 0.5)
+    live.release(first.number, "its worker died")
+    assert claimed(live).number == 0

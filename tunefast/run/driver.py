@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import os
 import shutil
 import sys
@@ -18,6 +20,8 @@ from tunefast.run.troubles import trouble
 from tunefast.spec.progress import CHECKPOINTS, Answer, Assignment, Ending, EpochReport, Outcome, Returned, Verdict
 from tunefast.train.objective import Context, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
+
+log = logging.getLogger("tunefast.worker")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -187,6 +191,7 @@ def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driv
     with contextlib.suppress(StopIteration):
         report = next(reports)
         while True:
+            log.info("attempt %d, epoch %d: %s", assignment.attempt, report.epoch, json.dumps(report.metrics))
             report = reports.send(driver.report(report))
 
 

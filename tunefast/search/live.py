@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import Any
 
@@ -117,7 +118,7 @@ class LiveStudy:
         self.check_budget()
         if self._is_ending or any(running.reached_target for running in self.running.values()):
             return None
-        running = self._waiting.popleft() if self._waiting else self._new()
+        running = self._next_waiting() or self._new()
         if running is None:
             return None
         self.running[running.number] = running
@@ -127,6 +128,14 @@ class LiveStudy:
             self._waiting.appendleft(self.running.pop(running.number))
             raise
         running.attempt += 1
+        return running
+
+    def _next_waiting(self) -> Running | None:
+        """The first trial that lost its worker; those that got nowhere wait for a while."""
+        now = time.monotonic()
+        running = next((running for running in self._waiting if running.not_before <= now), None)
+        if running is not None:
+            self._waiting.remove(running)
         return running
 
     def _new(self) -> Running | None:
@@ -207,7 +216,10 @@ class LiveStudy:
             self.error = error
 
     def release(self, number: int, reason: str, *, paused: bool = False) -> None:
-        """Take back a trial whose worker died, or paused it: it goes on, first in the queue, under the same number."""
+        """Take back a trial whose worker died, or paused it: it goes on under the same number, before new ones.
+
+        One whose attempt got nowhere lets others go first.
+        """
         running = self.running[number]
         if running.assignment is not None:
             self.log.end(self.storage.group, running.assignment, "paused" if paused else "lost", reason)

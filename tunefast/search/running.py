@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 
 from optuna.trial import TrialState
@@ -20,6 +21,8 @@ STATES = {
 
 MAX_IDLE_ATTEMPTS = 5
 """Attempts without a new epoch before a trial is given up."""
+BACK_OFF_SECONDS = 0.5
+"""Before a second attempt, where the first got nowhere; twice as long before the third, and so on."""
 
 
 @dataclass
@@ -34,6 +37,8 @@ class Running:
     """The study's metric by epoch."""
     attempt: int = 0
     idle_attempts: int = 0
+    not_before: float = -math.inf
+    """When it may be handed out again, by the monotonic clock."""
     epochs_before: int = 0
     """Epochs that earlier attempts had got to."""
     begun: bool = False
@@ -62,6 +67,8 @@ class Running:
             self.idle_attempts = 0
         elif not paused:
             self.idle_attempts += 1
+        if self.idle_attempts:
+            self.not_before = time.monotonic() + BACK_OFF_SECONDS * 2 ** (self.idle_attempts - 1)
         return self.idle_attempts >= MAX_IDLE_ATTEMPTS
 
     def judged(self, outcome: Outcome, metric: str) -> tuple[Ending, str, int, str | None]:

@@ -1,0 +1,45 @@
+"""``python -m tests.chaos --seed S --budget SECONDS``: all stages; exit code 1 where a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.chaos.arena import Arena
+from tests.chaos.checker import check
+from tests.chaos.storm import storm
+
+FULL = {"kill": 42, "stop": 16, "coordinator": 8, "damage": 8, "host": 2, "lock": 3}
+FULL_TRIALS = 200
+FULL_SECONDS = 240.0
+WORKERS = 4
+
+
+def main() -> int:
+    """Run the storm, and say what it did and what was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="decides what happens when")
+    parser.add_argument("--budget", type=float, default=FULL_SECONDS, help="seconds; fewer strikes in less time")
+    parser.add_argument("--keep", type=Path, help="where to leave the study, to look at it")
+    options = parser.parse_args()
+    share = min(1.0, options.budget / FULL_SECONDS)
+    plan = {kind: max(1, round(share * count)) for kind, count in FULL.items()}
+    print(f"seed {options.seed}: {plan}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="chaos") as place:
+        arena = Arena(options.keep or Path(place) / "storm", max(20, round(share * FULL_TRIALS)), WORKERS)
+        weather = storm(arena, plan, options.seed, 4 * options.budget)
+        found = check(arena, weather.done["damage"])
+    broken = [*found.broken, *(["complete trials became fewer"] if weather.went_back else [])]
+    print(f"done to it in {weather.seconds:.0f} s: {dict(weather.done)}, {weather.starts} starts")
+    print(f"{found.results} of {arena.trials} results, {found.attempts} attempts, {found.redone} epochs redone")
+    for line in broken:
+        print(f"BROKEN: {line}")
+    print("all promises kept" if not broken else f"{len(broken)} promises broken; again: --seed {options.seed}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

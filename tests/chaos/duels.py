@@ -1,0 +1,113 @@
+"""Duels: one safeguard at a time against the fault that it is there for. Each can be switched off."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.arena import LEASE_SECONDS, Arena
+from tests.chaos.checker import Findings, check
+from tests.chaos.storm import end
+
+SITE = Path(__file__).parent / "site"
+DEADLINE_SECONDS = 60.0
+PACE_SECONDS = 0.3
+NUM_ZOMBIES = 3
+
+
+def arena_without(directory: Path, *switches: str, trials: int = 4, workers: int = 2) -> Arena:
+    """An arena whose processes lack some safeguards."""
+    environment = {"PYTHONPATH": str(SITE), "CHAOS_SWITCHED_OFF": ",".join(switches)}
+    return Arena(directory, trials, workers, environment, PACE_SECONDS)
+
+
+def zombies(arena: Arena) -> Findings:
+    """Workers are stopped until their trials train elsewhere, and wake then; meant for arenas where none is killed."""
+    host = arena.started()
+    try:
+        for _ in range(NUM_ZOMBIES):
+            worker = _soon(lambda: _young(arena))
+            os.kill(worker["pid"], signal.SIGSTOP)
+            _soon(partial(_elsewhere, arena, worker))
+            time.sleep(PACE_SECONDS)
+            os.kill(worker["pid"], signal.SIGCONT)
+        host.wait(DEADLINE_SECONDS)
+    finally:
+        end(host)
+    return check(arena)
+
+
+def corrupted(arena: Arena) -> Findings:
+    """The newest checkpoint of a trial gets other numbers, and its worker is killed, so that it is needed."""
+    host = arena.started(workers=1)
+    try:
+        worker = _soon(lambda: _young(arena, files=2))
+        os.kill(worker["pid"], signal.SIGSTOP)
+        newest = arena.checkpoints(worker["trial"])[-1]
+        content = bytearray(newest.read_bytes())
+        for position in range(len(content) - len(content) // 8, len(content)):
+            content[position] ^= 0x10
+        newest.write_bytes(content)
+        os.kill(worker["pid"], signal.SIGKILL)
+        host.wait(DEADLINE_SECONDS)
+    finally:
+        end(host)
+    return check(arena, damages=1)
+
+
+def rivals(arena: Arena) -> Findings:
+    """A second command does not find the coordinator, and starts another one."""
+    host = arena.started(workers=1)
+    rival: subprocess.Popen[bytes] | None = None
+    twice: list[str] = []
+    try:
+        first = _soon(lambda: _young(arena) and arena.processes()["coordinator"])
+        (arena.state.path / "socket").unlink()
+        rival = arena.started(workers=1)
+        _soon(lambda: rival.poll() is not None or len(_owners(arena)) > 1 or host.poll() is not None)
+        if len(_owners(arena)) > 1 and host.poll() is None:
+            twice = [f"coordinators {', '.join(_owners(arena))} owned the database at once, {first} first"]
+        host.wait(DEADLINE_SECONDS)
+    finally:
+        for process in (host, *([rival] if rival is not None else [])):
+            end(process)
+    found = check(arena)
+    return found._replace(broken=[*twice, *found.broken])
+
+
+def _owners(arena: Arena) -> list[str]:
+    """The coordinators that said that the database is theirs."""
+    said = (arena.state.logs / "coordinator.log").read_text(encoding="utf-8", errors="replace")
+    return [line.split("coordinator ")[1].split()[0] for line in said.splitlines() if ": coordinator " in line]
+
+
+def _young(arena: Arena, files: int = 1) -> dict[str, Any] | None:
+    """A worker whose trial has trained for an epoch or two, of its first attempt."""
+    logs = arena.logs()
+    for worker in arena.processes()["workers"]:
+        text = logs.get(worker["trial"], "")
+        young = text.count("epoch ") in (files, files + 1) and "attempt 2" not in text
+        if young and len(arena.checkpoints(worker["trial"])) >= files:
+            return dict(worker)
+    return None
+
+
+def _elsewhere(arena: Arena, stopped: dict[str, Any]) -> bool:
+    """Whether another worker has the trial, and has trained an epoch of it."""
+    return "attempt 2, epoch" in arena.logs().get(stopped["trial"], "")
+
+
+def _soon(look: Callable[[], Any]) -> Any:
+    """What `look` finds, as soon as it does."""
+    deadline = time.monotonic() + DEADLINE_SECONDS + 10 * LEASE_SECONDS
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError("waited in vain")
+        time.sleep(0.02)
+    return found
