@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test test-all check clean
+.PHONY: setup demo test test-all check chaos clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,9 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos --budget 240
 
 clean:
 	rm -rf .venv demo.db demo.db-wal demo.db-shm demo.db.tunefast

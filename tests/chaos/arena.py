@@ -100,6 +100,11 @@ class Arena:
         except sqlite3.Error:
             return {}
 
+    def num_ended(self) -> int:
+        """Trials that have ended, however."""
+        states = self.states()
+        return sum(states.values()) - states.get("RUNNING", 0) - states.get("WAITING", 0)
+
     def processes(self) -> dict[str, Any]:
         """The coordinator and its workers, as they say themselves; none where nobody answers."""
         try:

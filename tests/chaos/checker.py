@@ -85,7 +85,7 @@ def _values(study: StudySnapshot) -> list[str]:
 
 def reference(study: StudySnapshot, number: int) -> dict[int, float]:
     """A trial's curve without faults, epoch -> value."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(next(row["threads"] for row in study.attempts if row["trial"] == number))
     recipe = study.spec.recipe_for(study.trial(number).params)
     if not isinstance(recipe, TrainingRecipe):
         raise TypeError(type(recipe))

@@ -6,7 +6,7 @@ import random
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tests.chaos.arena import Arena
@@ -30,8 +30,11 @@ class Weather(NamedTuple):
     """Whether fewer trials were complete at some moment than had been before."""
 
 
-def storm(arena: Arena, plan: Mapping[str, int], seed: int, budget_seconds: float) -> Weather:
-    """Run the arena's study under the strikes of `plan`, kind -> how often, within some time."""
+def storm(
+    arena: Arena, plan: Mapping[str, int], seed: int, budget_seconds: float, done: Callable[[], bool] | None = None
+) -> Weather:
+    """Run the arena's study under the strikes of `plan`, kind -> how often, until it is `done`, within some time."""
+    done = done or (lambda: _complete(arena) == arena.trials)
     rng = random.Random(seed)
     strikes = [kind for kind, count in plan.items() for _ in range(count)]
     rng.shuffle(strikes)
@@ -44,14 +47,15 @@ def storm(arena: Arena, plan: Mapping[str, int], seed: int, budget_seconds: floa
             if host.poll() is not None:
                 if host.returncode == 0 and not strikes:
                     break
-                if sum(arena.states().values()) and _complete(arena) == arena.trials:
+                if done():
                     break
                 host, starts = arena.started(), starts + 1
             complete = _complete(arena)
             went_back = went_back or (complete is not None and complete < most)
             most = max(most, complete or 0)
+            ended = max(most, arena.num_ended())
             due = SHARE * arena.trials * (planned - len(strikes)) / max(1, planned)
-            if strikes and most >= due and seconds - struck > PAUSE_SECONDS and nemesis.strike(strikes[-1], host.pid):
+            if strikes and ended >= due and seconds - struck > PAUSE_SECONDS and nemesis.strike(strikes[-1], host.pid):
                 strikes.pop()
                 struck = seconds
             nemesis.wake()
@@ -59,7 +63,7 @@ def storm(arena: Arena, plan: Mapping[str, int], seed: int, budget_seconds: floa
     finally:
         nemesis.wake_all()
         end(host)
-    return Weather(nemesis.done, time.monotonic() - started, starts, _complete(arena) == arena.trials, went_back)
+    return Weather(nemesis.done, time.monotonic() - started, starts, done(), went_back)
 
 
 def _complete(arena: Arena) -> int | None:

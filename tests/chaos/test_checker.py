@@ -19,11 +19,12 @@ DUELS: dict[str, tuple[Callable[[Arena], Findings], tuple[str, ...], str, str]] 
 
 
 @pytest.mark.parametrize("duel", DUELS)
-@pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
+@pytest.mark.parametrize("on", [pytest.param(True, marks=pytest.mark.slow, id="on"), pytest.param(False, id="off")])
 def test_a_safeguard(tmp_path: Path, duel: str, *, on: bool) -> None:
     """With it all promises are kept, without it the one that it is there for is broken."""
     fight, without, safeguard, words = DUELS[duel]
-    found = fight(arena_without(tmp_path, *without, *([] if on else [safeguard])))
+    trials = 8 if duel == "zombies" else 3
+    found = fight(arena_without(tmp_path, *without, *([] if on else [safeguard]), trials=trials))
     if on:
         assert found.broken == []
     else:
