@@ -67,13 +67,12 @@ def rivals(arena: Arena) -> Findings:
     rival: subprocess.Popen[bytes] | None = None
     twice: list[str] = []
     try:
-        first = _soon(lambda: _young(arena) and arena.processes()["coordinator"])
+        _soon(lambda: _young(arena))
         (arena.state.path / "socket").unlink()
         rival = arena.started(workers=1)
         _soon(lambda: rival.poll() is not None or len(_owners(arena)) > 1 or host.poll() is not None)
-        if len(_owners(arena)) > 1 and Path(f"/proc/{first}").exists():
-            twice = [f"coordinators {', '.join(_owners(arena))} owned the database at once, {first} first"]
         host.wait(DEADLINE_SECONDS)
+        twice = _at_once(arena)
     finally:
         for process in (host, *([rival] if rival is not None else [])):
             end(process)
@@ -82,9 +81,15 @@ def rivals(arena: Arena) -> Findings:
 
 
 def _owners(arena: Arena) -> list[str]:
-    """The coordinators that said that the database is theirs."""
+    """What each coordinator wrote down from the moment that the database was its own."""
     said = (arena.state.logs / "coordinator.log").read_text(encoding="utf-8", errors="replace")
-    return [line.split("coordinator ")[1].split()[0] for line in said.splitlines() if ": coordinator " in line]
+    return said.split(": coordinator ")[1:]
+
+
+def _at_once(arena: Arena) -> list[str]:
+    """Whether a coordinator began before the one before it had ended."""
+    together = [said for said in _owners(arena)[:-1] if "no host is left" not in said]
+    return ["two coordinators owned the database at once"] if together else []
 
 
 def _young(arena: Arena, files: int = 1) -> dict[str, Any] | None:

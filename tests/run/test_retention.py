@@ -88,10 +88,14 @@ def test_what_a_killed_coordinator_left(database: Database) -> None:
         _save(live, state, play(live, [value]).number)
     _save(live, state, claimed(live).number)
     live.flush()
+    half = _place(live, state, 1).with_name(".checkpoints-gone")
+    half.mkdir()
+    (half / "model").write_text("weights")
     again = LiveStudy(database, STUDY)
     again.spec = live.spec
     Retention(again, state).close()
     assert _left(again, state) == [1, 2, 3]
+    assert not half.exists()
 
 
 def test_room_for_the_best(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -16,7 +17,12 @@ from tunefast.store.snapshot import snapshot
 
 
 def import_(
-    url: Annotated[str, typer.Argument(help="Storage of a stock Optuna study; it is only read.", metavar="URL")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="Storage of a stock Optuna study; it is only read. - reads the URL from standard input.", metavar="URL"
+        ),
+    ],
     study: Annotated[str, typer.Option("--study", help="Its name there.", metavar="NAME")],
     into: Annotated[str, typer.Option("--into", help="The study of ours to bring its trials into.", metavar="NAME")],
     renamed: Annotated[
@@ -33,6 +39,8 @@ def import_(
         if not (old and equals and new):
             raise UserError(message=f"--map {pair}: should be OLD=NEW, as in --map lr=optimizer.lr")
         names[old] = new
+    if url == "-":  # where a password is seen by nobody who lists processes
+        url = sys.stdin.readline().strip()
     path = database_path(storage)
     found = import_trials(path, into, url, study, snapshot(path, into).spec, names)
     if to_json:

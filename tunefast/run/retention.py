@@ -29,6 +29,8 @@ class Retention:
         self._present = {number for place in places if (number := int(place.parent.name)) in study.tally}
         """Trials that ended and may have checkpoints."""
         study.just_ended.clear()
+        for gone in self._trials.glob(f"*/{_GONE}"):
+            self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)
         self._sweep()
 
     def room(self, num_slots: int) -> int | None:

@@ -18,7 +18,7 @@ from tunefast.errors import UserError, nearest
 from tunefast.search.samplers import distribution
 from tunefast.spec.space import Scalar, ordered
 from tunefast.spec.study import StudySpec
-from tunefast.store.engine import file_url
+from tunefast.store.engine import file_url, redacted
 from tunefast.store.rows import IMPORTED, STATE_WORDS
 
 
@@ -52,10 +52,11 @@ def read_stock(url: str, name: str) -> Stock:
             trials = study.get_trials(deepcopy=False)
         except KeyError:
             known = optuna.get_all_study_names(storage)
-            raise UserError(message=f"{url}: there is no study {name!r}.{nearest(name, known)}") from None
+            raise UserError(message=f"{redacted(url)}: there is no study {name!r}.{nearest(name, known)}") from None
         except Exception as error:
             reason = str(error).strip().partition("\n")[0]
-            raise UserError(message=f"{url}: cannot be read by Optuna ({type(error).__name__}: {reason})") from error
+            problem = f"{url}: cannot be read by Optuna ({type(error).__name__}: {reason})"
+            raise UserError(message=redacted(problem)) from error
         if len(study.directions) > 1:
             raise UserError(message=f"{name!r} has {len(study.directions)} objectives; tunefast's studies have one")
         return Stock(name, study.direction == optuna.study.StudyDirection.MAXIMIZE, trials)
@@ -67,7 +68,9 @@ def _readable(url: str) -> Iterator[str]:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
-        raise UserError(message=f"{url!r} is no database URL; an SQLite file's is sqlite:///name.db") from error
+        raise UserError(
+            message=f"{redacted(url)!r} is no database URL; an SQLite file's is sqlite:///name.db"
+        ) from error
     if parsed.get_backend_name() != "sqlite":
         yield url
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from tunefast.errors import DiskFull, StorageError
 
+_PASSWORD = re.compile(r":(?!//)\S*@")
 BUSY_SECONDS = 60
 WRITER_BUSY_SECONDS = 2
 """The coordinator rather tries again than keeps everybody waiting."""
@@ -29,13 +31,18 @@ def database_path(storage: str) -> Path:
     try:
         url = make_url(storage)
     except ArgumentError as error:
-        raise StorageError(storage=storage, problem="is no database URL; write sqlite:///FILE.db") from error
-    shown = url.render_as_string(hide_password=True)
+        raise StorageError(storage=redacted(storage), problem="is no database URL; write sqlite:///FILE.db") from error
+    shown = redacted(storage)
     if url.get_backend_name() != "sqlite":
         raise StorageError(storage=shown, problem="only SQLite databases are supported; write sqlite:///FILE.db")
     if not url.database or url.database == ":memory:":
         raise StorageError(storage=shown, problem="the database must be a file; write sqlite:///FILE.db")
     return Path(url.database).resolve()
+
+
+def redacted(text: str) -> str:
+    """A text without the passwords of the URLs in it."""
+    return _PASSWORD.sub(":***@", text)
 
 
 def writing_engine(path: Path) -> Engine:
