@@ -18,7 +18,7 @@ from tunefast.store.database import Database
 def live_study(database: Database, **settings: Any) -> LiveStudy:
     """A new study, live; see `study_spec` for its settings."""
     studies.create(database, study_spec(**settings))
-    return LiveStudy(database, STUDY)
+    return LiveStudy(database, settings.get("name", STUDY))
 
 
 def claimed(live: LiveStudy) -> Running:
