@@ -19,79 +19,24 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 
-from tests.chaos.arena import EPOCHS, LEASE_SECONDS, PACE_SECONDS, Arena
+from benchmarks.stock_worker import STUDY, storage_at, value_of
+from tests.chaos.arena import EPOCHS, LEASE_SECONDS, Arena
 from tests.chaos.checker import check
 from tests.chaos.storm import PAUSE_SECONDS, storm
 
 WORKERS = 4
 STRIKES = {"kill": 40, "stop": 8}
 """For 200 trials."""
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """Without a trial that ends before a study is taken to be over."""
-STUDY = "stock"
-
-
-def step(value: float, x: float) -> float:
-    """An epoch of a training whose every bit depends on all epochs before."""
-    return (3.7 * value * (1 - value) + x) % 1.0
-
-
-def value_of(x: float) -> float:
-    """What a trial comes to when nothing happens to it."""
-    value = 0.5
-    for _ in range(EPOCHS):
-        value = step(value, x)
-    return value
-
-
-def storage_at(path: Path) -> RDBStorage:
-    """The storage as Optuna's documentation has it for workers that may die."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return RDBStorage(
-            f"sqlite:///{path}",
-            heartbeat_interval=1,
-            grace_period=2,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-        )
-
-
-def stock_worker(path: Path) -> None:
-    """Train trials that wait until none does."""
-    warnings.simplefilter("ignore")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-    def objective(trial: Trial) -> float:
-        x = trial.suggest_float("x", 0.0, 1.0)
-        kept = path.parent / f"{trial.user_attrs['index']}.json"
-        epoch, value = json.loads(kept.read_text()) if kept.exists() else (0, 0.5)
-        while epoch < EPOCHS:
-            time.sleep(PACE_SECONDS)
-            epoch, value = epoch + 1, step(value, x)
-            scratch = kept.with_suffix(f".{os.getpid()}")
-            scratch.write_text(json.dumps([epoch, value]))
-            scratch.replace(kept)
-            trial.report(value, epoch)
-        return float(value)
-
-    study = optuna.load_study(study_name=STUDY, storage=storage_at(path))
-    study.optimize(objective, callbacks=[_stop_when_empty])
-
-
-def _stop_when_empty(study: optuna.Study, _trial: Any) -> None:
-    unfinished = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
-    if not unfinished:
-        study.stop()
 
 
 def stock(trials: int, strikes: dict[str, int], seed: int, directory: Path) -> dict[str, Any]:
@@ -107,9 +52,10 @@ def stock(trials: int, strikes: dict[str, int], seed: int, directory: Path) -> d
     workers = [_stock_started(path) for _ in range(WORKERS)]
     woken: list[tuple[float, int]] = []
     started = progressed = time.monotonic()
-    most, deaths = 0, 0
+    done, most, deaths = 0, 0, 0
     while time.monotonic() - progressed < PATIENCE_SECONDS:
-        done = sum(trial.state == TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
+        with suppress(optuna.exceptions.StorageInternalError):  # locked by a worker that was stopped
+            done = sum(trial.state == TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
         if done > most:
             most, progressed = done, time.monotonic()
         for number, worker in enumerate(workers):
@@ -139,8 +85,9 @@ def _strike(kind: str, pid: int, rng: random.Random, woken: list[tuple[float, in
 
 
 def _stock_started(path: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "benchmarks.chaos", "--stock-worker", str(path)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "benchmarks.stock_worker", str(path)]
+    with (path.parent / "said.txt").open("ab") as said:
+        return subprocess.Popen(command, stdout=said, stderr=said)
 
 
 def _left(study: optuna.Study, trials: int) -> dict[str, Any]:
@@ -188,11 +135,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--stock-worker", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.stock_worker is not None:
-        stock_worker(options.stock_worker)
-        return
     strikes = {kind: max(1, round(count * options.trials / 200)) for kind, count in STRIKES.items()}
     results: dict[str, dict[str, Any]] = {}
     for name, side in (("tunefast", ours), ("stock Optuna", stock)):
