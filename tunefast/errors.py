@@ -76,7 +76,8 @@ class StorageError(UserError):
 
 
 class DiskFull(StorageError):
-    """{storage}: the disk is full ({problem}). Free some space, then go on with the same command"""
+    """{storage}: cannot be written, the disk is full or broken ({problem}). \
+Mend that, then go on with the same command"""
 
     exit_code = PAUSED
 

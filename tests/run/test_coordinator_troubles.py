@@ -11,6 +11,7 @@ from tests.run.wires import HostWire, WorkerWire, started, states
 from tests.store.databases import stock_trials
 from tunefast.run.coordinator import Coordinator
 from tunefast.run.messages import Dismiss, Finish, Over, Release, Told
+from tunefast.run.oom import OomKills
 from tunefast.spec.progress import Ending, Outcome, Returned, Verdict
 from tunefast.store.database import Database
 
@@ -38,7 +39,7 @@ def test_killed_by_the_kernel(database: Database) -> None:
     """A worker that died while the kernel killed for lack of memory had an infeasible trial; else its trial goes on."""
     kills = [7]
     coordinator = started(database, budget={"trials": 2})
-    coordinator.num_oom_kills = lambda: kills[0]
+    coordinator.oom_kills = OomKills(lambda: kills[0])
     host, (worker,) = _peers(coordinator)
     worker.report(1, 0.5)
     worker.hang_up()
@@ -48,6 +49,9 @@ def test_killed_by_the_kernel(database: Database) -> None:
     again.hang_up()
     third = WorkerWire(coordinator, host, "w1")
     assert third.assignment.trial == 1
+    third.hang_up()
+    fourth = WorkerWire(coordinator, host, "w1")
+    assert (fourth.assignment.trial, fourth.assignment.attempt) == (1, 2)
     assert stock_trials(database.path)[0].constraints == {"out of memory": 1.0}
 
 
@@ -101,6 +105,8 @@ def test_a_full_database_pauses_the_study(database: Database) -> None:
     (over,) = host.got(Over)
     assert over.reason == "paused"
     assert "the disk is full" in (over.error or "")
+    coordinator.tick()
+    assert worker.got(Told) == []
     assert states(database) == [TrialState.RUNNING]
     driver.execute("PRAGMA max_page_count=1000000")
     again = Coordinator(database, pid=2)

@@ -53,7 +53,7 @@ def test_the_best_stay(database: Database) -> None:
         left.append(_left(live, state))
     assert left == [[0, 1], [0, 1, 2], [0, 1, 3], [0, 3, 4]]
     finish(live, running, Ending.FAILED, error="bad")
-    retention.close()
+    retention.close(wait=True)
     assert _left(live, state) == [3, 4]
     assert len(list(state.trials(live.uuid).glob("*/log.txt"))) == 4
     assert not list(state.trials(live.uuid).glob("*/.*"))
@@ -71,12 +71,11 @@ def test_what_a_variant_starts_from(database: Database) -> None:
         storage.create_new_trial(study_id, enqueued({"params.x": 0.5}, 0, continues=True))
     live.reconcile()
     variant = claimed(live)
-    assert live.source(variant.number) == 0
     _save(live, state, play(live, [0.4]).number)
     retention.tidy()
     assert _left(live, state) == [0, 1, 3]
     play(live, [0.2], variant)
-    retention.close()
+    retention.close(wait=True)
     assert _left(live, state) == [1, 3]
 
 
@@ -88,12 +87,12 @@ def test_what_a_killed_coordinator_left(database: Database) -> None:
         _save(live, state, play(live, [value]).number)
     _save(live, state, claimed(live).number)
     live.flush()
-    half = _place(live, state, 1).with_name(".checkpoints-gone")
+    half = _place(live, state, 1).with_name(".checkpoints-gone-1")
     half.mkdir()
     (half / "model").write_text("weights")
     again = LiveStudy(database, STUDY)
     again.spec = live.spec
-    Retention(again, state).close()
+    Retention(again, state).close(wait=True)
     assert _left(again, state) == [1, 2, 3]
     assert not half.exists()
 
@@ -107,6 +106,6 @@ def test_room_for_the_best(database: Database) -> None:
     for value in (0.1, 0.3, 0.2):
         _save(live, state, play(live, [value]).number)
     assert (retention.room(1), retention.room(3)) == (15, 5)
-    retention.close()
+    retention.close(wait=True)
     assert _left(live, state) == [1, 2]
     assert Retention(LiveStudy(database, STUDY), state).room(2) is None

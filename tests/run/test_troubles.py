@@ -74,16 +74,16 @@ def test_words_in_own_code_decide_nothing() -> None:
 
 
 def test_counting_kills(tmp_path: Path) -> None:
-    """The kernel's count is that of this process's group, else that of the machine, else 0."""
+    """The kernel's count is that of the machine, else that of this process's group, else 0."""
     cgroup, cgroups, vmstat = tmp_path / "cgroup", tmp_path / "fs", tmp_path / "vmstat"
     where = (cgroup, cgroups, vmstat)
     assert num_oom_kills(*where) == 0
-    vmstat.write_text("nr_free_pages 7\noom_kill 5\n")
-    assert num_oom_kills(*where) == 5
     (cgroups / "own").mkdir(parents=True)
     cgroup.write_text("0::/own\n")
     (cgroups / "memory.events").write_text("oom 1\noom_kill 3\n")
     assert num_oom_kills(*where) == 3
     (cgroups / "own" / "memory.events").write_text("oom 1\noom_kill 2\n")
     assert num_oom_kills(*where) == 2
+    vmstat.write_text("nr_free_pages 7\noom_kill 5\n")
+    assert num_oom_kills(*where) == 5
     assert num_oom_kills() >= 0

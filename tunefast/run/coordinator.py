@@ -53,15 +53,17 @@ class Coordinator(Dispatcher):
 
     def receive(self, peer: Peer, message: Message) -> None:
         """Act on a message. What a hello or a command does wrong is refused, and harms nobody else."""
+        if isinstance(message, Note | Consult | Recall | Saved | Beat):
+            self._talk(peer.send, message)
+            return
         match message:
             case Report():
                 self._report(peer.send, message)
             case Finish():
                 self._finish(peer, message)
             case Release():
-                self._release(peer, message)
-            case Note() | Consult() | Recall() | Saved() | Beat():
-                self._talk(peer.send, message)
+                with self._storage_may_wait():
+                    self._release(peer, message)
             case WorkerHello():
                 self._worker_hello(peer, message)
             case HostHello() | Command() | Watch():
@@ -218,14 +220,16 @@ class Coordinator(Dispatcher):
                 self.workers.remove(worker)
                 lease = worker.lease
                 if lease is not None and self.leases.held(lease.study, lease.trial, lease.token):
-                    self._died(worker, lease)
+                    with self._storage_may_wait():
+                        self._died(worker, lease)
             case Watcher() as watcher:
                 self.watchers.remove(watcher)
             case Host() as host:
                 self.hosts.remove(host)
                 host.leaving = True
                 log.info("host %d left", host.pid)
-                self._forget_unused()
+                with self._storage_may_wait():
+                    self._forget_unused()
                 if not self.hosts:
                     self.on_empty()
         self._assign()
@@ -233,8 +237,8 @@ class Coordinator(Dispatcher):
     def _died(self, worker: Worker, lease: Lease) -> None:
         """A worker died with a trial: that goes on, unless it took more memory than there is."""
         log.warning("worker %s died with trial %d", worker.name, lease.trial)
-        if self.num_oom_kills() == worker.num_oom_kills:
-            self._take_back(lease.study, lease.trial, f"worker {worker.name} died")
+        if not self.oom_kills.just_killed():
+            self._take_back(lease.study, lease.trial, f"worker {worker.name} died", paused=worker.host.leaving)
             return
         self.leases.revoke(lease.study, lease.trial)
         killed = "the kernel killed its worker, since the machine had no memory left"

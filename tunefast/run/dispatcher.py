@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from tunefast.errors import DiskFull, StorageError
 from tunefast.run import slots
+from tunefast.run.assigning import assignment_of, earlier_attempts
 from tunefast.run.launch.local import kill_group
 from tunefast.run.leases import Lease, Leases
 from tunefast.run.messages import Assign, Dismiss, Finish, Note, Over, State, Told
 from tunefast.run.notifying import notify
-from tunefast.run.oom import num_oom_kills
+from tunefast.run.oom import OomKills
 from tunefast.run.peers import Host, Peer, Watcher, Worker
 from tunefast.run.progress import progress_of
 from tunefast.run.retention import Retention
@@ -22,11 +24,10 @@ from tunefast.run.watchdog import Alarm, alarm
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
 from tunefast.search.verdicts import TIME_LIMIT
-from tunefast.spec.progress import Assignment, Ending, Outcome, Record
+from tunefast.spec.progress import Ending, Outcome, Record
 from tunefast.spec.sections import Event
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
-from tunefast.store.rows import CONTINUES, SPLITS
 
 TICK_SECONDS = 0.1
 """Reports are on disk at most this long after they were answered."""
@@ -55,17 +56,20 @@ class Dispatcher:
     leases: Leases = field(default_factory=Leases)
     kill: Callable[[int], None] = kill_group
     """Ends a worker's process, with what it started."""
-    num_oom_kills: Callable[[], int] = num_oom_kills
-    """Processes that the kernel has killed for lack of memory so far."""
+    oom_kills: OomKills = field(default_factory=OomKills)
     on_empty: Callable[[], None] = lambda: None
     """Called when the last host has left."""
     _ticked: float = field(default_factory=time.monotonic)
     _shown: float = 0.0
+    _storage_waits: bool = False
+    """Whether the database was locked or full since the last tick: who asks again at once waits for each message."""
     _untold: list[tuple[Peer, Finish]] = field(default_factory=list)
     """Outcomes that wait for the database."""
 
     def _assign(self) -> None:
-        """Give trials to idle workers, longest idle first, while the machine has room."""
+        """Give trials to idle workers, longest idle first, while the machine has room and the database is free."""
+        if self._storage_waits:
+            return
         try:
             for worker in list(self.workers):
                 if worker.lease is None and not worker.host.leaving and not worker.dismissed:
@@ -83,6 +87,16 @@ class Dispatcher:
         if isinstance(error, DiskFull):
             for study in self.studies.values():
                 study.pause(str(error))
+        else:
+            self._storage_waits = True
+
+    @contextlib.contextmanager
+    def _storage_may_wait(self) -> Iterator[None]:
+        """Do what is written as soon as it can be."""
+        try:
+            yield
+        except StorageError as error:
+            self._wait_for_storage(error)
 
     def _revoke(self, study: LiveStudy) -> None:
         """Void the leases on trials that others ended; whoever trains one is told so when it reports."""
@@ -101,32 +115,18 @@ class Dispatcher:
         running = study.claim()
         if running is None:
             return
+        try:
+            told = earlier_attempts(study, running)
+        except StorageError:
+            study.put_back(running)
+            raise
         threads = running.threads or threads
-        trials = StateDirectory(self.database.path).trials(study.uuid)
-        trial = study.storage.get_trial(running.trial_id)
-        cloned = trial.system_attrs.get(CONTINUES)
         worker.lease = self.leases.grant(study.name, running.number, threads=threads, device=worker.device)
-        assignment = Assignment(
-            study=study.name,
-            trial=running.number,
-            token=worker.lease.token,
-            attempt=running.attempt,
-            recipe=running.recipe.table(),
-            seed=study.spec.trial_seed(running.number, running.recipe),
-            threads=threads,
-            device=worker.device,
-            metric=study.spec.study.metric,
-            directory=str(trials / str(running.number)),
-            earlier=study.log.reports(running.number) if running.values else [],
-            cloned="" if cloned is None else str(trials / str(cloned)),
-            varies=cloned is not None or SPLITS in trial.user_attrs,
-            checkpoint_seconds=study.spec.trial.checkpoint_seconds,
-            checkpoint_room=self.retention[study.name].room(sum(len(host.names) for host in self._hosts_of(study))),
-            lease_seconds=study.spec.trial.lease_seconds,
-            checkpoints=study.log.checkpoints(running.number) if running.attempt > 1 else [],
-        )
+        num_slots = sum(len(host.names) for host in self._hosts_of(study))
+        room = self.retention[study.name].room(num_slots)
+        trials = StateDirectory(self.database.path).trials(study.uuid)
+        assignment = assignment_of(study, running, worker.lease, told, trials, room)
         study.start(running, assignment, worker.name, worker.provenance)
-        worker.num_oom_kills = self.num_oom_kills()
         worker.send(Assign(assignment=assignment))
 
     def _take_up(self, name: str) -> None:
@@ -135,7 +135,11 @@ class Dispatcher:
         self.studies[name] = study
 
     def _drop(self, study: LiveStudy) -> None:
+        """Forget a study; outcomes of it that could not be written are never told, and their trials go on later."""
         del self.studies[study.name]
+        for trial in self.leases.trials(study.name):
+            self.leases.revoke(study.name, trial)
+        self._untold = [(peer, message) for peer, message in self._untold if message.study != study.name]
         self.retention.pop(study.name).close()
 
     def _end(self, study: LiveStudy) -> None:
@@ -187,14 +191,14 @@ class Dispatcher:
         """Every `TICK_SECONDS`: write groups, count active time, take in what others changed, show progress."""
         now = time.monotonic()
         passed, self._ticked = now - self._ticked, now
-        self._guard(min(passed, LONGEST_TICK_SECONDS))
+        self._storage_waits = False
+        self.oom_kills.note(now)
         for study in self.studies.values():
             study.active_seconds += passed
             study.check_budget()
-        try:
-            self._synchronise()
-        except StorageError as error:
-            self._wait_for_storage(error)
+        for act in (partial(self._guard, min(passed, LONGEST_TICK_SECONDS)), self._synchronise):
+            with self._storage_may_wait():
+                act()
         if now - self._shown >= SHOW_SECONDS:
             self._shown = now
             staying = [host for host in self.hosts if not host.leaving]
@@ -208,9 +212,9 @@ class Dispatcher:
     def _guard(self, passed: float) -> None:
         """End the workers that hang, and let others take up their trials."""
         for lease in self.leases.advance(passed):
-            study = self.studies[lease.study]
-            running = study.running.get(lease.trial)
-            if running is None:  # ended from outside
+            study = self.studies.get(lease.study)
+            running = study.running.get(lease.trial) if study is not None else None
+            if study is None or running is None:  # ended from outside
                 continue
             running.seconds += passed
             why = alarm(lease, running, study.spec.trial)

@@ -37,8 +37,6 @@ class Worker:
     provenance: dict[str, Any]
     lease: Lease | None = None
     dismissed: bool = False
-    num_oom_kills: int = 0
-    """That the kernel had done when its trial was assigned."""
 
 
 @dataclass(eq=False)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.store.ownership import StateDirectory
+from tunefast.store.rows import CONTINUES
 
 _GONE = f".{CHECKPOINTS}-gone"
 
@@ -25,11 +29,13 @@ class Retention:
         self._bytes = study.spec.trial.checkpoint_bytes
         self._trials = state.trials(study.uuid)
         self._deleting = ThreadPoolExecutor(1, thread_name_prefix="deleting")
+        self._serial = itertools.count(time.time_ns())
         places = self._trials.glob(f"*/{CHECKPOINTS}") if self._trials.is_dir() else ()
-        self._present = {number for place in places if (number := int(place.parent.name)) in study.tally}
+        numbers = [int(place.parent.name) for place in places if place.parent.name.isdecimal()]
+        self._present = {number for number in numbers if number in study.tally}
         """Trials that ended and may have checkpoints."""
         study.just_ended.clear()
-        for gone in self._trials.glob(f"*/{_GONE}"):
+        for gone in self._trials.glob(f"*/{_GONE}*"):
             self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)
         self._sweep()
 
@@ -41,7 +47,7 @@ class Retention:
         """Delete what nobody needs any more, after the trials that have ended since the last time."""
         ended = self._study.just_ended
         if ended:
-            sources = [self._study.source(number) for number in ended]
+            sources = [_source(self._study, number) for number in ended]
             self._present.update(ended, (number for number in sources if number is not None))
             ended.clear()
             self._sweep()
@@ -65,14 +71,26 @@ class Retention:
     def _place(self, number: int) -> Path:
         return self._trials / str(number) / CHECKPOINTS
 
-    def close(self) -> None:
-        """Tidy up for the last time, and wait until all is deleted."""
+    def close(self, *, wait: bool = False) -> None:
+        """Tidy up for the last time; the process does not end before all is deleted."""
         self.tidy()
-        self._deleting.shutdown()
+        self._deleting.shutdown(wait=wait)
 
     def _delete(self, number: int) -> None:
         place = self._place(number)
-        if place.is_dir() and not self._study.goes_on(number):
-            gone = place.with_name(_GONE)
-            place.rename(gone)
-            self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)
+        if place.is_dir() and not _goes_on(self._study, number):
+            gone = place.with_name(f"{_GONE}-{next(self._serial)}")
+            with contextlib.suppress(OSError):  # it stays until the study is taken up again
+                place.rename(gone)
+                self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)
+
+
+def _source(study: LiveStudy, number: int) -> int | None:
+    """The trial from whose checkpoint this one started, if there is one."""
+    return study.storage.all_trials()[number].system_attrs.get(CONTINUES)
+
+
+def _goes_on(study: LiveStudy, number: int) -> bool:
+    """Whether a trial has not ended, or a variant that starts from it has not."""
+    unfinished = [trial for trial in study.storage.all_trials() if not trial.state.is_finished()]
+    return any(number in (trial.number, _source(study, trial.number)) for trial in unfinished)

@@ -29,7 +29,7 @@ from tunefast.spec.progress import (
 from tunefast.spec.study import StudySpec
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import Attempts, TrialLog
-from tunefast.store.rows import CONTINUES, IMPORTED, OURS, RETRIES, SPLITS, state_word
+from tunefast.store.rows import IMPORTED, OURS, RETRIES, SPLITS, state_word
 from tunefast.store.studies import find
 from tunefast.store.trials import MirroredStorage
 
@@ -130,6 +130,11 @@ class LiveStudy:
         running.attempt += 1
         return running
 
+    def put_back(self, running: Running) -> None:
+        """Take back a trial that was claimed and could not be handed out."""
+        running.attempt -= 1
+        self._waiting.appendleft(self.running.pop(running.number))
+
     def _next_waiting(self) -> Running | None:
         """The first trial that lost its worker; those that got nowhere wait for a while."""
         now = time.monotonic()
@@ -229,15 +234,6 @@ class LiveStudy:
             self.finish(number, Outcome(ending=Ending.FAILED, reason=reason))
             return
         self._waiting.appendleft(self.running.pop(number))
-
-    def source(self, number: int) -> int | None:
-        """The trial from whose checkpoint this one started, if there is one."""
-        return self.storage.all_trials()[number].system_attrs.get(CONTINUES)
-
-    def goes_on(self, number: int) -> bool:
-        """Whether a trial has not ended, or a variant that starts from it has not."""
-        unfinished = [trial for trial in self.storage.all_trials() if not trial.state.is_finished()]
-        return any(number in (trial.number, self.source(trial.number)) for trial in unfinished)
 
     def pause(self, problem: str) -> None:
         """End for now: nothing can be trained, or stored, until people have seen to `problem`."""

@@ -54,7 +54,8 @@ class Database:
         driver = self._connection.connection.driver_connection
         if driver is None:
             raise RuntimeError("the database is closed")
-        return int(driver.execute("PRAGMA data_version").fetchone()[0])
+        with checked(self.path):
+            return int(driver.execute("PRAGMA data_version").fetchone()[0])
 
 
 class Group:

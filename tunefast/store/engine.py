@@ -94,7 +94,8 @@ def checked(path: Path) -> Iterator[None]:
         yield
     except (DatabaseError, sqlite3.DatabaseError) as error:
         cause = getattr(error, "orig", None) or error
-        if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        code = getattr(cause, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise DiskFull(storage=path, problem=str(cause)) from error
         raise StorageError(storage=path, problem=f"cannot be used as a database ({cause})") from error
 
