@@ -35,6 +35,7 @@ class TunefastError(Exception):
     exit_code = 1
 
     def __init__(self, message: str | None = None, **fields: Any) -> None:
+        self.fields = fields
         pattern = inspect.getdoc(type(self)) or ""
         super().__init__(message if message is not None else pattern.format(**fields))
 

@@ -235,3 +235,20 @@ def test_our_own_training_is_driven() -> None:
     assert drive(given_, Line(ask)) == Outcome(ending=Ending.COMPLETE, kept_epoch=3)
     with pytest.raises(BrokenPipeError):
         drive(given_, Line(say(BrokenPipeError())[0]))
+
+
+def test_an_attempt_with_nothing_left_to_do() -> None:
+    """Where an earlier attempt had said all, what it said counts, with early stopping as it would have been."""
+    patience = {"monitor": "score", "mode": "max", "patience": 5, "restore_best_weights": True}
+    given = assignment("returns_nothing", early_stopping=patience)
+    earlier = [report(1, score=0.1), report(2, score=0.9), report(3, score=0.5)]
+    outcome = drive(given.model_copy(update={"earlier": earlier}), Line(say()[0]))
+    assert outcome == Outcome(ending=Ending.COMPLETE, kept_epoch=2)
+
+
+def test_a_verdict_that_was_not_stored_in_time() -> None:
+    """An attempt that goes on from where the last one was told to stop ends there, for the same reason."""
+    driver = Driver(None, say()[0])
+    driver.recall([report(1, score=0.1), report(2, score=0.9)])
+    driver.conclude("target")
+    assert driver.outcome() == Outcome(ending=Ending.COMPLETE, reason="target", kept_epoch=2)

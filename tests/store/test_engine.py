@@ -15,7 +15,7 @@ from tests.store.databases import execute, prepared, study_spec
 from tunefast.errors import StorageError
 from tunefast.store import studies
 from tunefast.store.database import Database
-from tunefast.store.engine import checked, database_path, read_only_url, reading_engine, writing_engine
+from tunefast.store.engine import checked, database_path, read_only_url, reading_engine, redacted, writing_engine
 from tunefast.store.snapshot import study_names
 
 REFUSED = {
@@ -132,3 +132,27 @@ def test_any_name_will_do(tmp_path: Path, name: str) -> None:
     reader.engine.dispose()
     database.close()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://me:SECRET@host/db",
+        "postgresql://me:SECRET@SECRET:x@host/db",
+        "mysql://me:SECRET SECRET@host/db: cannot be read (OperationalError: no)",
+        "postgresql//me:SECRET@host",
+        "postgresql://host/db?user=me&password=SECRET&sslmode=require",
+    ],
+)
+def test_passwords_are_hidden(text: str) -> None:
+    """In URLs, in what only looks like one, and in texts around them; the host stays to be read."""
+    shown = redacted(text)
+    assert "SECRET" not in shown
+    assert "***" in shown
+    assert "host" in shown
+
+
+def test_nothing_else_is_hidden() -> None:
+    """Files, ports and times stay as they are."""
+    for text in ("sqlite:////home/me/a.db", "sqlite:///tunefast.db: is a directory", "at 12:30, host:5432/x"):
+        assert redacted(text) == text

@@ -311,7 +311,7 @@ def test_what_was_noted_decides(tmp_path: Path) -> None:
     found = Checkpoints(tmp_path, known=[files[0], other], on_trouble=damaged.append).latest()
     assert found is not None
     assert len(found.reports) == 1
-    assert damaged == ["the checkpoint of epoch 2 cannot be used (its content has changed); the one before is"]
+    assert damaged == ["the checkpoint of epoch 2 cannot be used (its content has changed); it goes on from epoch 1"]
     assert len(Checkpoints(tmp_path, known=files).reports()) == len(Checkpoints(tmp_path).reports()) == 2
 
 
@@ -326,7 +326,7 @@ def test_what_a_verdict_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         clock[0] = 100.0
         checkpoints = Checkpoints(place, every_seconds=10)
         clock[0] += seconds
-        checkpoints.after(made, reports, verdict)
+        checkpoints.after(made, reports, Answer(verdict=verdict))
         return place.exists()
 
     assert left(Verdict.PAUSE, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 
 from tunefast.recipe.augment import Augment
 from tunefast.recipe.base import LoopPart, RecipePart, or_none
@@ -147,13 +147,17 @@ class TrainingRecipe(LoopPart):
 
     @property
     def can_split(self) -> bool:
-        """Whether its batches have two halves."""
+        """Whether its batches have two halves, with which it can train."""
+        try:
+            self.split()
+        except ValidationError:
+            return False
         return self.batch_size % 2 == 0
 
     def split(self) -> TrainingRecipe:
         """The same with half as large batches, twice as many of which are accumulated."""
         halved = {"batch_size": self.batch_size // 2, "accumulation_steps": self.accumulation_steps * 2}
-        return self.model_copy(update=halved)
+        return TrainingRecipe.model_validate({**self.table(), **halved})
 
     def goes_on_from(self, other: TrainingRecipe) -> bool:
         """Whether weights that `other` trained fit this recipe's network, over the same data."""

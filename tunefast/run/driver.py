@@ -21,6 +21,7 @@ from tunefast.spec.progress import CHECKPOINTS, Answer, Assignment, Ending, Epoc
 from tunefast.train.objective import Context, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
 
+TARGET = "target"
 log = logging.getLogger("tunefast.worker")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -44,7 +45,7 @@ class Driver:
             self.recall([earlier for earlier in self._earlier if earlier.epoch < report.epoch])
         self._epoch = report.epoch
         stop = self._rule is not None and self._rule.update(report.epoch, self._monitored(report, self._rule))
-        if answer.verdict is Verdict.STOP and answer.reason == "target":
+        if answer.verdict is Verdict.STOP and answer.reason == TARGET:
             self._target_epoch = report.epoch
         elif answer.verdict in (Verdict.CONTINUE, Verdict.PAUSE) and stop:
             answer = Answer(verdict=Verdict.STOP, reason="early_stopping")
@@ -52,6 +53,12 @@ class Driver:
         keep = restores and self.kept_epoch == report.epoch
         self._answer = answer.model_copy(update={"keep": keep})
         return self._answer
+
+    def conclude(self, reason: str) -> None:
+        """Take in that an earlier attempt was told to stop after the last epoch that was recalled, and why."""
+        self._answer = Answer(verdict=Verdict.STOP, reason=reason)
+        if reason == TARGET:
+            self._target_epoch = self._epoch
 
     def recall(self, reports: Sequence[EpochReport]) -> None:
         """Take in the epochs of earlier attempts that this one does not train again."""
@@ -81,6 +88,8 @@ class Driver:
         """How the trial ended, or that it was paused."""
         if self._answer.verdict is Verdict.PAUSE:
             return Returned()
+        if self._epoch is None:  # an earlier attempt had got to the end
+            self.recall(self._earlier)
         ending = Ending.PRUNED if self._answer.verdict is Verdict.PRUNE else Ending.COMPLETE
         return Outcome(ending=ending, reason=self._answer.reason, kept_epoch=self.kept_epoch)
 
@@ -94,7 +103,8 @@ def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
     use_threads(assignment.threads)
     recipe = RECIPE.validate_python(assignment.recipe)
     line = line.guarded()
-    driver = Driver(recipe.patience(), line.report, assignment.earlier)
+    ours = isinstance(recipe, TrainingRecipe)  # whose checkpoints say which epochs stand
+    driver = Driver(recipe.patience(), line.report, () if ours else assignment.earlier)
     try:
         _inherit(assignment)
         if isinstance(recipe, TrainingRecipe):
@@ -184,9 +194,13 @@ def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driv
         )
         earlier = checkpoints.resume(lane, of_variant=assignment.varies)
         driver.recall(earlier[checkpoints.num_adopted :])
+        if checkpoints.stopped is not None:
+            driver.conclude(checkpoints.stopped)
     told = {report.epoch for report in assignment.earlier}
     if unknown := [report for report in earlier if report.epoch not in told]:
         line.recall(unknown)
+    if checkpoints is not None and checkpoints.stopped is not None:
+        return
     reports = train_lane(lane, checkpoints, earlier)
     with contextlib.suppress(StopIteration):
         report = next(reports)

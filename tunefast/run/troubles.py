@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from tunefast.errors import DataError
 from tunefast.recipe.own_errors import own_traceback
@@ -14,10 +15,15 @@ from tunefast.train.objective import ObjectiveError
 
 MAX_ERROR_CHARS = 8000
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NATIVE = ("SafetensorError", "Error")
+"""Names of errors that libraries raise in C++ or Rust, or shutil."""
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|os error 28\b")
-_NO_MEMORY = re.compile(r"OutOfMemoryError|\bMemoryError\b|out of memory|can't allocate memory|std::bad_alloc")
+_NO_MEMORY = re.compile(
+    r"OutOfMemoryError|\bMemoryError\b|out of memory|an't allocate memory|annot allocate memory|std::bad_alloc|"
+    r"STATUS_ALLOC_FAILED|DataLoader worker .* killed by signal: Killed"
+)
 _DEVICE = re.compile(
-    r"CUDA error|device-side assert|illegal memory access|cuDNN error|CUBLAS_STATUS_\w+|NCCL (error|timeout)|"
+    r"CUDA error|HIP error|device-side assert|illegal memory access|cuDNN error|CUBLAS_STATUS_\w+|NCCL (error|timeout)|"
     r"uncorrectable ECC"
 )
 """What a device says whose context is broken: nothing that the process does with it works any more."""
@@ -33,19 +39,30 @@ def trouble(error: BaseException) -> Outcome | Returned:
     chain = list(_chain(error))
     if any(isinstance(link, OSError) and link.errno in FULL for link in chain) or _says(_NO_SPACE, error, text):
         return Returned(why="disk", text=f"the disk is full: {_last_line(error)}")
-    if any(isinstance(link, DataError) for link in chain):
-        return Returned(why="data", text=str(next(link for link in chain if isinstance(link, DataError))))
-    if any(isinstance(link, MemoryError) for link in chain) or _says(_NO_MEMORY, error, text):
+    gone = next((link for link in chain if isinstance(link, DataError)), None)
+    if gone is not None and _is_gone(gone, chain):
+        return Returned(why="data", text=str(gone))
+    refused = any(isinstance(link, MemoryError) or getattr(link, "errno", None) == errno.ENOMEM for link in chain)
+    if refused or _says(_NO_MEMORY, error, text):
         return Outcome(ending=Ending.INFEASIBLE, reason=OUT_OF_MEMORY, error=text)
     if _says(_DEVICE, error, text):
         return Returned(why="device", text=text)
     return Outcome(ending=Ending.FAILED, reason="error", error=text)
 
 
+def _is_gone(error: DataError, chain: list[BaseException]) -> bool:
+    """Whether data cannot be read any more, rather than do not suit the trial."""
+    path = error.fields.get("path")
+    return any(isinstance(link, OSError) for link in chain) or (path is not None and not Path(path).exists())
+
+
 def _says(pattern: re.Pattern[str], error: BaseException, text: str) -> bool:
     """Whether the error says so: that of a program anywhere in its last lines, one of this process in its own words."""
-    said = text if isinstance(error, ProgramError) else f"{type(error).__name__}: {error}"
-    return pattern.search(said) is not None
+    if isinstance(error, ProgramError):
+        return pattern.search(text) is not None
+    name = type(error).__name__
+    native = isinstance(error, RuntimeError | MemoryError) or name in _NATIVE
+    return native and pattern.search(f"{name}: {error}") is not None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

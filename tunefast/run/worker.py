@@ -27,7 +27,7 @@ from tunefast.run.output import LOG_FILE, output_to
 from tunefast.run.provenance import provenance
 from tunefast.run.trial_channel import TrialChannel
 from tunefast.run.troubles import FULL, trouble
-from tunefast.spec.progress import Assignment, Outcome, Returned
+from tunefast.spec.progress import Assignment, Ending, Outcome, Returned
 from tunefast.train.process import prepare_process
 
 COORDINATOR_GONE = 75
@@ -77,7 +77,8 @@ def _train(channel: Channel, assignment: Assignment, leaving: Leaving) -> None:
     talk = TrialChannel(channel, assignment, lambda: leaving.asked)
     try:
         outcome = _outcome(assignment, talk)
-        left = leaving.asked and outcome == Returned()
+        failed = isinstance(outcome, Outcome) and outcome.ending is Ending.FAILED  # what it started got the signal too
+        left = leaving.asked and (failed or outcome == Returned())
         talk.end(Returned(why="left", text="its worker was asked to end") if left else outcome)
     except OSError as error:
         if error.errno not in FULL:
@@ -134,4 +135,7 @@ def main(socket: str, host: str, name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    code = main(*sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # whatever threads a trial has left behind

@@ -17,7 +17,12 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from tunefast.errors import DiskFull, StorageError
 
-_PASSWORD = re.compile(r":(?!//)\S*@")
+_PASSWORDS = (
+    (re.compile(r"(//[^:/@]*:).*@"), r"\1***@"),
+    (re.compile(r":(?!//|\*)\S*@"), ":***@"),
+    (re.compile(r"([?&](?:password|passwd|pwd)=)[^&\s]*", re.IGNORECASE), r"\1***"),
+)
+"""Where passwords stand in URLs, also in those that are none."""
 BUSY_SECONDS = 60
 WRITER_BUSY_SECONDS = 2
 """The coordinator rather tries again than keeps everybody waiting."""
@@ -42,7 +47,9 @@ def database_path(storage: str) -> Path:
 
 def redacted(text: str) -> str:
     """A text without the passwords of the URLs in it."""
-    return _PASSWORD.sub(":***@", text)
+    for pattern, hidden in _PASSWORDS:
+        text = pattern.sub(hidden, text)
+    return text
 
 
 def writing_engine(path: Path) -> Engine:

@@ -10,7 +10,17 @@ NETWORK = frozenset(
     (
         *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "gpfs", "beegfs"),
         *("glusterfs", "pvfs2", "davfs", "ocfs2", "gfs2", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs"),
-        *("fuse.rclone", "fuse.davfs", "fuse.gcsfuse", "fuse.juicefs"),
+        *(
+            "fuse.rclone",
+            "fuse.davfs",
+            "fuse.gcsfuse",
+            "fuse.juicefs",
+            "fuse.gvfsd-fuse",
+            "fuse.vmhgfs-fuse",
+            "9p",
+            "drvfs",
+            "vboxsf",
+        ),
     )
 )
 """File systems of other machines, on which neither locks nor SQLite's write-ahead log can be relied on."""

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from tunefast.errors import CheckpointError
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
-from tunefast.spec.progress import CheckpointFile, EpochReport, Verdict
+from tunefast.spec.progress import Answer, CheckpointFile, EpochReport, Verdict
 from tunefast.train.lane import Lane
 from tunefast.train.sealed import DamagedError, read_sealed, write_sealed
-from tunefast.train.state import adopt, capture, restore
+from tunefast.train.state import adopt, capture, kept_weights, restore
 
-FORMAT = 2
+FORMAT = 3
 KEPT_FILES = 2
 """Checkpoints that stay: the last, and the one before in case the last is damaged."""
 LITTLE_SECONDS = 0.02
@@ -69,6 +69,8 @@ class Checkpoints:
         """What somebody else noted of the files when they were written."""
         self.num_adopted = 0
         """Epochs of the resumed ones that another trial trained, of which this one is a variant."""
+        self.stopped: str | None = None
+        """Why the trial that was resumed had been told to stop there; None where it had not."""
         self._on_saved = on_saved
         self._on_trouble = on_trouble
         self._room = room
@@ -79,13 +81,20 @@ class Checkpoints:
 
     def latest(self) -> Checkpoint | None:
         """The newest checkpoint that can be read, None where there is none."""
+        damaged = []
         for epoch, path in reversed(self._files()):
             try:
                 self._compare(epoch, path)
-                return _read(path)
-            except (OSError, DamagedError, ValueError, KeyError) as error:
+                found = _read(path)
+            except (OSError, DamagedError, ValueError, KeyError, TypeError) as error:
                 if epoch in self._known:
-                    self._on_trouble(f"the checkpoint of epoch {epoch} cannot be used ({error}); the one before is")
+                    damaged.append(f"the checkpoint of epoch {epoch} cannot be used ({error})")
+                continue
+            if damaged:
+                self._on_trouble(f"{'; '.join(damaged)}; it goes on from epoch {epoch}")
+            return found
+        if damaged:
+            self._on_trouble(f"{'; '.join(damaged)}; it starts over, since there is no other")
         return None
 
     def _compare(self, epoch: int, path: Path) -> None:
@@ -109,20 +118,21 @@ class Checkpoints:
             return max(self._cost_seconds, LITTLE_SECONDS) <= SHARE_OF_TIME * age
         return age >= self._every_seconds and self._cost_seconds <= SHARE_OF_TIME * age
 
-    def after(self, lane: Lane, reports: list[EpochReport], verdict: Verdict) -> None:
-        """Save what the epoch of the last report deserves, as its verdict was.
+    def after(self, lane: Lane, reports: list[EpochReport], answer: Answer) -> None:
+        """Save what the epoch of the last report deserves, as it was answered.
 
         A trial that is paused always; one that goes on, or is done and may have variants, when that is due; one that
         was pruned never.
         """
-        done = verdict is Verdict.STOP or reports[-1].epoch == lane.recipe.epochs
-        if verdict is Verdict.PAUSE or (verdict is not Verdict.PRUNE and self.due(done=done)):
-            self.save(lane, reports)
+        stops = answer.verdict is Verdict.STOP
+        done = stops or reports[-1].epoch == lane.recipe.epochs
+        if answer.verdict is Verdict.PAUSE or (answer.verdict is not Verdict.PRUNE and self.due(done=done)):
+            self.save(lane, reports, stopped=answer.reason if stops else None)
 
-    def save(self, lane: Lane, reports: list[EpochReport]) -> Path | None:
+    def save(self, lane: Lane, reports: list[EpochReport], stopped: str | None = None) -> Path | None:
         """Write the lane as it is after the epoch of the last report, whole or not at all; None where there is no room.
 
-        Raises `OSError` where it cannot be written.
+        `stopped` is why the trial was told to stop there, if it was. Raises `OSError` where it cannot be written.
         """
         started = time.monotonic()
         tensors, facts = capture(lane)
@@ -135,6 +145,7 @@ class Checkpoints:
             "seed": lane.seed,
             "threads": torch.get_num_threads(),
             "adopted": self.num_adopted,
+            "stopped": stopped,
             "reports": [report.model_dump(mode="json") for report in reports],
         }
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -177,8 +188,14 @@ class Checkpoints:
         recipe = RECIPE.validate_python(found.facts["recipe"])
         if recipe == lane.recipe and found.facts["seed"] == lane.seed:
             restore(lane, found.tensors, found.facts)
+            self.num_adopted, self.stopped = found.facts["adopted"], found.facts["stopped"]
+        elif not (of_variant and isinstance(recipe, TrainingRecipe)):
+            raise CheckpointError(path=self.directory, problem="holds the checkpoints of another recipe or seed")
+        elif found.facts["seed"] == lane.seed and _was_split(recipe, lane.recipe):
+            adopt(lane, recipe, found.tensors, found.facts)
+            lane.kept = kept_weights(lane, found.tensors)
             self.num_adopted = found.facts["adopted"]
-        elif of_variant and isinstance(recipe, TrainingRecipe) and lane.recipe.goes_on_from(recipe):
+        elif lane.recipe.goes_on_from(recipe):
             adopt(lane, recipe, found.tensors, found.facts)
             self.num_adopted = len(found.reports)
         else:
@@ -189,6 +206,13 @@ class Checkpoints:
         """Our files by epoch, oldest first."""
         named = [(_NAME.fullmatch(path.name), path) for path in self.directory.glob("epoch-*")]
         return sorted((int(name[1]), path) for name, path in named if name is not None)
+
+
+def _was_split(recipe: TrainingRecipe, wanted: TrainingRecipe) -> bool:
+    """Whether `wanted` is `recipe` with its batches halved some times."""
+    while recipe.can_split and recipe.batch_size > wanted.batch_size:
+        recipe = recipe.split()
+    return recipe == wanted
 
 
 def _noted(epoch: int, path: Path) -> CheckpointFile:

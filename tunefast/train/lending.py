@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tunefast.recipe.schedules import Horizon
 from tunefast.train.parameters import let_momentum_cycle, set_schedule
 from tunefast.train.sealed import DamagedError, read_sealed, write_sealed
 
+log = logging.getLogger("tunefast.worker")
 _STATE_FILE, _BEFORE_FILE = "state.safetensors", "state.before.safetensors"
 _TENSOR, _DICT, _LIST, _TUPLE = "tensor", "dict", "list", "tuple"
 
@@ -76,8 +78,9 @@ class KeptState:
             try:
                 tensors, plan = read_sealed(self.directory / name)
                 return _put_together(json.loads(plan), tensors.__getitem__)
-            except (DamagedError, KeyError, ValueError):
-                continue
+            except (DamagedError, KeyError, ValueError) as error:
+                if (self.directory / name).exists():
+                    log.warning("%s cannot be used: %s", self.directory / name, error)
         return None
 
 

@@ -66,7 +66,7 @@ def train_lane(
         if answer.keep:
             lane.keep_weights()
         if checkpoints is not None:
-            checkpoints.after(lane, reports, answer.verdict)
+            checkpoints.after(lane, reports, answer)
         if answer.verdict is not Verdict.CONTINUE:
             break
 

@@ -35,11 +35,15 @@ def restore(lane: Lane, tensors: Mapping[str, Tensor], facts: Mapping[str, Any])
     _load(lane.changing(lane.network), _under("network", tensors))
     if lane.average is not None:
         _load(lane.changing(lane.judged), _under("average", tensors))
-    kept = _under("kept", tensors)
-    lane.kept = {name: value.to(lane.device) for name, value in kept.items()} or None
+    lane.kept = kept_weights(lane, tensors)
     _load_optimizer(lane.optimizer, _under("optimizer", tensors), facts["optimizer"])
     if lane.scaler.is_enabled():
         lane.scaler.load_state_dict(facts["scaler"])
+
+
+def kept_weights(lane: Lane, tensors: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """The weights that count so far, None where none were kept."""
+    return {name: value.to(lane.device) for name, value in _under("kept", tensors).items()} or None
 
 
 def adopt(lane: Lane, recipe: TrainingRecipe, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tunefast.recipe.own_training import CommandRecipe
+from tunefast.run.oom import num_oom_kills
 from tunefast.run.script.epochs import Epochs, numbers, numbers_in
 from tunefast.run.script.following import Followed, follow
 from tunefast.run.script.process import (
@@ -27,6 +29,8 @@ PATIENCE_SECONDS = 30.0
 """From a verdict that a program was told until it is ended."""
 SILENT_SECONDS = 60.0
 """Without a report until people are told."""
+
+KILLED = 128 + signal.SIGKILL
 
 Judge = Callable[[EpochReport], Answer]
 Tell = Callable[[str], None]
@@ -62,6 +66,7 @@ class _Trial:
         """Set when the program is to end now."""
         self._ended = asyncio.Event()
         """Set when the program has ended."""
+        self._oom_kills = num_oom_kills()
         self._told = asyncio.Event()
         """Set when the program was told that it should end."""
 
@@ -178,8 +183,10 @@ class _Trial:
         return f"{metric}, only of {', '.join(sorted(self._epochs.seen))}" if self._epochs.seen else metric
 
     def _check_end(self, code: int, tail: str) -> None:
+        if code == KILLED and num_oom_kills() > self._oom_kills:
+            raise ProgramError(f"the kernel killed the program: the machine was out of memory\n{tail}")
         if code:
             how = f"was ended by signal {code - 128}" if code > 128 else f"left with exit code {code}"  # noqa: PLR2004
             raise ProgramError(f"the program {how}:\n{tail}")
-        if self._verdict is None:
+        if self._verdict is None and not self._assignment.earlier:  # else an earlier attempt had said all
             raise ProgramError(f"the program ended {NO_REPORT}{self._seen()}. Its last lines:\n{tail}")
