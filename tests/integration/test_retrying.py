@@ -41,10 +41,10 @@ def test_failed_trials_are_tried_again(terminal: Terminal, sampler: str) -> None
     (terminal.directory / "mended").touch()
     again = terminal.json("study", "retry", "s")["retried"]
     assert [int(number) for number in again] == failed
-    assert terminal.tunefast("study", "retry", "s").stdout == "No trial of study s has failed.\n"
+    assert terminal.tunefast("study", "retry", "s").stdout.startswith("No trial of study s has failed")
     terminal.tunefast("study", "run", "s", "-n", "1")
     study = terminal.study("s")
-    assert study.counts == {"complete": 4, **({"failed": len(failed)} if failed else {})}
+    assert study.counts == {"complete": 4, **({"retried": len(failed)} if failed else {})}
     for old, new in again.items():
         assert study.trial(new).params == study.trial(int(old)).params
         assert f"tries trial {old} again" in terminal.tunefast("study", "show", "s", "--trial", str(new)).stdout

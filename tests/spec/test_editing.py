@@ -59,7 +59,7 @@ def test_narrowed_and_widened(spec: StudySpec) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "the recipe": ({"recipe.epochs": 3}, r"'recipe.epochs' cannot be changed. Only \[space\] and"),
+    "the recipe": ({"recipe.epochs": 3}, r"'recipe.epochs' cannot be changed. Only \[space\], \[budget\] and"),
     "the sampler": ({"study.sampler": "grid"}, "'study.sampler' cannot be changed"),
     "what is not searched": (
         {"space.optimizer.weight_decay.high": 1.0},
@@ -91,3 +91,15 @@ def test_refused(spec: StudySpec, case: str) -> None:
     changes, message = REFUSED[case]
     with pytest.raises(SpecError, match=message):
         edited(spec, changes)
+
+
+def test_limits_of_trials(spec: StudySpec) -> None:
+    """How trials are run can be changed like the budget; "none" takes a limit away, and nonsense is refused."""
+    changed = edited(spec, {"trial.minutes": 30.0, "trial.kept_checkpoints": 1})
+    assert (changed.trial.minutes, changed.trial.kept_checkpoints) == (30.0, 1)
+    assert difference(spec, changed) == {"trial.minutes": (None, 30.0), "trial.kept_checkpoints": (3, 1)}
+    assert edited(changed, {"trial.minutes": "none"}).trial.minutes is None
+    with pytest.raises(SpecError, match=r"Did you mean 'trial.minutes'"):
+        edited(spec, {"trial.minute": 3.0})
+    with pytest.raises(SpecError, match=r"\[trial\] lease_seconds"):
+        edited(spec, {"trial.lease_seconds": 0.01})

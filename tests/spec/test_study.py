@@ -148,3 +148,16 @@ def test_samples(space: dict[str, DomainPart]) -> None:
 def test_nothing_searched() -> None:
     """A spec without a space is one recipe, checked once."""
     assert list(spec().samples()) == [{}]
+
+
+def test_batches_of_own_training_are_not_split() -> None:
+    """Where tunefast does not know the batches it cannot halve them, and says so."""
+    with pytest.raises(ValidationError, match=r'trial.oom = "split" is for tunefast.s own loop'):
+        StudySpec.model_validate(
+            {
+                "study": {"name": "s", "metric": "val_loss"},
+                "budget": {"trials": 1},
+                "trial": {"oom": "split"},
+                "recipe": {"objective": "mine:run"},
+            }
+        )

@@ -56,8 +56,9 @@ def lend(
         print_json(document(study, departure.reason))
     if departure.signal is not None:
         running = study.counts.get("running", 0)
-        unfinished = "1 unfinished trial starts" if running == 1 else f"{running} unfinished trials start"
-        out.print(f"Stopped. {unfinished} over when you go on with:", soft_wrap=True)
+        unfinished = "1 unfinished trial goes" if running == 1 else f"{running} unfinished trials go"
+        where = "from the last epoch" if study.trains_with_ours else "from what the training has kept"
+        out.print(f"Stopped. {unfinished} on {where}, when you type:", soft_wrap=True)
         out.print(f"  tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
         return INTERRUPTED + departure.signal
     if departure.reason == "paused":

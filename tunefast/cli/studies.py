@@ -251,7 +251,9 @@ def retry(
         print_json({"study": name, "retried": again})
         return
     if not again:
-        console().print(f"No trial of study {name} has failed.")
+        tried = snapshot(path, name).counts.get("retried", 0)
+        more = ", but for those that are tried again already" if tried else ""
+        console().print(f"No trial of study {name} has failed{more}.")
         return
     numbers = ", ".join(f"{old} as {new}" for old, new in again.items())
     what = "trial waits" if len(again) == 1 else "trials wait"

@@ -12,6 +12,7 @@ from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, setting
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.study import GridSampler
+from tunefast.store.rows import retried
 from tunefast.store.snapshot import StudySnapshot
 
 REASONS = {
@@ -80,8 +81,14 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
 
 def _show_failure(console: Console, study: StudySnapshot, storage: str) -> None:
     """Print what the first failed trial failed with, where no error of all of them is shown."""
+    again = retried(study.trials)
     failed = next(
-        (trial for trial in study.trials if trial.state == TrialState.FAIL and "error" in trial.user_attrs), None
+        (
+            trial
+            for trial in study.trials
+            if trial.state == TrialState.FAIL and trial.number not in again and "error" in trial.user_attrs
+        ),
+        None,
     )
     if failed is None:
         return
@@ -113,6 +120,8 @@ def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
     commands = [(f"tunefast study show {study.name}{flag}", "every trial"), (f"tunefast dashboard{flag}", "browse it")]
     if study.best is not None and isinstance(study.spec.recipe_for(study.best.params), TrainingRecipe):
         commands.append((f"tunefast train --study {study.name}{flag}", "keep the best trial's model"))
+    if study.counts.get("failed"):
+        commands.append((f"tunefast study retry {study.name}{flag}", "train the failed trials again"))
     if study.best is not None and not isinstance(study.spec.study.sampler, GridSampler):
         commands.append((f"tunefast study extend {study.name} --trials {more}{flag}", "search on"))
     width = max(len(command) for command, _ in commands)

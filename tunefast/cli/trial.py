@@ -44,7 +44,7 @@ def clone(
     out, flag = console(), storage_flag(storage)
     out.print(f"Trial {made.trial} of {study} waits, to start {start}: {short_params(made.params)}", soft_wrap=True)
     if not continues:
-        out.print(f"Trial {number} left no checkpoint, or no epoch to go on to.")
+        out.print(f"Not from a checkpoint, since {made.why}.", soft_wrap=True)
     if not made.is_in_budget:
         out.print(f"The budget is used up; first: tunefast study extend {study} --trials {made.trial + 1}{flag}")
     out.print(f"Go on: tunefast study run {study}{flag}", soft_wrap=True)

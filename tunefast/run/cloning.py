@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 
 from tunefast.errors import UserError, nearest
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.run.checkpoint_files import copied_checkpoints
 from tunefast.run.enqueuing import enqueue
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.spec.space import Choice, Scalar, ordered
@@ -29,6 +32,8 @@ class Cloned(NamedTuple):
     """Where it starts from: the beginning where that trial left no checkpoint that fits, or no epoch to go on to."""
     is_in_budget: bool
     """Whether the study still trains it."""
+    why: str = ""
+    """Why it starts from the beginning, if it does."""
 
 
 def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[str, Any]) -> Cloned:
@@ -41,12 +46,34 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
     kept = StateDirectory(path).trials(study.uuid) / str(number) / CHECKPOINTS
     last = max(source.intermediate_values, default=0)
     over = study.spec.knows_epochs and last >= study.spec.epochs_for(params)
-    fits = _fits(study.spec, params, source.params)
-    continues = not over and fits and kept.is_dir() and any(kept.iterdir())
-    (clone,) = enqueue(path, study.name, [enqueued(params, number, continues=continues)])
+    why = f"trial {number} has no epoch left to go on to" if over else ""
+    if not over and not _fits(study.spec, params, source.params):
+        why = f"its model, data or loss is not that of trial {number}"
+    elif not over and not (kept.is_dir() and any(kept.iterdir())):
+        why = f"trial {number} left no checkpoint; of trials that ended, those of the best stay"
+    continues = not why
+    with _forked(kept, continues=continues) as copy:
+        (clone,) = enqueue(path, study.name, [enqueued(params, number, continues=continues)])
+        if copy is not None:
+            target = kept.parent.with_name(str(clone)) / CHECKPOINTS
+            target.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(OSError):  # it is being trained already, from a copy of its own
+                copy.rename(target)
     budget = study.spec.budget.trials
     is_in_budget = budget is None or num_in_budget(study.trials) < budget
-    return Cloned(clone, params, "checkpoint" if continues else "beginning", is_in_budget)
+    return Cloned(clone, params, "checkpoint" if continues else "beginning", is_in_budget, why)
+
+
+@contextlib.contextmanager
+def _forked(kept: Path, *, continues: bool) -> Iterator[Path | None]:
+    """A copy of a trial's checkpoints as they are now, since it may go on; None where nothing goes on from them."""
+    if not continues:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(dir=kept.parents[1], prefix=".clone") as place:
+        copy = Path(place) / CHECKPOINTS
+        copied_checkpoints(kept, copy)
+        yield copy
 
 
 def _fits(spec: StudySpec, params: Mapping[str, Scalar], source: Mapping[str, Scalar]) -> bool:

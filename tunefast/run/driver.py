@@ -14,6 +14,7 @@ from pathlib import Path
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.recipe.stopping import EarlyStopping, Patience
+from tunefast.run.checkpoint_files import copied_checkpoints
 from tunefast.run.line import Ask, ConnectionLostError, Line
 from tunefast.run.script.drive import run_program
 from tunefast.run.troubles import trouble
@@ -118,7 +119,7 @@ def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
     except ConnectionLostError as error:
         raise error.cause from error
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a trial raises is its own trouble
-        return trouble(error)
+        return trouble(error, assignment.directory)
     return driver.outcome()
 
 
@@ -130,14 +131,8 @@ def _inherit(assignment: Assignment) -> None:
     if source.is_dir() and not target.exists():
         scratch = target.with_name(f".{CHECKPOINTS}")
         shutil.rmtree(scratch, ignore_errors=True)  # of an attempt that was killed while it copied
-        shutil.copytree(source, scratch, copy_function=_copied, ignore=shutil.ignore_patterns(".*"))
+        copied_checkpoints(source, scratch)
         scratch.rename(target)
-
-
-def _copied(source: str, target: str) -> None:
-    """Copy a file, unless it is gone: the other trial may still train, and replace its checkpoints."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.copy2(source, target)
 
 
 def _drive_objective(recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver) -> None:

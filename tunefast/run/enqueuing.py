@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.errors import UserError
 from tunefast.store.engine import file_url
-from tunefast.store.rows import IMPORTED, RETRIES, retry
+from tunefast.store.rows import IMPORTED, retried, retry
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -32,7 +32,7 @@ def retry_trials(path: Path, study: StudySnapshot, number: int | None = None) ->
     The new ones take the place of the failed ones in the budget. Raises `UserError` for a trial that did not fail, or
     is queued again already.
     """
-    again = {trial.user_attrs[RETRIES] for trial in study.trials if RETRIES in trial.user_attrs}
+    again = retried(study.trials)
     failed = {
         trial.number: trial
         for trial in study.trials

@@ -152,7 +152,7 @@ class Host:
                 )
             if code not in (0, COORDINATOR_GONE):
                 how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-                self.on_note(f"worker {name} died ({how}); it is replaced, and its trial taken up again")
+                self.on_note(f"worker {name} died ({how}); it is replaced")
             await asyncio.sleep(BACK_OFF_SECONDS)
 
     def _log_end(self, name: str) -> str:

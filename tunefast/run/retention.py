@@ -25,8 +25,6 @@ class Retention:
 
     def __init__(self, study: LiveStudy, state: StateDirectory) -> None:
         self._study = study
-        self._kept = study.spec.trial.kept_checkpoints
-        self._bytes = study.spec.trial.checkpoint_bytes
         self._trials = state.trials(study.uuid)
         self._deleting = ThreadPoolExecutor(1, thread_name_prefix="deleting")
         self._serial = itertools.count(time.time_ns())
@@ -41,7 +39,8 @@ class Retention:
 
     def room(self, num_slots: int) -> int | None:
         """Bytes that the checkpoints of one running trial may take, of as many as there are slots; None for any."""
-        return None if self._bytes is None else self._bytes // 2 // max(1, num_slots)
+        room = self._study.spec.trial.checkpoint_bytes
+        return None if room is None else room // 2 // max(1, num_slots)
 
     def tidy(self) -> None:
         """Delete what nobody needs any more, after the trials that have ended since the last time."""
@@ -60,11 +59,12 @@ class Retention:
 
     def _best(self) -> set[int]:
         """The trials that ended and keep their checkpoints: the best ones, as far as there is room."""
+        limits = self._study.spec.trial
         best: set[int] = set()
         taken = 0
-        for number in self._study.tally.ranking[: self._kept]:
+        for number in self._study.tally.ranking[: limits.kept_checkpoints]:
             taken += sum(file.stat().st_size for file in self._place(number).glob("*") if file.is_file())
-            if self._bytes is None or taken <= self._bytes // 2:
+            if limits.checkpoint_bytes is None or taken <= limits.checkpoint_bytes // 2:
                 best.add(number)
         return best
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,16 +30,17 @@ _DEVICE = re.compile(
 """What a device says whose context is broken: nothing that the process does with it works any more."""
 
 
-def trouble(error: BaseException) -> Outcome | Returned:
+def trouble(error: BaseException, place: str = "") -> Outcome | Returned:
     """What follows from an error that a trial raised.
 
     A full disk or data that are gone are nobody's fault: the trial is given back. So it is where the device broke, to
     be tried once more. Too little memory makes a recipe infeasible. Everything else is the trial's own failure.
+    `place` is where the trial writes.
     """
     text = _text(error)
     chain = list(_chain(error))
     if any(isinstance(link, OSError) and link.errno in FULL for link in chain) or _says(_NO_SPACE, error, text):
-        return Returned(why="disk", text=f"the disk is full: {_last_line(error)}")
+        return Returned(why="disk", text=f"the disk is full{_of(place)}: {_last_line(error)}")
     gone = next((link for link in chain if isinstance(link, DataError)), None)
     if gone is not None and _is_gone(gone, chain):
         return Returned(why="data", text=str(gone))
@@ -48,6 +50,12 @@ def trouble(error: BaseException) -> Outcome | Returned:
     if _says(_DEVICE, error, text):
         return Returned(why="device", text=text)
     return Outcome(ending=Ending.FAILED, reason="error", error=text)
+
+
+def _of(place: str) -> str:
+    """Which disk that is, and how much of it is free."""
+    there = next((path for path in (Path(place), *Path(place).parents) if path.exists()), None) if place else None
+    return f", {shutil.disk_usage(there).free / 1e6:.1f} MB free at {there}" if there is not None else ""
 
 
 def _is_gone(error: DataError, chain: list[BaseException]) -> bool:

@@ -83,7 +83,7 @@ def _train(channel: Channel, assignment: Assignment, leaving: Leaving) -> None:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        talk.end(trouble(error))  # of the trial's log
+        talk.end(trouble(error, assignment.directory))  # of the trial's log
 
 
 def _outcome(assignment: Assignment, talk: TrialChannel) -> Outcome | Returned:

@@ -48,8 +48,9 @@ class Tally:
 
     @property
     def counts(self) -> Counter[str]:
-        """Trials by state."""
-        return Counter(ended.state for ended in self._ended.values())
+        """Trials by state; failed ones that are tried again are "retried"."""
+        states = (("retried" if number in self._retried else ended.state) for number, ended in self._ended.items())
+        return Counter(states)
 
     @property
     def best(self) -> tuple[int, float] | None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from tunefast.errors import SpecError, nearest
 from tunefast.spec.load import parse_spec
-from tunefast.spec.sections import Budget
+from tunefast.spec.sections import Budget, TrialSection
 from tunefast.spec.space import Choice, DomainPart, Interval
 from tunefast.spec.study import StudySpec
 
-SECTIONS = ("space", "budget")
+LIMITS: dict[str, type[Budget | TrialSection]] = {"budget": Budget, "trial": TrialSection}
+SECTIONS = ("space", "budget", "trial")
 
 
 def edited(spec: StudySpec, changes: Mapping[str, Any]) -> StudySpec:
@@ -28,11 +29,14 @@ def edited(spec: StudySpec, changes: Mapping[str, Any]) -> StudySpec:
         section, _, rest = path.partition(".")
         if section == "budget" and rest in Budget.model_fields:
             table["budget"][rest] = None if value == "none" else value
+        elif section == "trial" and rest in TrialSection.model_fields:
+            table["trial"][rest] = None if value == "none" else value
         elif section == "space" and rest:
             _set(table["space"], spec, rest, value, f"{name}, {path} = {value!r}")
         else:
-            known = [*(f"budget.{field}" for field in Budget.model_fields), *(f"space.{path}" for path in spec.space)]
-            hint = nearest(path, known) if section in SECTIONS else " Only [space] and [budget] can change."
+            known = [f"{name}.{field}" for name, kind in LIMITS.items() for field in kind.model_fields]
+            known += [f"space.{path}" for path in spec.space]
+            hint = nearest(path, known) if section in SECTIONS else " Only [space], [budget] and [trial] can change."
             raise SpecError(where=name, problem=f"{path!r} cannot be changed.{hint}")
     changed = parse_spec(table, name)
     for path, domain in spec.space.items():
@@ -84,10 +88,11 @@ def _check_same_kind(old: DomainPart, new: DomainPart) -> None:
 def difference(old: StudySpec, new: StudySpec) -> dict[str, tuple[Any, Any]]:
     """What an edit changed: path -> value before and after."""
     found: dict[str, tuple[Any, Any]] = {}
-    for field in Budget.model_fields:
-        pair = getattr(old.budget, field), getattr(new.budget, field)
-        if pair[0] != pair[1]:
-            found[f"budget.{field}"] = pair
+    for section, kind in LIMITS.items():
+        for field in kind.model_fields:
+            pair = getattr(getattr(old, section), field), getattr(getattr(new, section), field)
+            if pair[0] != pair[1]:
+                found[f"{section}.{field}"] = pair
     for path, domain in new.space.items():
         before, after = old.space[path].model_dump(mode="json"), domain.model_dump(mode="json")
         for key in after:

@@ -183,5 +183,5 @@ class Progress(Record):
 
     @property
     def finished(self) -> int:
-        """Trials that have ended."""
-        return sum(count for state, count in self.counts.items() if state != "running")
+        """Trials that have ended and are not tried again."""
+        return sum(count for state, count in self.counts.items() if state not in ("running", "retried"))

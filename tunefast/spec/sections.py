@@ -54,7 +54,7 @@ class TrialSection(Part):
     Split batches have half the size, twice as many are accumulated, and the trial goes on; with batch norm, which sees
     less at once then, that is not quite the same training.
     """
-    lease_seconds: float = Field(60.0, gt=0)
+    lease_seconds: float = Field(60.0, ge=1)
     """A worker whose process says nothing for so long is replaced; its trial goes on."""
 
 

@@ -148,6 +148,8 @@ class StudySpec(Part):
         for path in self.space:
             _check_conditions(self.space, path)
         ordered(self.space)
+        if self.trial.oom == "split" and ("objective" in self.recipe or "command" in self.recipe):
+            raise ValueError('trial.oom = "split" is for tunefast\'s own loop: only there are batches known')
         if isinstance(self.study.sampler, GridSampler):
             if self.recipe.get("style") == "optuna":
                 raise ValueError(

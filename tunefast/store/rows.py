@@ -153,7 +153,12 @@ def state_word(trial: FrozenTrial) -> str:
 def num_in_budget(trials: Iterable[FrozenTrial]) -> int:
     """How many of the trials a budget counts: not those from another study, nor those that are tried again."""
     ours = [trial for trial in trials if IMPORTED not in trial.user_attrs]
-    return len(ours) - len({trial.user_attrs[RETRIES] for trial in ours if RETRIES in trial.user_attrs})
+    return len(ours) - len(retried(ours))
+
+
+def retried(trials: Iterable[FrozenTrial]) -> set[int]:
+    """The failed trials that others try again."""
+    return {trial.user_attrs[RETRIES] for trial in trials if RETRIES in trial.user_attrs}
 
 
 def settings_of(trial: FrozenTrial) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.rows import num_in_budget, read_trials, state_word, study_uuids
+from tunefast.store.rows import num_in_budget, read_trials, retried, state_word, study_uuids
 from tunefast.store.studies import Edit, edits, find
 
 
@@ -37,7 +37,13 @@ class StudySnapshot:
     @property
     def counts(self) -> dict[str, int]:
         """Trials by state."""
-        return dict(Counter(state_word(trial) for trial in self.trials))
+        again = retried(self.trials)
+        return dict(Counter("retried" if trial.number in again else state_word(trial) for trial in self.trials))
+
+    @property
+    def trains_with_ours(self) -> bool:
+        """Whether its trials train with tunefast's own loop."""
+        return "objective" not in self.spec.recipe and "command" not in self.spec.recipe
 
     @property
     def best(self) -> FrozenTrial | None:
