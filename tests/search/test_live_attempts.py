@@ -13,6 +13,7 @@ from tunefast.search import running as running_module
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
 from tunefast.search.running import MAX_IDLE_ATTEMPTS
+from tunefast.search.setbacks import broken_device
 from tunefast.spec.progress import Ending, EpochReport, Verdict
 from tunefast.store import studies
 from tunefast.store.database import Database
@@ -283,3 +284,22 @@ def test_attempts_that_get_nowhere_wait(database: Database, monkeypatch: pytest.
     report(live, first, 1, 0.5)
     live.release(first.number, "its worker died")
     assert claimed(live).number == 0
+
+
+def test_what_went_wrong_is_remembered(database: Database) -> None:
+    """Attempts that got nowhere, and devices that broke, count over restarts; an epoch clears the first."""
+    live = live_study(database)
+    running = claimed(live)
+    for _ in range(3):
+        live.release(running.number, "its worker died")
+        live.flush()
+        live = LiveStudy(database, STUDY)
+        running = claimed(live)
+    assert running.idle_attempts == 3
+    report(live, running, 1, 0.5)
+    live.release(running.number, "its worker died")
+    running = claimed(live)
+    broken_device(live, running.number, "CUDA error")
+    live.flush()
+    running = claimed(LiveStudy(database, STUDY))
+    assert (running.idle_attempts, running.device_errors) == (0, 1)

@@ -28,7 +28,7 @@ from tunefast.spec.progress import (
 )
 from tunefast.spec.study import StudySpec
 from tunefast.store.database import Database, StudyGone
-from tunefast.store.epochs import Attempts, TrialLog
+from tunefast.store.epochs import LOST, Attempts, TrialLog
 from tunefast.store.rows import IMPORTED, OURS, RETRIES, SPLITS, state_word
 from tunefast.store.studies import find
 from tunefast.store.trials import MirroredStorage
@@ -65,7 +65,7 @@ class LiveStudy:
         self.asker = Asker(self.spec, self.storage)
         attempts = self.log.attempts()
         for trial in self.storage.all_trials():
-            self._recover(trial, attempts.get(trial.number, Attempts(0, None)))
+            self._recover(trial, attempts.get(trial.number, Attempts()))
 
     def _recover(self, trial: FrozenTrial, attempts: Attempts) -> None:
         """Take in a trial that is there already; one that ran goes on, since nobody trains it any more."""
@@ -78,7 +78,7 @@ class LiveStudy:
         if trial.state == TrialState.RUNNING:
             running = self._prepared(trial)
             running.values.update(trial.intermediate_values)
-            running.attempt, running.threads = attempts
+            running.attempt, running.threads, running.idle_attempts, running.device_errors = attempts
             running.seconds = sum(said.train_seconds + said.eval_seconds for said in self.log.reports(trial.number))
             self._waiting.append(running)
         elif trial.state.is_finished():
@@ -227,7 +227,7 @@ class LiveStudy:
         """
         running = self.running[number]
         if running.assignment is not None:
-            self.log.end(self.storage.group, running.assignment, "paused" if paused else "lost", reason)
+            self.log.end(self.storage.group, running.assignment, "paused" if paused else LOST, reason)
             running.assignment = None
         if running.is_poison(paused=paused):
             reason = f"poison: {MAX_IDLE_ATTEMPTS} attempts ended without a new epoch; the last one: {reason}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import OUT_OF_MEMORY, Ending, Outcome
+from tunefast.store.epochs import DEVICE_BROKE
 from tunefast.store.rows import SPLITS
 
 MAX_DEVICE_ERRORS = 2
@@ -34,4 +35,4 @@ def broken_device(study: LiveStudy, number: int, error: str) -> None:
     if running.device_errors >= MAX_DEVICE_ERRORS:
         study.finish(number, Outcome(ending=Ending.FAILED, reason="device", error=error))
     else:
-        study.release(number, "its device broke", paused=True)
+        study.release(number, DEVICE_BROKE, paused=True)

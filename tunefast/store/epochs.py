@@ -12,13 +12,22 @@ from tunefast.store import tables
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database, Group
 
+LOST = "lost"
+"""How an attempt ended whose worker was gone."""
+DEVICE_BROKE = "its device broke"
+"""Why one ended that may have broken its device."""
+
 
 class Attempts(NamedTuple):
     """The attempts that a trial has had."""
 
-    num: int
-    threads: int | None
+    num: int = 0
+    threads: int | None = None
     """Of the last one."""
+    num_idle: int = 0
+    """Of the last ones: that lost their workers without a new epoch."""
+    num_broken: int = 0
+    """During which a device broke."""
 
 
 class TrialLog:
@@ -31,10 +40,25 @@ class TrialLog:
     def attempts(self) -> dict[int, Attempts]:
         """The attempts that each trial has had."""
         table = tables.attempts
-        wanted = sa.select(table.c.trial, table.c.attempt, table.c.threads).where(table.c.study_uuid == self._uuid)
+        columns = (table.c.trial, table.c.attempt, table.c.threads, table.c.ending, table.c.reason)
+        of_study = tables.epochs.c.study_uuid == self._uuid
+        productive = sa.select(tables.epochs.c.trial, tables.epochs.c.attempt).where(of_study).distinct()
+        found: dict[int, Attempts] = {}
         with self._database.transaction() as connection:
-            rows = connection.execute(wanted.order_by(table.c.attempt))
-            return {row.trial: Attempts(row.attempt, row.threads) for row in rows}
+            got_on = {(row.trial, row.attempt) for row in connection.execute(productive)}
+            rows = connection.execute(
+                sa.select(*columns).where(table.c.study_uuid == self._uuid).order_by(table.c.attempt)
+            )
+            for row in rows:
+                before = found.get(row.trial, Attempts())
+                idle = before.num_idle + (row.ending == LOST)
+                found[row.trial] = Attempts(
+                    num=row.attempt,
+                    threads=row.threads,
+                    num_idle=0 if (row.trial, row.attempt) in got_on else idle,
+                    num_broken=before.num_broken + (row.reason == DEVICE_BROKE),
+                )
+        return found
 
     def report(self, group: Group, trial: int, attempt: int, report: EpochReport) -> None:
         """Note an epoch report."""
