@@ -129,3 +129,22 @@ def test_batches_are_split(terminal: Terminal) -> None:
     terminal.tunefast("train", "--study", "s", "--trial", number, "-o", "out")
     written = json.loads((terminal.directory / "out" / "metrics.json").read_text())
     assert written["metrics"]["val_accuracy"] == trials[64]["value"]
+
+
+LINGERING = """
+import threading
+
+def run(recipe, context):
+    if recipe.params["x"] == 1:
+        threading.Thread(target=threading.Event().wait).start()
+        raise MemoryError
+    yield {"val_accuracy": 0.5}
+"""
+
+
+def test_a_worker_that_would_not_end(terminal: Terminal) -> None:
+    """A process with threads that never end is gone when it is replaced, and the study goes on."""
+    terminal.write("mine.py", LINGERING)
+    terminal.write("s.toml", SPEC.format(sampler="grid"))
+    terminal.tunefast("study", "run", "s.toml", "-n", "1")
+    assert terminal.study("s").counts == {"complete": 3, "infeasible": 1}

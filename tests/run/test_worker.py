@@ -118,3 +118,19 @@ def test_a_worker_that_is_asked_to_end() -> None:
     with pytest.raises(SystemExit) as left:
         Leaving()(signal.SIGTERM, None)
     assert left.value.code == 143
+
+
+def test_a_signal_that_reached_what_the_trial_started() -> None:
+    """A trial that fails while its worker is asked to end is given back: what it started got the signal too."""
+    leaving = Leaving()
+    script = Script(assign("raises"), reply(Verdict.CONTINUE))
+    said = script.send
+
+    def asked(message: Record) -> None:
+        said(message)
+        leaving(signal.SIGTERM, None)
+
+    script.send = asked  # type: ignore[method-assign]
+    work(script, leaving)
+    assert isinstance(script.heard[-1], Release)
+    assert script.heard[-1].returned.why == "left"
