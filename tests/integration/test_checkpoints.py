@@ -157,3 +157,21 @@ def test_a_variant_goes_on_from_a_checkpoint(terminal: Terminal) -> None:
     }
     assert len(second) >= reached + 7
     assert third[1] != first[1]
+
+
+def test_a_variant_of_a_running_trial_forks_it(terminal: Terminal) -> None:
+    """It starts from the checkpoint that there was when it was asked for, however far the trial gets meanwhile."""
+    write(terminal, trials=2, epochs=30)
+    with terminal.started(*RUN) as run:
+        wait_until(lambda: len(checkpoints(terminal, 0)) == 2, "a trial has two checkpoints")
+        made = terminal.json("trial", "clone", "0", "--study", "s", "--set", "optimizer.lr=0.0005")
+        forked = [path.name for path in checkpoints(terminal, made["trial"])]
+        assert made["start"] == "checkpoint"
+        assert forked
+        ended(run, 0)
+    rows = terminal.study("s").epochs
+    first, second = ({row["epoch"]: row["metrics"]["loss"] for row in rows if row["trial"] == n} for n in (0, 1))
+    reached = int(forked[-1].removesuffix(".safetensors").partition("-")[2])
+    assert reached < 30
+    assert second[reached] == first[reached]
+    assert second[reached + 1] != first[reached + 1]

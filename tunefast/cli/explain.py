@@ -28,7 +28,7 @@ from tunefast.recipe.schedules import LrScaling, Schedule
 from tunefast.recipe.stopping import Patience
 from tunefast.recipe.transfer import Transfer
 from tunefast.run.describe import Description, describe
-from tunefast.spec.sections import Budget
+from tunefast.spec.sections import Budget, Notify, TrialSection
 from tunefast.spec.study import Pruner, Sampler, StudySection, StudySpec
 
 UNIONS: dict[str, Any] = {
@@ -44,6 +44,8 @@ _BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at mos
 SINGLES: dict[str, type[Part]] = {
     "study": StudySection,
     "budget": Budget,
+    "trial": TrialSection,
+    "notify": Notify,
     "recipe": TrainingRecipe,
     "preprocess": Preprocess,
     "augment": Augment,
