@@ -65,6 +65,17 @@ def trust_cifar(patch: pytest.MonkeyPatch, reader: Any, *, per_class: int = 6) -
     patch.setattr(reader, "meta", {**reader.meta, "md5": sums[reader.meta["filename"]]})
 
 
+def fill_up(path: Path) -> None:
+    """Leave no byte free."""
+    with path.open("wb", buffering=0) as ballast:
+        for size in (2**16, 2**12, 1):
+            try:
+                while True:
+                    ballast.write(bytes(size))
+            except OSError:
+                continue
+
+
 def _cifar_files(reader: Any, per_class: int) -> dict[str, bytes]:
     """The content of each file; every one has some images of every class."""
     fine = reader.meta["key"] == "fine_label_names"

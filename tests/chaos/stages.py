@@ -13,6 +13,7 @@ from tests.chaos.checker import check
 from tests.chaos.duels import DEADLINE_SECONDS, arena_without, corrupted, rivals, zombies
 from tests.chaos.objectives import EPOCHS, HALFWAY, KINDS, curve
 from tests.chaos.storm import end, storm
+from tests.files import fill_up
 from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.store.rows import state_word
 
@@ -75,7 +76,7 @@ def full_disk(directory: Path) -> list[str] | None:
         while arena.num_ended() < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
         ballast = directory / "ballast"
-        _fill(ballast)
+        fill_up(ballast)
         try:
             code = host.wait(DEADLINE_SECONDS)
         finally:
@@ -98,14 +99,3 @@ def duels(directory: Path) -> list[str]:
         *corrupted(arena_without(directory / "corrupted")).broken,
         *rivals(arena_without(directory / "rivals")).broken,
     ]
-
-
-def _fill(path: Path) -> None:
-    """Leave no byte free."""
-    with path.open("wb", buffering=0) as ballast:
-        for size in (2**16, 2**12, 1):
-            try:
-                while True:
-                    ballast.write(bytes(size))
-            except OSError:
-                continue

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.files import fill_up
 from tests.integration.processes import Terminal, ended, wait_until
 from tests.integration.specs import objective
 from tests.integration.test_checkpoints import RUN, curves, write
@@ -58,7 +59,7 @@ def test_no_room_for_the_database(small: Terminal) -> None:
     spec = str(small.write("s.toml", objective("full", "paced", 400, epochs=20, pause=0.01)))
     with small.started("study", "run", spec, "-n", "2") as run:
         wait_until(lambda: small.counts("full").get("complete", 0) >= 2, "two trials are complete")
-        _fill(small.directory / "ballast")
+        fill_up(small.directory / "ballast")
         output = ended(run, 74)
     assert "the disk is full" in output
     before = {trial.number: trial.value for trial in small.study("full").trials if trial.value is not None}
@@ -70,14 +71,3 @@ def test_no_room_for_the_database(small: Terminal) -> None:
     study = small.study("full")
     assert set(study.counts) == {"complete"}
     assert {trial.number: trial.value for trial in study.trials if trial.number in before} == before
-
-
-def _fill(path: Path) -> None:
-    """Leave no byte free."""
-    with path.open("wb", buffering=0) as ballast:
-        for size in (2**16, 2**12, 1):
-            try:
-                while True:
-                    ballast.write(bytes(size))
-            except OSError:
-                continue

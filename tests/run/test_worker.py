@@ -101,17 +101,22 @@ def test_what_makes_no_sense(says: Callable[[], list[Message]], problem: str) ->
         work(Script(*says()), Leaving())
 
 
+def _signal_on_sending(script: Script, leaving: Leaving) -> None:
+    """Ask the worker to end as soon as it has said something."""
+    send = script.send
+
+    def send_and_signal(message: Record) -> None:
+        send(message)
+        leaving(signal.SIGTERM, None)
+
+    script.send = send_and_signal  # type: ignore[method-assign]
+
+
 def test_a_worker_that_is_asked_to_end() -> None:
     """It pauses its trial at the next epoch end and says that it leaves; one without a trial ends at once."""
     leaving = Leaving()
     script = Script(assign("yields", curve=[0.1, 0.2, 0.3]), reply(Verdict.CONTINUE), assign("yields"))
-    said = script.send
-
-    def asked(message: Record) -> None:
-        said(message)
-        leaving(signal.SIGTERM, None)
-
-    script.send = asked  # type: ignore[method-assign]
+    _signal_on_sending(script, leaving)
     work(script, leaving)
     assert [message.kind for message in script.heard] == ["report", "release"]  # type: ignore[attr-defined]
     assert script.heard[1] == Release(**KEY, returned=Returned(why="left", text="its worker was asked to end"))
@@ -124,13 +129,7 @@ def test_a_signal_that_reached_what_the_trial_started() -> None:
     """A trial that fails while its worker is asked to end is given back: what it started got the signal too."""
     leaving = Leaving()
     script = Script(assign("raises"), reply(Verdict.CONTINUE))
-    said = script.send
-
-    def asked(message: Record) -> None:
-        said(message)
-        leaving(signal.SIGTERM, None)
-
-    script.send = asked  # type: ignore[method-assign]
+    _signal_on_sending(script, leaving)
     work(script, leaving)
     assert isinstance(script.heard[-1], Release)
     assert script.heard[-1].returned.why == "left"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from rich.console import Console
+
 from tunefast.cli.detach import detach, say_ready
 from tunefast.cli.live import LiveView
 from tunefast.cli.options import storage_flag
@@ -14,7 +16,7 @@ from tunefast.run.host import Host
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
 from tunefast.store.engine import database_path
-from tunefast.store.snapshot import snapshot
+from tunefast.store.snapshot import StudySnapshot, snapshot
 from tunefast.store.studies import check_usable
 
 INTERRUPTED = 128
@@ -54,18 +56,22 @@ def lend(
     study = snapshot(path, name)
     if to_json:
         print_json(document(study, departure.reason))
+    command = f"tunefast study run {name}{storage_flag(storage)}"
     if departure.signal is not None:
-        running = study.counts.get("running", 0)
-        unfinished = "1 unfinished trial goes" if running == 1 else f"{running} unfinished trials go"
-        where = "from the last epoch" if study.trains_with_ours else "from what the training has kept"
-        out.print(f"Stopped. {unfinished} on {where}, when you type:", soft_wrap=True)
-        out.print(f"  tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+        _show_how_to_go_on(out, study, command)
         return INTERRUPTED + departure.signal
     if departure.reason == "paused":
-        command = f"tunefast study run {name}{storage_flag(storage)}"
         raise StudyPaused(name=name, problem=departure.error, command=command)
     show_summary(out, study, departure.reason, storage)
     if departure.error is not None:
         out.print(f"\nThe error:\n{departure.error}", markup=False)
         return 1
     return 0 if study.best is not None else 1
+
+
+def _show_how_to_go_on(out: Console, study: StudySnapshot, command: str) -> None:
+    running = study.counts.get("running", 0)
+    unfinished = "1 unfinished trial goes" if running == 1 else f"{running} unfinished trials go"
+    where = "from the last epoch" if study.trains_with_ours else "from what the training has kept"
+    out.print(f"Stopped. {unfinished} on {where}, when you type:", soft_wrap=True)
+    out.print(f"  {command}", soft_wrap=True)

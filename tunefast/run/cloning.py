@@ -45,11 +45,12 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
     params = variant(study.spec, source, changes)
     kept = StateDirectory(path).trials(study.uuid) / str(number) / CHECKPOINTS
     last = max(source.intermediate_values, default=0)
-    over = study.spec.knows_epochs and last >= study.spec.epochs_for(params)
-    why = f"trial {number} has no epoch left to go on to" if over else ""
-    if not over and not _fits(study.spec, params, source.params):
+    why = ""
+    if study.spec.knows_epochs and last >= study.spec.epochs_for(params):
+        why = f"trial {number} has no epoch left to go on to"
+    elif not _fits(study.spec, params, source.params):
         why = f"its model, data or loss is not that of trial {number}"
-    elif not over and not (kept.is_dir() and any(kept.iterdir())):
+    elif not (kept.is_dir() and any(kept.iterdir())):
         why = f"trial {number} left no checkpoint; of trials that ended, those of the best stay"
     continues = not why
     with _forked(kept, continues=continues) as copy:

@@ -18,11 +18,20 @@ from tunefast.run.checkpoint_files import copied_checkpoints
 from tunefast.run.line import Ask, ConnectionLostError, Line
 from tunefast.run.script.drive import run_program
 from tunefast.run.troubles import trouble
-from tunefast.spec.progress import CHECKPOINTS, Answer, Assignment, Ending, EpochReport, Outcome, Returned, Verdict
+from tunefast.spec.progress import (
+    CHECKPOINTS,
+    TARGET,
+    Answer,
+    Assignment,
+    Ending,
+    EpochReport,
+    Outcome,
+    Returned,
+    Verdict,
+)
 from tunefast.train.objective import Context, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
 
-TARGET = "target"
 log = logging.getLogger("tunefast.worker")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -189,12 +198,11 @@ def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driv
         )
         earlier = checkpoints.resume(lane, of_variant=assignment.varies)
         driver.recall(earlier[checkpoints.num_adopted :])
-        if checkpoints.stopped is not None:
-            driver.conclude(checkpoints.stopped)
     told = {report.epoch for report in assignment.earlier}
     if unknown := [report for report in earlier if report.epoch not in told]:
         line.recall(unknown)
     if checkpoints is not None and checkpoints.stopped is not None:
+        driver.conclude(checkpoints.stopped)
         return
     reports = train_lane(lane, checkpoints, earlier)
     with contextlib.suppress(StopIteration):

@@ -25,15 +25,16 @@ class Retention:
 
     def __init__(self, study: LiveStudy, state: StateDirectory) -> None:
         self._study = study
-        self._trials = state.trials(study.uuid)
+        self.trials = state.trials(study.uuid)
+        """Where each of the study's trials has its directory."""
         self._deleting = ThreadPoolExecutor(1, thread_name_prefix="deleting")
         self._serial = itertools.count(time.time_ns())
-        places = self._trials.glob(f"*/{CHECKPOINTS}") if self._trials.is_dir() else ()
+        places = self.trials.glob(f"*/{CHECKPOINTS}") if self.trials.is_dir() else ()
         numbers = [int(place.parent.name) for place in places if place.parent.name.isdecimal()]
         self._present = {number for number in numbers if number in study.tally}
         """Trials that ended and may have checkpoints."""
         study.just_ended.clear()
-        for gone in self._trials.glob(f"*/{_GONE}*"):
+        for gone in self.trials.glob(f"*/{_GONE}*"):
             self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)
         self._sweep()
 
@@ -69,7 +70,7 @@ class Retention:
         return best
 
     def _place(self, number: int) -> Path:
-        return self._trials / str(number) / CHECKPOINTS
+        return self.trials / str(number) / CHECKPOINTS
 
     def close(self, *, wait: bool = False) -> None:
         """Tidy up for the last time; the process does not end before all is deleted."""

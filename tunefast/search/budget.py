@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from tunefast.spec.progress import NO_REPORT
+from tunefast.spec.progress import NO_REPORT, TARGET
 from tunefast.spec.sections import Budget
 
 SAME_FAILURES = 3
@@ -18,7 +18,7 @@ class End(StrEnum):
     TRIALS = "trials"
     """Every trial of the budget was handed out, or every cell of the grid."""
     MINUTES = "minutes"
-    TARGET = "target"
+    TARGET = TARGET
     FAILING = "failing"
     """The first trials all failed with the same error."""
     PAUSED = "paused"

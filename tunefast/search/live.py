@@ -125,7 +125,7 @@ class LiveStudy:
         try:
             self.flush()
         except StorageError:
-            self._waiting.appendleft(self.running.pop(running.number))
+            self._put_back(running)
             raise
         running.attempt += 1
         return running
@@ -133,6 +133,10 @@ class LiveStudy:
     def put_back(self, running: Running) -> None:
         """Take back a trial that was claimed and could not be handed out."""
         running.attempt -= 1
+        self._put_back(running)
+
+    def _put_back(self, running: Running) -> None:
+        """Let a trial wait for a worker, before those that wait already."""
         self._waiting.appendleft(self.running.pop(running.number))
 
     def _next_waiting(self) -> Running | None:
@@ -233,7 +237,7 @@ class LiveStudy:
             reason = f"poison: {MAX_IDLE_ATTEMPTS} attempts ended without a new epoch; the last one: {reason}"
             self.finish(number, Outcome(ending=Ending.FAILED, reason=reason))
             return
-        self._waiting.appendleft(self.running.pop(number))
+        self._put_back(running)
 
     def pause(self, problem: str) -> None:
         """End for now: nothing can be trained, or stored, until people have seen to `problem`."""

@@ -33,6 +33,8 @@ CHECKPOINTS = "checkpoints"
 """In a trial's directory, where its training keeps what it goes on from."""
 OUT_OF_MEMORY = "out of memory"
 """Reason of an infeasible outcome."""
+TARGET = "target"
+"""Reason of a verdict: the metric has got where the study wanted it."""
 STOPPED_EARLY = ("pruner", "early_stopping")
 """Reasons of outcomes that saved the epochs which were left."""
 

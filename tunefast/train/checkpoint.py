@@ -189,9 +189,13 @@ class Checkpoints:
         if recipe == lane.recipe and found.facts["seed"] == lane.seed:
             restore(lane, found.tensors, found.facts)
             self.num_adopted, self.stopped = found.facts["adopted"], found.facts["stopped"]
-        elif not (of_variant and isinstance(recipe, TrainingRecipe)):
+        elif not (of_variant and isinstance(recipe, TrainingRecipe) and self._adopt(lane, recipe, found)):
             raise CheckpointError(path=self.directory, problem="holds the checkpoints of another recipe or seed")
-        elif found.facts["seed"] == lane.seed and _was_split(recipe, lane.recipe):
+        return found.reports
+
+    def _adopt(self, lane: Lane, recipe: TrainingRecipe, found: Checkpoint) -> bool:
+        """Take over what a trial of another recipe had learnt, where the lane can go on from it."""
+        if found.facts["seed"] == lane.seed and _was_split(recipe, lane.recipe):
             adopt(lane, recipe, found.tensors, found.facts)
             lane.kept = kept_weights(lane, found.tensors)
             self.num_adopted = found.facts["adopted"]
@@ -199,8 +203,8 @@ class Checkpoints:
             adopt(lane, recipe, found.tensors, found.facts)
             self.num_adopted = len(found.reports)
         else:
-            raise CheckpointError(path=self.directory, problem="holds the checkpoints of another recipe or seed")
-        return found.reports
+            return False
+        return True
 
     def _files(self) -> list[tuple[int, Path]]:
         """Our files by epoch, oldest first."""
