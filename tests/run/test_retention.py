@@ -105,7 +105,25 @@ def test_room_for_the_best(database: Database) -> None:
     retention = Retention(live, state)
     for value in (0.1, 0.3, 0.2):
         _save(live, state, play(live, [value]).number)
-    assert (retention.room(1), retention.room(3)) == (15, 5)
+    assert [retention.room(claimed(live).number, slots) for slots in (1, 3)] == [15, 5]
     retention.close(wait=True)
-    assert _left(live, state) == [1, 2]
-    assert Retention(LiveStudy(database, STUDY), state).room(2) is None
+    assert _left(live, state) == [1]
+    assert Retention(LiveStudy(database, STUDY), state).room(0, 2) is None
+
+
+def test_no_byte_is_given_away_twice(database: Database) -> None:
+    """Whatever joins later, all the rooms fit into the study's; what trials that wait have written counts too."""
+    live, state = _live(database)
+    trial = live.spec.trial.model_copy(update={"checkpoint_bytes": 40})
+    live.spec = live.spec.model_copy(update={"trial": trial})
+    retention = Retention(live, state)
+    waiting = claimed(live)
+    _save(live, state, waiting.number)
+    live.release(waiting.number, "left", paused=True)
+    second = live.asker.new()
+    assert retention.room(second.number, 1) == 20
+    rooms = [retention.room(live.asker.new().number, slots) for slots in (2, 3)]
+    assert rooms == [10, 3], "33 and the 7 bytes of the trial that waits are all"
+    assert retention.room(second.number, 1) == 20
+    play(live, [0.5])
+    retention.close(wait=True)

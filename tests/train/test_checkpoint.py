@@ -337,15 +337,19 @@ def test_what_a_verdict_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert left(Verdict.CONTINUE, 2.5)
 
 
-@pytest.mark.parametrize(("times", "kept"), [(10, 2), (3, 2), (2.5, 1), (1.5, 0)])
+@pytest.mark.parametrize(("times", "kept"), [(10, 2), (3.5, 2), (2.5, 1), (1.5, 0)])
 def test_room(tmp_path: Path, times: float, kept: int) -> None:
     """With room for fewer than three a trial keeps one checkpoint, with room for fewer than two none, which is said."""
     said: list[str] = []
     made = lane(epochs=5)
     made.train_epoch(1)
-    size = sum(value.nbytes for value in capture(made)[0].values())
-    checkpoints = Checkpoints(tmp_path, room=int(times * size) + 1, on_trouble=said.append)
+    largest = Checkpoints(tmp_path / "free").save(made, [_report(number) for number in range(1, 5)])
+    assert largest is not None
+    room = int(times * largest.stat().st_size)
+    checkpoints = Checkpoints(tmp_path / "bound", room=room, on_trouble=said.append)
     for epoch in (1, 2, 3, 4):
         checkpoints.save(made, [_report(number) for number in range(1, epoch + 1)])
-    assert len(_names(tmp_path)) == kept
+        files = list((tmp_path / "bound").glob("*"))
+        assert sum(file.stat().st_size for file in files) + largest.stat().st_size * bool(files) <= room
+    assert len(list((tmp_path / "bound").glob("*"))) == kept
     assert len(said) == (kept == 0)

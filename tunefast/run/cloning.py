@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tunefast.errors import UserError, nearest
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.run.checkpoint_files import copied_checkpoints
+from tunefast.run.checkpoint_files import copied_checkpoints, num_bytes
 from tunefast.run.enqueuing import enqueue
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.spec.space import Choice, Scalar, ordered
@@ -52,6 +52,8 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
         why = f"its model, data or loss is not that of trial {number}"
     elif not (kept.is_dir() and any(kept.iterdir())):
         why = f"trial {number} left no checkpoint; of trials that ended, those of the best stay"
+    elif not _has_room(study.spec, kept):
+        why = f"a copy of the checkpoints of trial {number} does not fit into trial.checkpoint_bytes"
     continues = not why
     with _forked(kept, continues=continues) as copy:
         (clone,) = enqueue(path, study.name, [enqueued(params, number, continues=continues)])
@@ -75,6 +77,13 @@ def _forked(kept: Path, *, continues: bool) -> Iterator[Path | None]:
         copy = Path(place) / CHECKPOINTS
         copied_checkpoints(kept, copy)
         yield copy
+
+
+def _has_room(spec: StudySpec, kept: Path) -> bool:
+    """Whether another copy of these checkpoints fits, beside those of all trials."""
+    limit = spec.trial.checkpoint_bytes
+    taken = sum(num_bytes(place) for place in kept.parents[1].glob(f"*/{CHECKPOINTS}"))
+    return limit is None or taken + num_bytes(kept) <= limit
 
 
 def _fits(spec: StudySpec, params: Mapping[str, Scalar], source: Mapping[str, Scalar]) -> bool:

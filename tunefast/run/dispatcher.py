@@ -123,7 +123,7 @@ class Dispatcher:
         threads = running.threads or threads
         worker.lease = self.leases.grant(study.name, running.number, threads=threads, device=worker.device)
         num_slots = sum(len(host.names) for host in self._hosts_of(study))
-        room = self.retention[study.name].room(num_slots)
+        room = self.retention[study.name].room(running.number, num_slots)
         trials = self.retention[study.name].trials
         assignment = assignment_of(study, running, worker.lease, told, trials, room)
         study.start(running, assignment, worker.name, worker.provenance)

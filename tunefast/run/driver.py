@@ -14,7 +14,7 @@ from pathlib import Path
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 from tunefast.recipe.stopping import EarlyStopping, Patience
-from tunefast.run.checkpoint_files import copied_checkpoints
+from tunefast.run.checkpoint_files import copied_checkpoints, num_bytes
 from tunefast.run.line import Ask, ConnectionLostError, Line
 from tunefast.run.script.drive import run_program
 from tunefast.run.troubles import trouble
@@ -116,7 +116,7 @@ def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
     ours = isinstance(recipe, TrainingRecipe)  # whose checkpoints say which epochs stand
     driver = Driver(recipe.patience(), line.report, () if ours else assignment.earlier)
     try:
-        _inherit(assignment)
+        _inherit(assignment, line)
         if isinstance(recipe, TrainingRecipe):
             _drive_training(recipe, assignment, driver, line)
         elif isinstance(recipe, CommandRecipe):
@@ -132,12 +132,17 @@ def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
     return driver.outcome()
 
 
-def _inherit(assignment: Assignment) -> None:
-    """Give a variant of another trial that one's checkpoints, where it left any, before its first attempt."""
+def _inherit(assignment: Assignment, line: Line) -> None:
+    """Give a variant of another trial that one's checkpoints, where it left any and they fit, before it starts."""
     if not assignment.cloned or not assignment.directory:
         return
     source, target = Path(assignment.cloned) / CHECKPOINTS, Path(assignment.directory) / CHECKPOINTS
-    if source.is_dir() and not target.exists():
+    if target.exists() or not source.is_dir():
+        return
+    size, room = num_bytes(source), assignment.checkpoint_room
+    if room is not None and size > room:
+        line.note(f"it starts over: the checkpoints it could start from take {size:,} bytes, and may take {room:,}")
+    else:
         scratch = target.with_name(f".{CHECKPOINTS}")
         shutil.rmtree(scratch, ignore_errors=True)  # of an attempt that was killed while it copied
         copied_checkpoints(source, scratch)

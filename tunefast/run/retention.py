@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tunefast.run.checkpoint_files import num_bytes
 from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.store.ownership import StateDirectory
@@ -27,6 +28,8 @@ class Retention:
         self._study = study
         self.trials = state.trials(study.uuid)
         """Where each of the study's trials has its directory."""
+        self._rooms: dict[int, int] = {}
+        """Bytes that the checkpoints of unfinished trials may take, as they were told."""
         self._deleting = ThreadPoolExecutor(1, thread_name_prefix="deleting")
         self._serial = itertools.count(time.time_ns())
         places = self.trials.glob(f"*/{CHECKPOINTS}") if self.trials.is_dir() else ()
@@ -38,10 +41,26 @@ class Retention:
             self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)
         self._sweep()
 
-    def room(self, num_slots: int) -> int | None:
-        """Bytes that the checkpoints of one running trial may take, of as many as there are slots; None for any."""
-        room = self._study.spec.trial.checkpoint_bytes
-        return None if room is None else room // 2 // max(1, num_slots)
+    def room(self, number: int, num_slots: int) -> int | None:
+        """Bytes that the checkpoints of a trial may take that one of as many slots is given; None for any.
+
+        The slots share half of the study's room, of which no byte is given away twice; the best ones make way.
+        """
+        limit = self._study.spec.trial.checkpoint_bytes
+        if limit is None:
+            return None
+        self._rooms.pop(number, None)
+        room = max(0, min(limit // 2 // max(1, num_slots), limit - self._held(besides=number)))
+        self._rooms[number] = room
+        self._sweep()
+        return room
+
+    def _held(self, besides: int | None = None) -> int:
+        """Bytes that the unfinished trials' checkpoints may take, or take already."""
+        unfinished = {trial.number for trial in self._study.storage.all_trials() if not trial.state.is_finished()}
+        self._rooms = {number: room for number, room in self._rooms.items() if number in unfinished}
+        others = unfinished - {besides}
+        return sum(max(self._rooms.get(number, 0), num_bytes(self._place(number))) for number in others)
 
     def tidy(self) -> None:
         """Delete what nobody needs any more, after the trials that have ended since the last time."""
@@ -62,10 +81,11 @@ class Retention:
         """The trials that ended and keep their checkpoints: the best ones, as far as there is room."""
         limits = self._study.spec.trial
         best: set[int] = set()
-        taken = 0
+        limit, taken = limits.checkpoint_bytes, 0
+        room = None if limit is None else min(limit // 2, limit - self._held())
         for number in self._study.tally.ranking[: limits.kept_checkpoints]:
-            taken += sum(file.stat().st_size for file in self._place(number).glob("*") if file.is_file())
-            if limits.checkpoint_bytes is None or taken <= limits.checkpoint_bytes // 2:
+            taken += num_bytes(self._place(number))
+            if room is None or taken <= room:
                 best.add(number)
         return best
 

@@ -33,6 +33,8 @@ LITTLE_SECONDS = 0.02
 """What the first one is taken to cost."""
 SHARE_OF_TIME = 0.02
 """Of a trial's time: what writing checkpoints may take."""
+ENTRY = 128
+"""Bytes that a tensor takes in a file's header, beside its name, at most."""
 _NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
 
@@ -136,9 +138,6 @@ class Checkpoints:
         """
         started = time.monotonic()
         tensors, facts = capture(lane)
-        num_kept = self._num_kept(sum(value.nbytes for value in tensors.values()))
-        if not num_kept:
-            return None
         facts |= {
             "format": FORMAT,
             "recipe": lane.recipe.table(),
@@ -148,9 +147,13 @@ class Checkpoints:
             "stopped": stopped,
             "reports": [report.model_dump(mode="json") for report in reports],
         }
+        text = json.dumps(facts)
+        num_kept = self._num_kept(len(text) + sum(value.nbytes + len(name) + ENTRY for name, value in tensors.items()))
+        if not num_kept:
+            return None
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"epoch-{len(reports):06d}.safetensors"
-        write_sealed(path, tensors, json.dumps(facts))
+        write_sealed(path, tensors, text)
         noted = _noted(len(reports), path)
         self._known[noted.epoch] = noted
         self._on_saved(noted)

@@ -1,0 +1,36 @@
+"""From where a variant of a trial starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.search.playing import play
+from tests.store.databases import STUDY, prepared, study_spec
+from tunefast.run.cloning import clone_trial
+from tunefast.search.live import LiveStudy
+from tunefast.spec.progress import CHECKPOINTS
+from tunefast.store import studies
+from tunefast.store.ownership import StateDirectory
+from tunefast.store.snapshot import snapshot
+
+
+@pytest.mark.parametrize(("limit", "start", "why"), [(14, "checkpoint", ""), (13, "beginning", "does not fit")])
+def test_a_copy_of_the_checkpoints_has_to_fit(tmp_path: Path, limit: int, start: str, why: str) -> None:
+    """A variant starts from the beginning, and says so, where its copy would exceed the room of all checkpoints."""
+    path = tmp_path / "tunefast.db"
+    database = prepared(path)
+    spec = study_spec()
+    trial = spec.trial.model_copy(update={"checkpoint_bytes": limit})
+    studies.create(database, spec.model_copy(update={"trial": trial}))
+    live = LiveStudy(database, STUDY)
+    play(live, [0.1, 0.2])
+    place = StateDirectory(path).trials(live.uuid) / "0" / CHECKPOINTS
+    database.close()
+    place.mkdir(parents=True)
+    (place / "model").write_text("weights")
+    made = clone_trial(path, snapshot(path, STUDY), 0, {"params.x": 0.5})
+    assert made.start == start
+    assert why in made.why
+    assert [(copy / "model").is_file() for copy in place.parents[1].glob(f"1/{CHECKPOINTS}")] == [True] * (not why)
