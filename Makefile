@@ -17,10 +17,10 @@ demo: $(READY)
 	$(BIN)/tunefast study run digits -n 2 --storage sqlite:///demo.db
 
 test: $(READY)
-	$(BIN)/pytest -n auto -m 'not slow'
+	$(BIN)/pytest -n auto --dist worksteal -m 'not slow'
 
 test-all: $(READY)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.processes import Terminal, ended, kill, wait_until
+from tunefast.run.commands import list_workers
 from tunefast.store.snapshot import StudySnapshot
 
 SPEC = """
@@ -60,8 +61,8 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> list[dict[int, float]]:
 
 
 def worker(terminal: Terminal) -> int:
-    """The process that trains."""
-    return int(terminal.json("worker", "list")["workers"][0]["pid"])
+    """The process that trains, asked for without a command, which might take as long as a trial."""
+    return int(list_workers(terminal.database)["workers"][0]["pid"])
 
 
 def _has_two(terminal: Terminal, number: int) -> bool:
