@@ -26,7 +26,8 @@ from tunefast.recipe.regularize import Averaging, Clipping, Penalty
 from tunefast.recipe.schedules import LrScaling, Schedule
 from tunefast.recipe.stopping import Patience
 from tunefast.recipe.transfer import Transfer
-from tunefast.spec.study import Pruner, Sampler
+from tunefast.spec.pruners import Pruner
+from tunefast.spec.samplers import Sampler
 
 UNIONS: dict[str, Any] = {
     "data": Data,

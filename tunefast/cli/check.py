@@ -19,7 +19,8 @@ from tunefast.run.preflight.forecast import Forecast, Range
 from tunefast.run.preflight.probe import Probed
 from tunefast.run.prepare import located
 from tunefast.run.slots import devices_for
-from tunefast.spec.study import GridSampler, StudySpec
+from tunefast.spec.samplers import GridSampler
+from tunefast.spec.study import StudySpec
 
 CHECK_SECONDS = 60.0
 QUICK_SECONDS = 5.0

@@ -28,8 +28,10 @@ from tunefast.recipe.schedules import LrScaling, Schedule
 from tunefast.recipe.stopping import Patience
 from tunefast.recipe.transfer import Transfer
 from tunefast.run.describe import Description, describe
+from tunefast.spec.pruners import Pruner
+from tunefast.spec.samplers import Sampler
 from tunefast.spec.sections import Budget, Notify, TrialSection
-from tunefast.spec.study import Pruner, Sampler, StudySection, StudySpec
+from tunefast.spec.study import StudySection, StudySpec
 
 UNIONS: dict[str, Any] = {
     "data": Data,

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
 from tunefast.run.provenance import in_words
+from tunefast.search.pruning import num_missing
+from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
 from tunefast.store.rows import CLONED, RETRIES, SPLITS, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 
@@ -73,6 +75,9 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     for edit in study.edits:
         changes = ", ".join(change_in_words(path, *values) for path, values in edit.changes.items())
         out.print(f"edited after {edit.trials} trials: {changes}", soft_wrap=True)
+    missing = num_missing(study.spec.study.pruner, study.counts.get("complete", 0))
+    if missing and study.trials:
+        out.print(f"the {study.spec.study.pruner.name} pruner needs {missing} more complete trials before it stops any")
     if not study.trials:
         return
     out.print()
@@ -81,7 +86,7 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     for trial in study.trials:
         planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
         epochs = f"{max(trial.intermediate_values, default=0)}{planned}"
-        row = (str(trial.number), state_word(trial), number(trial.value), epochs, _why(trial))
+        row = (str(trial.number), state_word(trial), number(trial.value), epochs, _why(study, trial))
         table.add_row(*row, short_params(settings_of(trial)), style="green" if trial is study.best else "")
     out.print(table)
 
@@ -95,10 +100,11 @@ def _short(value: Any) -> str:
     return "none" if value is None else setting(value)
 
 
-def _why(trial: FrozenTrial) -> str:
+def _why(study: StudySnapshot, trial: FrozenTrial) -> str:
     """Why a trial ended before its last epoch, in a word or two."""
     reason = str(trial.user_attrs.get("reason", ""))
-    return {"early_stopping": "patience", "pruner": "median"}.get(reason, reason.partition(":")[0])
+    words = {"early_stopping": "patience", "pruner": study.spec.study.pruner.name}
+    return words.get(reason, reason.partition(":")[0])
 
 
 def _because(trial: FrozenTrial) -> str:
@@ -127,17 +133,33 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     rows = _of_trial(study.epochs, trial)
     _show_details(out, [row["details"] or {} for row in rows])
     if rows:
-        out.print()
-        metrics = list(rows[0]["metrics"])
-        table = plain_table("epoch", *metrics, "rate", "seconds", right=("epoch", *metrics, "rate", "seconds"))
-        for row in rows:
-            values = [number(row["metrics"].get(metric)) for metric in metrics]
-            rate = "-" if row["learning_rate"] is None else f"{row['learning_rate']:.3g}"
-            table.add_row(str(row["epoch"]), *values, rate, f"{row['train_seconds']:.2f}")
-        out.print(table)
+        _show_curve(out, study, trial, rows)
     if "error" in trial.user_attrs:
         out.print()
         out.print(trial.user_attrs["error"], markup=False)
+
+
+def _show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: list[dict[str, Any]]) -> None:
+    """Print a line per epoch, with what the pruner measured the trial against."""
+    judged = [row["details"] or {} for row in rows]
+    last, name = judged[-1], study.spec.study.pruner.name
+    if trial.user_attrs.get("reason") == "pruner" and THRESHOLD in last:
+        best = (max if study.spec.study.maximize else min)(trial.intermediate_values.values())
+        against = f"{number(last[THRESHOLD])}, from {last.get(NUM_CURVES, 0):.0f} trials"
+        out.print(f"stopped by the {name} pruner: its best was {number(best)}, against {against}")
+    elif MISSING in last:
+        out.print(f"the {name} pruner needed {last[MISSING]:.0f} more complete trials to judge it")
+    out.print()
+    metrics = list(rows[0]["metrics"])
+    measured = (name,) if any(THRESHOLD in numbers for numbers in judged) else ()
+    names = ("epoch", *metrics, *measured, "rate", "seconds")
+    table = plain_table(*names, right=names)
+    for row, numbers in zip(rows, judged, strict=True):
+        values = [number(row["metrics"].get(metric)) for metric in metrics]
+        thresholds = [number(numbers.get(THRESHOLD)) for _ in measured]
+        rate = "-" if row["learning_rate"] is None else f"{row['learning_rate']:.3g}"
+        table.add_row(str(row["epoch"]), *values, *thresholds, rate, f"{row['train_seconds']:.2f}")
+    out.print(table)
 
 
 def _show_details(out: Console, details: list[dict[str, float]]) -> None:

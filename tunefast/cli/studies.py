@@ -32,8 +32,9 @@ from tunefast.run.enqueuing import retry_trials
 from tunefast.run.host import GRACE_SECONDS
 from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
+from tunefast.spec.samplers import GridSampler
 from tunefast.spec.sections import Budget
-from tunefast.spec.study import GridSampler, StudySpec
+from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
 from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import snapshot, study_names

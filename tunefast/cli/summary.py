@@ -11,7 +11,7 @@ from rich.text import Text
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, setting
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.spec.study import GridSampler
+from tunefast.spec.samplers import GridSampler
 from tunefast.store.rows import retried
 from tunefast.store.snapshot import StudySnapshot
 

@@ -1,7 +1,7 @@
 """Early stopping: a pure rule over one trial's own curve, with Keras's meaning.
 
 It ends a trial that stopped improving, as complete. Stopping a trial because others are better is pruning, and lives in
-`tunefast.search.pruners`.
+`tunefast.search.pruning`.
 """
 
 from __future__ import annotations

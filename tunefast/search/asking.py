@@ -12,7 +12,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tunefast.search.grid import GridCursor
 from tunefast.search.samplers import covering, distribution, optuna_sampler, suggest, suggested
 from tunefast.spec.progress import Verb
-from tunefast.spec.study import GridSampler, StudySpec
+from tunefast.spec.samplers import GridSampler
+from tunefast.spec.study import StudySpec
 from tunefast.store.rows import settings_of
 from tunefast.store.trials import MirroredStorage
 

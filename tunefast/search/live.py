@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.errors import StorageError
-from tunefast.search import budget, pruners
+from tunefast.search import budget
 from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
+from tunefast.search.pruning import Curve, warmup_epochs
 from tunefast.search.recording import Recorder
 from tunefast.search.running import MAX_IDLE_ATTEMPTS, Running
 from tunefast.search.samplers import covering
 from tunefast.search.tally import Ended, Tally
 from tunefast.search.verdicts import Judge
+from tunefast.search.waiting import WaitingTrials
 from tunefast.spec.progress import (
     STOPPED_EARLY,
     Answer,
@@ -58,7 +59,7 @@ class LiveStudy:
         """Running trials that somebody else trains, with stock Optuna."""
         self.error: str | None = None
         """What the first trials failed with, or what is wrong with the machine, where the study ended for that."""
-        self._waiting: deque[Running] = deque()
+        self._waiting = WaitingTrials()
         self._first_errors = FirstErrors()
         self.recorder = Recorder(self.storage, self.log, self.spec.study.metric)
         self._judge = Judge(self.spec)
@@ -79,6 +80,7 @@ class LiveStudy:
             running = self._prepared(trial)
             running.values.update(trial.intermediate_values)
             running.attempt, running.threads, running.idle_attempts, running.device_errors = attempts
+            self._learn(running.number, running.values, running.recipe.epochs)
             running.seconds = sum(said.train_seconds + said.eval_seconds for said in self.log.reports(trial.number))
             self._waiting.append(running)
         elif trial.state.is_finished():
@@ -91,11 +93,14 @@ class LiveStudy:
     def _take_in(self, trial: FrozenTrial) -> None:
         """Count an ended trial with what the database says of it."""
         value = trial.value if trial.state == TrialState.COMPLETE else None
-        if value is not None and trial.number not in self.tally:
-            self._judge.learn(trial.intermediate_values)
-        run = len(trial.intermediate_values)
-        planned = self.spec.epochs_for(trial.params) if trial.user_attrs.get("reason") in STOPPED_EARLY else run
+        run, planned = len(trial.intermediate_values), self.spec.epochs_for(trial.params)
+        if trial.number not in self.tally:
+            self._learn(trial.number, trial.intermediate_values, planned, complete=value is not None)
+        planned = planned if trial.user_attrs.get("reason") in STOPPED_EARLY else run
         self._count(trial.number, Ended(state_word(trial), value, run, planned, IMPORTED in trial.user_attrs))
+
+    def _learn(self, number: int, values: Mapping[int, float], planned: int, *, complete: bool = False) -> None:
+        self._judge.learn(Curve(number, values, planned if self.spec.knows_epochs else None, complete))
 
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)
@@ -118,7 +123,7 @@ class LiveStudy:
         self.check_budget()
         if self._is_ending or any(running.reached_target for running in self.running.values()):
             return None
-        running = self._next_waiting() or self._new()
+        running = self._waiting.next() or self._new()
         if running is None:
             return None
         self.running[running.number] = running
@@ -138,14 +143,6 @@ class LiveStudy:
     def _put_back(self, running: Running) -> None:
         """Let a trial wait for a worker, before those that wait already."""
         self._waiting.appendleft(self.running.pop(running.number))
-
-    def _next_waiting(self) -> Running | None:
-        """The first trial that lost its worker; those that got nowhere wait for a while."""
-        now = time.monotonic()
-        running = next((running for running in self._waiting if running.not_before <= now), None)
-        if running is not None:
-            self._waiting.remove(running)
-        return running
 
     def _new(self) -> Running | None:
         """A new trial within the budget, else None; also where its parameters make no recipe, so that it failed."""
@@ -185,8 +182,8 @@ class LiveStudy:
 
     def _prepared(self, trial: FrozenTrial) -> Running:
         recipe = self.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
-        warmup_epochs = pruners.warmup_epochs(self.spec.study.pruner, recipe)
-        return Running(trial.number, trial._trial_id, recipe, warmup_epochs)  # noqa: SLF001
+        warmup = warmup_epochs(self.spec.study.pruner, recipe)
+        return Running(trial.number, trial._trial_id, recipe, warmup)  # noqa: SLF001
 
     def start(self, running: Running, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
         """Note who trains a claimed trial."""
@@ -205,9 +202,11 @@ class LiveStudy:
         if metric not in report.metrics:
             known = ", ".join(sorted(report.metrics))
             return Answer(verdict=Verdict.STOP, reason=f"{metric!r} is not among the reported metrics: {known}")
-        self.recorder.report(running, report)
+        self.recorder.take(running, report)
         self.check_budget()
-        return self._judge.answer(running, report, self.spec, self.end)
+        answer, decision = self._judge.answer(running, report, self.spec, self.end)
+        self.recorder.store(running, report, decision)
+        return answer
 
     def finish(self, number: int, outcome: Outcome) -> None:
         """Take in how a running trial ended; it is in the database when this returns."""
@@ -215,8 +214,8 @@ class LiveStudy:
         ended, error = self.recorder.outcome(running, outcome)
         self._count(number, ended)
         self._note_error(error if ended.state == Ending.FAILED else None)
-        if number not in self.flush() and ended.state == Ending.COMPLETE:
-            self._judge.learn(running.values)
+        if number not in self.flush():
+            self._learn(number, running.values, running.recipe.epochs, complete=ended.state == Ending.COMPLETE)
 
     def _note_error(self, error: str | None) -> None:
         """Stop the study where all of its first trials failed in the same way: what is wrong is not the recipe."""
@@ -295,5 +294,5 @@ class LiveStudy:
             self.running.pop(number, None)
             if trials[number].state.is_finished():
                 self._take_in(trials[number])
-        self._waiting = deque(running for running in self._waiting if running.number not in numbers)
+        self._waiting = self._waiting.without(numbers)
         return numbers

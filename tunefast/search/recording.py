@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tunefast.search.pruning import Decision
 from tunefast.search.running import STATES, Running
 from tunefast.search.tally import Ended
 from tunefast.spec.progress import STOPPED_EARLY, CheckpointFile, Ending, EpochReport, Outcome
@@ -22,7 +23,12 @@ class Recorder:
         self._metric = metric
 
     def report(self, running: Running, report: EpochReport) -> None:
-        """Note an epoch; the first one of an attempt takes the place of that epoch and all later ones.
+        """Note an epoch; see `take`."""
+        self.take(running, report)
+        self.store(running, report)
+
+    def take(self, running: Running, report: EpochReport) -> None:
+        """Take in an epoch; the first one of an attempt takes the place of that epoch and all later ones.
 
         Raises `KeyError` for a report without the study's metric.
         """
@@ -30,6 +36,12 @@ class Recorder:
         if not running.begun:
             self._rewind(running, report.epoch)
         running.values[report.epoch] = value
+
+    def store(self, running: Running, report: EpochReport, decision: Decision | None = None) -> None:
+        """Note an epoch that was taken in, with the numbers that it was judged by."""
+        if decision is not None and (numbers := decision.numbers()):
+            report = report.model_copy(update={"details": report.details | numbers})
+        value = running.values[report.epoch]
         seen = value if math.isfinite(value) else math.nan  # or a sampler could take infinity for the best
         self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, seen)
         self._log.report(self._storage.group, running.number, running.attempt, report)

@@ -91,7 +91,7 @@ class Running:
         """Epochs that it has got to."""
         return max(self.values, default=0)
 
-    def best(self, *, maximize: bool) -> float:
-        """The best value reported so far; NaN where there is none."""
-        numbers = [value for value in self.values.values() if not math.isnan(value)]
+    def best(self, *, maximize: bool, until: float = math.inf) -> float:
+        """The best value reported so far, or up to an epoch; NaN where there is none."""
+        numbers = [value for epoch, value in self.values.items() if epoch <= until and not math.isnan(value)]
         return (max if maximize else min)(numbers, default=math.nan)

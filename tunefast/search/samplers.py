@@ -17,8 +17,9 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, Trial
 
 from tunefast.recipe.seed import derive_seed
+from tunefast.spec.samplers import TpeSampler
 from tunefast.spec.space import Choice, DomainPart, Float, Int, Scalar, Space, ordered
-from tunefast.spec.study import StudySpec, TpeSampler
+from tunefast.spec.study import StudySpec
 
 
 def optuna_sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
-from tunefast.search import budget, pruners
+from tunefast.search import budget
 from tunefast.search.budget import End
+from tunefast.search.pruning import Curve, Decision, Standing, halfway, pruning_rule
 from tunefast.search.running import Running
 from tunefast.spec.progress import Answer, EpochReport, Verdict
 from tunefast.spec.study import StudySpec
@@ -20,32 +20,47 @@ class Judge:
 
     def __init__(self, spec: StudySpec) -> None:
         self._maximize = spec.study.maximize
-        self._rule = pruners.pruning_rule(spec.study.pruner, maximize=self._maximize)
+        self._rule = pruning_rule(spec.study.pruner, maximize=self._maximize, seed=spec.study.seed)
+        self._knows_epochs = spec.knows_epochs
 
-    def learn(self, values: Mapping[int, float]) -> None:
-        """Take in the whole curve, epoch -> value, of a trial that completed."""
-        self._rule.complete(values)
+    def learn(self, curve: Curve) -> None:
+        """Take in what a trial has reported that ended, or goes on after a restart."""
+        self._rule.learn(curve)
 
-    def answer(self, running: Running, report: EpochReport, spec: StudySpec, end: End | None) -> Answer:
-        """How a trial goes on that has just reported, whose values have the report's in them.
+    def answer(
+        self, running: Running, report: EpochReport, spec: StudySpec, end: End | None
+    ) -> tuple[Answer, Decision | None]:
+        """How a trial goes on that has just reported, whose values have the report's in them, and by which numbers.
 
         `spec` is the study's as it is now, of which budget and limits may have changed, `end` why it ended, if it did.
         """
         value = running.values[report.epoch]
         if report.diverged() or not math.isfinite(value):
-            return Answer(verdict=Verdict.PRUNE, reason="diverged")
+            return Answer(verdict=Verdict.PRUNE, reason="diverged"), None
         if budget.reached(spec.budget.target, value, maximize=self._maximize):
             running.reached_target = True
-            return Answer(verdict=Verdict.STOP, reason=End.TARGET)
-        return _of_study(end) or self._of_trial(running, report.epoch, spec.trial.minutes)
+            return Answer(verdict=Verdict.STOP, reason=End.TARGET), None
+        decision = self._rule.judge(self._standing(running, report.epoch))
+        return _of_study(end) or _of_trial(running, decision, spec.trial.minutes), decision
 
-    def _of_trial(self, running: Running, epoch: int, minutes: float | None) -> Answer:
-        best = running.best(maximize=self._maximize)
-        if self._rule.judge(epoch, best, running.warmup_epochs).prune:
-            return Answer(verdict=Verdict.PRUNE, reason="pruner")
-        if minutes is not None and running.seconds >= minutes * 60:
-            return Answer(verdict=Verdict.STOP, reason=TIME_LIMIT)
-        return Answer(verdict=Verdict.CONTINUE)
+    def _standing(self, running: Running, epoch: int) -> Standing:
+        return Standing(
+            running.number,
+            epoch,
+            running.values[epoch],
+            running.best(maximize=self._maximize),
+            running.recipe.epochs if self._knows_epochs else None,
+            running.warmup_epochs,
+            running.best(maximize=self._maximize, until=halfway(epoch)),
+        )
+
+
+def _of_trial(running: Running, decision: Decision, minutes: float | None) -> Answer:
+    if decision.prune:
+        return Answer(verdict=Verdict.PRUNE, reason="pruner")
+    if minutes is not None and running.seconds >= minutes * 60:
+        return Answer(verdict=Verdict.STOP, reason=TIME_LIMIT)
+    return Answer(verdict=Verdict.CONTINUE)
 
 
 def _of_study(end: End | None) -> Answer | None:

@@ -19,6 +19,8 @@ from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.corners import corners
+from tunefast.spec.pruners import MedianPruner, Pruner
+from tunefast.spec.samplers import GridSampler, Sampler, TpeSampler
 from tunefast.spec.schema import recipe_schema
 from tunefast.spec.sections import Budget, Notify, TrialSection
 from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, ordered
@@ -26,59 +28,6 @@ from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, 
 NUM_RANDOM_CHECKS = 100
 REPORTED_METRICS = ("loss", "accuracy", "val_loss", *(f"val_{name}" for name in METRIC_NAMES))
 """What tunefast's own training can report, whatever the recipe."""
-
-
-class GridSampler(Part):
-    """Every combination of the space exactly once, in a seeded random order.
-
-    Buys completeness over a few settings; the number of cells is the product of the domains' sizes.
-    """
-
-    name: Literal["grid"] = "grid"
-
-
-class RandomSampler(Part):
-    """Independent draws from every domain. Needs no results, so it is never wrong-footed; learns nothing either."""
-
-    name: Literal["random"] = "random"
-
-
-class TpeSampler(Part):
-    """Tree-structured Parzen estimator: draws where good trials were dense and bad ones were not.
-
-    Buys better recipes per trial from about ten trials on. Source: Bergstra et al., "Algorithms for hyper-parameter
-    optimization", NIPS 2011; settings are sampled jointly.
-    """
-
-    name: Literal["tpe"] = "tpe"
-    startup_trials: int = Field(10, ge=0)
-    """Random trials before the model is used."""
-
-
-Sampler = Annotated[GridSampler | RandomSampler | TpeSampler, Field(discriminator="name")]
-
-
-class NoPruner(Part):
-    """No trial is stopped because others are better."""
-
-    name: Literal["none"] = "none"
-
-
-class MedianPruner(Part):
-    """Stop a trial whose best value so far is worse than the median of the completed trials at the same epoch.
-
-    Buys about two thirds of the epochs; costs the best recipe in a few percent of studies, and in many with no warm-up.
-    Source: Golovin et al., "Google Vizier", KDD 2017.
-    """
-
-    name: Literal["median"] = "median"
-    warmup_epochs: int | None = Field(None, ge=0)
-    """Epochs before a trial is judged; by default 3, or 30 % of them where the schedule anneals, if that is more."""
-    startup_trials: int = Field(5, ge=1)
-    """Completed trials before any trial is judged."""
-
-
-Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="name")]
 
 
 def _name_optional(schema: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from tunefast.run.preflight.forecast import Forecast, Kind, best_so_far, forecas
 from tunefast.run.preflight.places import Places
 from tunefast.run.preflight.probe import Probe, Probed
 from tunefast.run.slots import Lent, fair_share, num_cores
-from tunefast.search.pruners import warmup_epochs
+from tunefast.search.pruning import warmup_epochs
 from tunefast.spec.corners import choice_cells, corners, ends
 from tunefast.spec.space import Params
 from tunefast.spec.study import StudySpec

@@ -10,8 +10,10 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tunefast.search.pruners import PruningRule, pruning_rule
-from tunefast.spec.study import GridSampler, NoPruner, StudySpec
+from tunefast.search.pruning import Curve, PruningRule, Standing, halfway, pruning_rule
+from tunefast.spec.pruners import NoPruner
+from tunefast.spec.samplers import GridSampler
+from tunefast.spec.study import StudySpec
 
 TRIAL_SECONDS = 0.02
 """From the end of a trial to the start of the next one: it is told, and another one asked for."""
@@ -180,6 +182,7 @@ class _Player:
         if not self._stops:
             return epoch >= kind.epochs
         if epoch >= len(kind.curve):
-            rule.complete(dict(enumerate(kind.curve, start=1)))
+            rule.learn(Curve(trial.number, dict(enumerate(kind.curve, start=1)), kind.epochs, complete=True))
             return True
-        return rule.judge(epoch, kind.best[epoch - 1], kind.warmup_epochs).prune
+        value, best, before = kind.curve[epoch - 1], kind.best[epoch - 1], kind.best[halfway(epoch) - 1]
+        return rule.judge(Standing(trial.number, epoch, value, best, kind.epochs, kind.warmup_epochs, before)).prune

@@ -1,0 +1,155 @@
+"""Which rule stops the right trials? A replay of recorded learning curves through the code that a study uses.
+
+``python -m benchmarks.stopping --data DIR [--seeds N] [--proposals random|tpe] [--json]``, where DIR has the curves of
+LCBench, TaskSet or ``benchmarks.record_curves``. Per task and seed 100 recipes are drawn; trained to the end in that
+order they reach some best value. A rule searches in the same order (and on, where it has epochs left), until a complete
+trial is within 0.5 % of that value.
+
+- speed-up: full random search's epochs over the rule's, both summed over the seeds; over tasks the mean is geometric
+- success: it got there within the epochs of the 100
+- kept: of the 100, the best recipe was not stopped and reached its best value
+- saved: of the 100's epochs
+
+Proposals by TPE are made for 4 workers, from the same table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from benchmarks.curves import Task, load
+from benchmarks.replay import InOrder, Policy, Proposer, Tpe, replay
+from tunefast.spec.pruners import (
+    AshaPruner,
+    FastPruner,
+    ForecastPruner,
+    HyperbandPruner,
+    MedianPruner,
+    PercentilePruner,
+)
+
+NUM_TRIALS = 100
+FULL = Policy("random search, all in full")
+POLICIES = (
+    Policy("median (tunefast's: warm-up 3 or 30 %)", MedianPruner()),
+    Policy("forecast", ForecastPruner()),
+    Policy("forecast, patience 10", ForecastPruner(), patience=10),
+    Policy("fast", FastPruner()),
+    Policy("percentile 25", PercentilePruner()),
+    Policy("asha 1/3", AshaPruner(reduction=3)),
+    Policy("asha 1/4, patience 10", AshaPruner(), patience=10),
+    Policy("Optuna: median", MedianPruner(warmup_epochs=0)),
+    Policy("Optuna: median, warm-up 5", MedianPruner(warmup_epochs=5)),
+    Policy("Optuna: successive halving", AshaPruner(min_epochs=1, reduction=4)),
+    Policy("Optuna: hyperband", HyperbandPruner()),
+)
+
+
+class Figures(NamedTuple):
+    """What a policy did on one task with one seed."""
+
+    full: int
+    """Epochs that full random search spent."""
+    spent: float
+    success: bool
+    kept: bool
+    saved: float
+
+
+def measure(task: Task, policy: Policy, seed: int, *, tpe: bool) -> Figures:
+    """One search for the goal, and one of 100 recipes."""
+    first, order = _orders(len(task.curves), seed)
+    goal, epochs = task.goal(first), task.curves.shape[1]
+    workers = 4 if tpe else 1
+
+    def proposer() -> Proposer:
+        return Tpe(task, seed) if tpe else InOrder(order)
+
+    most = float(NUM_TRIALS * epochs)
+    full = replay(task, FULL, proposer(), workers=workers, goal=goal, most_epochs=math.inf, trials=len(order))
+    found = replay(task, policy, proposer(), workers=workers, goal=goal, most_epochs=most, trials=len(order))
+    spent = found.epochs if found.reached else most
+    hundred = replay(task, policy, InOrder(first), workers=1, goal=None, most_epochs=math.inf, trials=NUM_TRIALS)
+    best = task.best[first]
+    wanted = -best.max() if task.maximize else best.min()
+    saved = 1 - hundred.epochs / _full_epochs(task.curves[first])
+    return Figures(full.epochs, spent, found.reached, hundred.value <= wanted, saved)
+
+
+def _orders(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The 100 recipes, and these followed by all the others."""
+    order = np.random.default_rng(seed).permutation(count)
+    return order[:NUM_TRIALS], order
+
+
+def _full_epochs(curves: NDArray[np.float64]) -> int:
+    """Epochs of training every recipe to its end, or to where it diverges."""
+    finite = np.isfinite(curves)
+    return int(np.where(finite.all(axis=1), curves.shape[1], np.argmin(finite, axis=1) + 1).sum())
+
+
+def _geometric(values: list[float]) -> float:
+    return math.exp(statistics.fmean(math.log(value) for value in values))
+
+
+def main() -> None:
+    """Replay all policies on all tasks and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--proposals", choices=("random", "tpe"), default="random")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    tasks = load(arguments.data)
+    if not tasks:
+        parser.error(f"--data {arguments.data}: no learning curves there")
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for metric in sorted({task.metric for task in tasks}):
+        of_metric = [task for task in tasks if task.metric == metric]
+        result[metric] = {}
+        for policy in POLICIES:
+            tpe = arguments.proposals == "tpe"
+            seeds = range(arguments.seeds)
+            figures = {task.name: [measure(task, policy, seed, tpe=tpe) for seed in seeds] for task in of_metric}
+            result[metric][policy.name] = _summary(figures)
+        if not arguments.json:
+            _print(f"{metric}: {len(of_metric)} tasks, {arguments.seeds} seeds, {arguments.proposals}", result[metric])
+    if arguments.json:
+        print(json.dumps(result))
+
+
+def _summary(figures: dict[str, list[Figures]]) -> dict[str, float]:
+    every = [found for of_task in figures.values() for found in of_task]
+    by_task = {
+        name: sum(found.full for found in of_task) / sum(found.spent for found in of_task)
+        for name, of_task in figures.items()
+    }
+    return {
+        "speed_up": _geometric(list(by_task.values())),
+        "worst_task": min(by_task.values()),
+        "success": statistics.fmean(found.success for found in every),
+        "kept": statistics.fmean(found.kept for found in every),
+        "saved": statistics.fmean(found.saved for found in every),
+    }
+
+
+def _print(title: str, table: dict[str, dict[str, float]]) -> None:
+    print(f"{title}\n{'':<40}{'speed-up':>9}{'worst task':>11}{'success':>9}{'kept':>7}{'saved':>7}")
+    for name, row in table.items():
+        shares = f"{row['success']:>9.1%}{row['kept']:>7.0%}{row['saved']:>7.0%}"
+        print(f"{name:<40}{row['speed_up']:>8.2f}x{row['worst_task']:>10.2f}x{shares}", flush=True)
+    print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Pruning: whether a trial is stopped because others are better. Pure rules, functions of the curves they are told."""
+
+from __future__ import annotations
+
+import math
+
+from tunefast.recipe.base import RecipePart
+from tunefast.search.pruning.forecast import ForecastRule
+from tunefast.search.pruning.halving import HalvingRule, HyperbandRule
+from tunefast.search.pruning.percentile import PercentileRule
+from tunefast.search.pruning.rule import Curve, Decision, NeverPrune, PruningRule, Standing, halfway
+from tunefast.search.pruning.threshold import ThresholdRule
+from tunefast.search.pruning.together import TogetherRule
+from tunefast.spec.pruners import (
+    AshaPruner,
+    FastPruner,
+    ForecastPruner,
+    HyperbandPruner,
+    MedianPruner,
+    PercentilePruner,
+    Pruner,
+    ThresholdPruner,
+)
+
+__all__ = [
+    "Curve",
+    "Decision",
+    "NeverPrune",
+    "PruningRule",
+    "Standing",
+    "halfway",
+    "num_missing",
+    "pruning_rule",
+    "warmup_epochs",
+]
+
+WARMUP_EPOCHS = 3
+WARMUP_SHARE = 0.3
+"""Of an annealed schedule: before that, a large learning rate looks bad however good it will end."""
+
+
+def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningRule:
+    """The rule that the spec asks for; `seed` is the study's."""
+    rule: PruningRule = NeverPrune()
+    match settings:
+        case MedianPruner(startup_trials=startup, min_curves=least):
+            rule = PercentileRule(startup, maximize=maximize, min_curves=least)
+        case PercentilePruner(startup_trials=startup, min_curves=least, percentile=percent):
+            rule = PercentileRule(startup, maximize=maximize, percentile=percent, min_curves=least)
+        case AshaPruner(min_epochs=first, reduction=reduction):
+            rule = HalvingRule(first, reduction, maximize=maximize)
+        case HyperbandPruner(min_epochs=first, reduction=reduction):
+            rule = HyperbandRule(first, reduction, maximize=maximize, seed=seed)
+        case ThresholdPruner(lower=lower, upper=upper):
+            rule = ThresholdRule(lower, upper)
+        case ForecastPruner(startup_trials=startup, margin=margin):
+            rule = ForecastRule(startup, margin, maximize=maximize)
+        case FastPruner(min_epochs=first, reduction=reduction, margin=margin):
+            forecast = ForecastRule(1, margin, maximize=maximize)
+            rule = TogetherRule([forecast, HalvingRule(first, reduction, maximize=maximize)])
+    return rule
+
+
+def num_missing(settings: Pruner, num_complete: int) -> int:
+    """Trials that have to complete before any is judged, beside those that have."""
+    return max(0, getattr(settings, "startup_trials", 0) - num_complete)
+
+
+def warmup_epochs(settings: Pruner, recipe: RecipePart) -> int:
+    """Epochs of `recipe` before it is judged."""
+    if isinstance(settings, FastPruner):
+        return settings.min_epochs - 1
+    given = getattr(settings, "warmup_epochs", None)
+    if given is not None:
+        return int(given)
+    if not isinstance(settings, MedianPruner | PercentilePruner):
+        return 0
+    return max(WARMUP_EPOCHS, math.ceil(WARMUP_SHARE * recipe.epochs)) if recipe.annealed else WARMUP_EPOCHS

@@ -1,0 +1,80 @@
+"""Pruning by forecast: a trial is stopped when all that it may still gain would not make it the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tunefast.search.pruning.rule import Curve, Decision, Standing
+
+
+class ForecastRule:
+    """Stops a trial whose best value, with `margin` times what it may still gain, is worse than the best trial's.
+
+    It may gain the most that any trial's best value improved by from there on, and what its own curve promises: with
+    every doubling of its epochs as much as in the last one, which is how curves flatten that follow a logarithm or a
+    power law. Trials of different lengths are compared at the same share of their training.
+    """
+
+    def __init__(self, startup_trials: int, margin: float, *, maximize: bool) -> None:
+        self._startup_trials = startup_trials
+        self._margin = margin
+        self._sign = -1.0 if maximize else 1.0
+        self._num_complete = 0
+        self._best = math.inf
+        self._gains: dict[int | None, list[float]] = {}
+        """By planned length: the largest gain after each epoch, as a cost; a list's first item is the first epoch's."""
+
+    def learn(self, curve: Curve) -> None:
+        """Take in what a trial gained; where it was stopped it would have gained more."""
+        costs = list(self._best_so_far(curve))
+        if not costs or math.isinf(costs[-1]):
+            self._num_complete += curve.complete
+            return
+        if curve.complete:
+            self._num_complete += 1
+            self._best = min(self._best, costs[-1])
+        gains = self._gains.setdefault(curve.planned, [])
+        gains.extend(0.0 for _ in range(len(costs) - len(gains)))
+        for index, cost in enumerate(costs):
+            if math.isfinite(cost):
+                gains[index] = max(gains[index], cost - costs[-1])
+
+    def _best_so_far(self, curve: Curve) -> Iterator[float]:
+        """The best up to each epoch, as a cost; also for those without a report."""
+        best = math.inf
+        for epoch in range(1, max(curve.values, default=0) + 1):
+            cost = self._sign * curve.values.get(epoch, math.nan)
+            best = min(best, cost) if math.isfinite(cost) else best
+            yield best
+
+    def judge(self, standing: Standing) -> Decision:
+        """Stop a trial that cannot become the best, unless it is done; one that has only NaN is stopped too."""
+        missing = max(0, self._startup_trials - self._num_complete)
+        if missing or standing.epoch <= standing.warmup_epochs:
+            return Decision(prune=False, num_curves=self._num_complete, missing=missing)
+        if math.isnan(standing.best):
+            return Decision(prune=True, num_curves=self._num_complete)
+        gain = self._largest_gain(standing)
+        if gain is None or math.isinf(self._best):
+            return Decision(prune=False, num_curves=self._num_complete)
+        threshold = self._best + self._margin * (gain + self._own_gain(standing))
+        worse = self._sign * standing.best > threshold
+        return Decision(worse and not standing.is_done, self._sign * threshold, self._num_complete)
+
+    def _own_gain(self, standing: Standing) -> float:
+        """What its own curve promises until its end."""
+        planned = standing.planned or max(len(gains) for gains in self._gains.values())
+        if math.isnan(standing.halfway) or planned <= standing.epoch:
+            return 0.0
+        return self._sign * (standing.halfway - standing.best) * math.log2(planned / standing.epoch)
+
+    def _largest_gain(self, standing: Standing) -> float | None:
+        """What any trial gained from the same share of its training on; None where none has got so far."""
+        found = []
+        for planned, gains in self._gains.items():
+            scale = planned / standing.planned if planned and standing.planned else 1.0
+            epoch = max(1, math.floor(standing.epoch * scale + 1e-9))
+            if epoch <= len(gains):
+                found.append(gains[epoch - 1])
+        return max(found, default=None)

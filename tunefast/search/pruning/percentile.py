@@ -1,0 +1,57 @@
+"""Pruning by rank among the completed trials at the same epoch: the median, and other percentiles."""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from collections import defaultdict
+
+from tunefast.search.pruning.rule import Curve, Decision, Standing
+
+
+class PercentileRule:
+    """Decides what Optuna's `PercentilePruner` would decide, without reading the study again.
+
+    For every epoch the values of the completed trials are kept sorted: a report costs one look-up, an ended trial one
+    insertion per epoch. Optuna's ``n_warmup_steps`` is ``warmup_epochs + 1`` here, since epochs count from 1.
+    """
+
+    def __init__(self, startup_trials: int, *, maximize: bool, percentile: float = 50.0, min_curves: int = 1) -> None:
+        self._startup_trials = startup_trials
+        self._maximize = maximize
+        self._percentile = 100 - percentile if maximize else percentile
+        self._min_curves = min_curves
+        self._num_complete = 0
+        self._values: dict[int, list[float]] = defaultdict(list)
+
+    def learn(self, curve: Curve) -> None:
+        """Take in the curve of a trial that completed."""
+        if not curve.complete:
+            return
+        self._num_complete += 1
+        for epoch, value in curve.values.items():
+            if not math.isnan(value):
+                insort(self._values[epoch], value)
+
+    def judge(self, standing: Standing) -> Decision:
+        """Stop a trial whose best is worse than the percentile at the epoch; one that has only NaN is stopped too."""
+        values = self._values.get(standing.epoch, [])
+        missing = max(0, self._startup_trials - self._num_complete)
+        if missing or standing.epoch <= standing.warmup_epochs:
+            return Decision(prune=False, num_curves=len(values), missing=missing)
+        if math.isnan(standing.best):
+            return Decision(prune=True, num_curves=len(values))
+        if len(values) < self._min_curves:
+            return Decision(prune=False, num_curves=len(values))
+        threshold = percentile(values, self._percentile)
+        worse = standing.best < threshold if self._maximize else standing.best > threshold
+        return Decision(worse, threshold, len(values))
+
+
+def percentile(ordered: list[float], percent: float) -> float:
+    """A percentile of sorted numbers as NumPy computes it, to the last bit."""
+    where = (len(ordered) - 1) * (percent / 100)
+    low, high = ordered[math.floor(where)], ordered[math.ceil(where)]
+    share = where - math.floor(where)
+    nearer_low = share < 1 - share
+    return low + (high - low) * share if nearer_low else high - (high - low) * (1 - share)

@@ -1,0 +1,142 @@
+"""Pruners: which trial to stop because others are better."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tunefast.recipe.part import Part
+
+
+class NoPruner(Part):
+    """No trial is stopped because others are better."""
+
+    name: Literal["none"] = "none"
+
+
+class MedianPruner(Part):
+    """Stop a trial whose best value so far is worse than the median of the completed trials at the same epoch.
+
+    Buys about two thirds of the epochs; costs the best recipe in a few percent of studies, and in many with no warm-up.
+    Source: Golovin et al., "Google Vizier", KDD 2017.
+    """
+
+    name: Literal["median"] = "median"
+    warmup_epochs: int | None = Field(None, ge=0)
+    """Epochs before a trial is judged; by default 3, or 30 % of them where the schedule anneals, if that is more."""
+    startup_trials: int = Field(5, ge=1)
+    """Completed trials before any trial is judged."""
+    min_curves: int = Field(1, ge=1)
+    """Completed trials that reached the epoch, before a trial is judged at it."""
+
+
+class PercentilePruner(Part):
+    """Stop a trial that is not among the best `percentile` percent of the completed ones at the same epoch.
+
+    The median is the 50th. Less is bolder: more epochs saved, and more often the best recipe lost.
+    """
+
+    name: Literal["percentile"] = "percentile"
+    percentile: float = Field(25.0, gt=0, lt=100)
+    """Of the completed trials, counted from the best: a trial has to be among them."""
+    warmup_epochs: int | None = Field(None, ge=0)
+    """Epochs before a trial is judged; by default 3, or 30 % of them where the schedule anneals, if that is more."""
+    startup_trials: int = Field(5, ge=1)
+    """Completed trials before any trial is judged."""
+    min_curves: int = Field(1, ge=1)
+    """Completed trials that reached the epoch, before a trial is judged at it."""
+
+
+class AshaPruner(Part):
+    """Asynchronous successive halving: at each rung, only one trial in `reduction` goes on.
+
+    Rungs stand at `min_epochs`, `reduction` times that, and so on. Buys most where many recipes never learn; loses the
+    best recipe often where good ones start slowly, as with an annealed schedule. Source: Li et al., "A system for
+    massively parallel hyperparameter tuning", MLSys 2020.
+    """
+
+    name: Literal["asha"] = "asha"
+    min_epochs: int = Field(1, ge=1)
+    """The first rung."""
+    reduction: int = Field(4, ge=2)
+    """Of so many trials at a rung the best one goes on."""
+
+
+class HyperbandPruner(Part):
+    """Successive halving in brackets that begin at later and later rungs, so that slow starters have a chance.
+
+    Source: Li et al., "Hyperband", JMLR 2018.
+    """
+
+    name: Literal["hyperband"] = "hyperband"
+    min_epochs: int = Field(1, ge=1)
+    """The first rung of the first bracket."""
+    reduction: int = Field(3, ge=2)
+    """Of so many trials at a rung the best one goes on."""
+
+
+class ThresholdPruner(Part):
+    """Stop a trial whose metric leaves a range, or is no number: what no useful recipe does, whatever the others do."""
+
+    name: Literal["threshold"] = "threshold"
+    lower: float | None = None
+    """A trial below it is stopped."""
+    upper: float | None = None
+    """A trial above it is stopped."""
+    warmup_epochs: int = Field(0, ge=0)
+    """Epochs before a trial is judged."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> ThresholdPruner:
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise ValueError(f"lower = {self.lower:g} has to be less than upper = {self.upper:g}")
+        return self
+
+
+class ForecastPruner(Part):
+    """Stop a trial that will not become the best: its forecast falls short, with all doubts in its favour.
+
+    From its best value so far a trial may gain what the luckiest trial gained from the same point of its training on,
+    and besides what its own curve promises: as much with every doubling of its epochs as in the last one. So slow
+    starters go on, and an annealed schedule needs no warm-up of its own. Buys about as many epochs as the median does
+    without a warm-up, and loses the best recipe in about one study of a hundred. Source: measured, docs/benchmarks.md.
+    """
+
+    name: Literal["forecast"] = "forecast"
+    margin: float = Field(1.0, ge=0)
+    """Times these gains; more is safer, and saves less."""
+    warmup_epochs: int = Field(3, ge=0)
+    """Epochs before a trial is judged."""
+    startup_trials: int = Field(3, ge=1)
+    """Completed trials before any trial is judged."""
+
+
+class FastPruner(Part):
+    """Forecast and halving together: the boldest rule that still reaches what full training reaches.
+
+    At epochs 2, 4, 8 and so on only the better half of the trials goes on, of which those are stopped whose forecast
+    falls short. Buys the most epochs; loses the best recipe in about one study of seven, for one nearly as good.
+    Source: measured, docs/benchmarks.md.
+    """
+
+    name: Literal["fast"] = "fast"
+    min_epochs: int = Field(2, ge=1)
+    """The first rung, and the first epoch with a forecast."""
+    reduction: int = Field(2, ge=2)
+    """Of so many trials at a rung the best one goes on."""
+    margin: float = Field(1.0, ge=0)
+    """Times the gains that the forecast allows."""
+
+
+Pruner = Annotated[
+    NoPruner
+    | MedianPruner
+    | PercentilePruner
+    | AshaPruner
+    | HyperbandPruner
+    | ThresholdPruner
+    | ForecastPruner
+    | FastPruner,
+    Field(discriminator="name"),
+]
