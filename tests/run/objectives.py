@@ -77,3 +77,11 @@ def counts_threads(recipe: ObjectiveRecipe, context: Context) -> Metrics:
 
 
 NOT_CALLABLE = 3
+
+
+def goes_on(recipe: ObjectiveRecipe, context: Context) -> Iterator[Metrics]:
+    """Saves every epoch before it reports it, and goes on from there."""
+    state = context.checkpoint.load() or {"epoch": 0}
+    for epoch in range(state["epoch"] + 1, len(recipe.params["curve"]) + 1):
+        context.checkpoint.save({"epoch": epoch})
+        yield {"epoch": epoch, "score": recipe.params["curve"][epoch - 1]}

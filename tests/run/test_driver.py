@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -252,3 +253,19 @@ def test_a_verdict_that_was_not_stored_in_time() -> None:
     driver.recall([report(1, score=0.1), report(2, score=0.9)])
     driver.conclude("target")
     assert driver.outcome() == Outcome(ending=Ending.COMPLETE, reason="target", kept_epoch=2)
+
+
+def test_what_a_coordinator_forgot_is_told_again(tmp_path: Path) -> None:
+    """An own training that saves before it reports misses no epoch, whoever was killed when."""
+    given = assignment("goes_on", 0.1, 0.2, 0.3, 0.4).model_copy(update={"directory": str(tmp_path)})
+    ask, told = say(GO, GO, BrokenPipeError())  # killed with its coordinator, which had stored the first epoch alone
+    with pytest.raises(BrokenPipeError):
+        drive(given, Line(ask))
+    assert [said.epoch for said in told] == [1, 2, 3]
+    recalled: list[int] = []
+    ask, told = say()
+    line = Line(ask, recall=lambda reports: recalled.extend(said.epoch for said in reports))
+    again = given.model_copy(update={"attempt": 2, "earlier": [report(1, score=0.1)]})
+    assert drive(again, line) == Outcome(ending=Ending.COMPLETE, kept_epoch=4)
+    assert recalled == [2]
+    assert [said.epoch for said in told] == [3, 4]

@@ -100,6 +100,7 @@ def test_a_whole_training_state_comes_back(tmp_path: Path) -> None:
     lent = context(tmp_path)
     assert lent.checkpoint.load() is None
     lent.checkpoint.save(state)
+    lent.commit()
     found = context(tmp_path).checkpoint.load()
     torch.testing.assert_close(found["model"], dict(model.state_dict()))
     twin = torch.optim.AdamW(model.parameters(), amsgrad=True)
@@ -117,6 +118,7 @@ def test_a_state_that_cannot_be_kept(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="not Linear"):
         kept.save({"model": nn.Linear(1, 1)})
     assert kept.load() == {"epoch": 1}
+    kept.commit()
     (tmp_path / "state.safetensors").write_bytes(b"torn")
     assert kept.load() is None
 
@@ -135,6 +137,7 @@ def test_a_damaged_state(tmp_path: Path) -> None:
     kept = KeptState(tmp_path)
     for epoch in (1, 2, 3):
         kept.save({"epoch": epoch, "weights": torch.full((8,), float(epoch))})
+        kept.commit()
     newest = tmp_path / "state.safetensors"
     content = bytearray(newest.read_bytes())
     content[-3] ^= 4
@@ -144,10 +147,25 @@ def test_a_damaged_state(tmp_path: Path) -> None:
     assert KeptState(tmp_path).load() is None
 
 
+def test_what_was_not_reported_does_not_count(tmp_path: Path) -> None:
+    """An attempt that is killed between saving an epoch and reporting it trains that epoch again."""
+    first = context(tmp_path, [])
+    first.checkpoint.save({"epoch": 1})
+    first.report({"x": 1})
+    first.checkpoint.save({"epoch": 2})
+    assert first.checkpoint.load() == {"epoch": 2}
+    second = context(tmp_path, [])
+    assert second.checkpoint.load() == {"epoch": 1}
+    second.checkpoint.save({"epoch": 2})
+    second.report({"x": 2})
+    assert context(tmp_path, []).checkpoint.load() == {"epoch": 2}
+
+
 def test_killed_between_two_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who was killed while the new state was written has the old one."""
     kept = KeptState(tmp_path)
     kept.save({"epoch": 1})
+    kept.commit()
 
     def killed(*_arguments: object) -> None:
         raise KeyboardInterrupt

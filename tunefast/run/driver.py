@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
@@ -31,6 +31,7 @@ from tunefast.spec.progress import (
 )
 from tunefast.train.objective import Context, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
+from tunefast.train.report_log import FILE, ReportLog
 
 log = logging.getLogger("tunefast.worker")
 
@@ -113,22 +114,40 @@ def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
     use_threads(assignment.threads)
     recipe = RECIPE.validate_python(assignment.recipe)
     line = line.guarded()
-    ours = isinstance(recipe, TrainingRecipe)  # whose checkpoints say which epochs stand
-    driver = Driver(recipe.patience(), line.report, () if ours else assignment.earlier)
     try:
         _inherit(assignment, line)
         if isinstance(recipe, TrainingRecipe):
+            driver = Driver(recipe.patience(), line.report)
             _drive_training(recipe, assignment, driver, line)
-        elif isinstance(recipe, CommandRecipe):
-            run_program(recipe, assignment, driver.report, line.note)
-        elif recipe.style == "optuna" and line.consult is not None:
-            return _drive_optuna(recipe, assignment, driver, line.consult)
-        else:
-            _drive_objective(recipe, assignment, driver)
+            return driver.outcome()
+        return _drive_own(recipe, assignment, line)
     except ConnectionLostError as error:
         raise error.cause from error
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a trial raises is its own trouble
         return trouble(error, assignment.directory)
+
+
+def _drive_own(recipe: CommandRecipe | ObjectiveRecipe, assignment: Assignment, line: Line) -> Outcome | Returned:
+    """Run the user's own training; what it reported before is told to a coordinator that does not know it."""
+    reported = ReportLog(Path(assignment.directory or ".") / FILE, assignment.attempt)
+    if assignment.directory and (missing := reported.missing(assignment.earlier)):
+        line.recall(missing)
+        earlier = sorted([*assignment.earlier, *missing], key=lambda report: report.epoch)
+        assignment = assignment.model_copy(update={"earlier": earlier})
+
+    def ask(report: EpochReport) -> Answer:
+        answer = line.report(report)
+        reported.add(report)
+        return answer
+
+    driver = Driver(recipe.patience(), ask, assignment.earlier)
+    if isinstance(recipe, CommandRecipe):
+        reported.keep()
+        run_program(recipe, assignment, driver.report, line.note)
+    elif recipe.style == "optuna" and line.consult is not None:
+        return _drive_optuna(recipe, assignment, driver, line.consult)
+    else:
+        _drive_objective(recipe, assignment, driver, reported.keep)
     return driver.outcome()
 
 
@@ -149,7 +168,9 @@ def _inherit(assignment: Assignment, line: Line) -> None:
         scratch.rename(target)
 
 
-def _drive_objective(recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver) -> None:
+def _drive_objective(
+    recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver, on_save: Callable[[], None]
+) -> None:
     context = Context(
         driver.report,
         recipe,
@@ -159,6 +180,7 @@ def _drive_objective(recipe: ObjectiveRecipe, assignment: Assignment, driver: Dr
         threads=assignment.threads,
         directory=assignment.directory,
         earlier=assignment.earlier,
+        on_save=on_save,
     )
     run_objective(recipe, context)
 

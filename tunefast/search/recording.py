@@ -52,6 +52,7 @@ class Recorder:
             if self._metric in report.metrics:
                 self.report(running, report)
         running.epochs_before = max(running.epochs_before, running.epochs)
+        running.begun = False  # what it trains again takes the place of these
 
     def saved(self, number: int, file: CheckpointFile) -> None:
         """Note a checkpoint."""

@@ -18,7 +18,7 @@ from tunefast.train.parameters import let_momentum_cycle, set_schedule
 from tunefast.train.sealed import DamagedError, read_sealed, write_sealed
 
 log = logging.getLogger("tunefast.worker")
-_STATE_FILE, _BEFORE_FILE = "state.safetensors", "state.before.safetensors"
+_STATE_FILE, _BEFORE_FILE, _NEXT_FILE = "state.safetensors", "state.before.safetensors", "state.next.safetensors"
 _TENSOR, _DICT, _LIST, _TUPLE = "tensor", "dict", "list", "tuple"
 
 
@@ -55,26 +55,35 @@ class Steps:
 class KeptState:
     """A trial's own checkpoint: nested dicts, lists and tuples of tensors and plain values, whole or not at all.
 
-    The one before stays, in case the last is damaged.
+    What is saved counts for a later attempt from the next report on, so that it never knows an epoch that was not
+    reported. The one before stays, in case the last is damaged.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, on_save: Callable[[], None] = lambda: None) -> None:
         self.directory = directory
         """For files of one's own too; the same for all attempts at the trial."""
+        self._on_save = on_save
         directory.mkdir(parents=True, exist_ok=True)
+        (directory / _NEXT_FILE).unlink(missing_ok=True)  # of an attempt that was killed before it reported
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Keep `state` in place of the last one. Raises `TypeError` for what is neither tensor nor JSON data in it."""
         tensors: dict[str, Tensor] = {}
         plan = json.dumps(_taken_apart(state, tensors))
-        path = self.directory / _STATE_FILE
-        with contextlib.suppress(FileNotFoundError):
-            path.replace(self.directory / _BEFORE_FILE)
-        write_sealed(path, tensors, plan)
+        write_sealed(self.directory / _NEXT_FILE, tensors, plan)
+        self._on_save()
+
+    def commit(self) -> None:
+        """Let what was saved last count for later attempts."""
+        if (self.directory / _NEXT_FILE).exists():
+            path = self.directory / _STATE_FILE
+            with contextlib.suppress(FileNotFoundError):
+                path.replace(self.directory / _BEFORE_FILE)
+            (self.directory / _NEXT_FILE).replace(path)
 
     def load(self) -> Any:
         """What was saved last, or the time before where that is damaged; None where nothing was, or both are."""
-        for name in (_STATE_FILE, _BEFORE_FILE):
+        for name in (_NEXT_FILE, _STATE_FILE, _BEFORE_FILE):
             try:
                 tensors, plan = read_sealed(self.directory / name)
                 return _put_together(json.loads(plan), tensors.__getitem__)

@@ -50,6 +50,7 @@ class Context:
         threads: int,
         directory: str = "",
         earlier: Sequence[EpochReport] = (),
+        on_save: Callable[[], None] = lambda: None,
     ) -> None:
         self.trial = trial
         """The trial's number."""
@@ -62,6 +63,7 @@ class Context:
         self._recipe = recipe
         self._directory = directory
         self._reporter = reporter
+        self._on_save = on_save
         self._count = EpochCount(earlier)
         self._last = time.perf_counter()
 
@@ -77,6 +79,7 @@ class Context:
         details = {} if said is None else {SAID_EPOCH: said}
         report = EpochReport(epoch=self._count.next(said), metrics=numbers, train_seconds=seconds, details=details)
         answer = self._reporter(report)
+        self.commit()
         self._last = time.perf_counter()
         return answer.verdict
 
@@ -114,7 +117,12 @@ class Context:
         """Where the trial's state is saved, and loaded from by a later attempt."""
         from tunefast.train.lending import KeptState
 
-        return KeptState(Path(self._directory or ".") / CHECKPOINTS)
+        return KeptState(Path(self._directory or ".") / CHECKPOINTS, self._on_save)
+
+    def commit(self) -> None:
+        """Let the state that was saved last count for later attempts; every report does, and the objective's end."""
+        if "checkpoint" in self.__dict__:
+            self.checkpoint.commit()
 
 
 def run_objective(recipe: ObjectiveRecipe, context: Context) -> None:
@@ -124,6 +132,7 @@ def run_objective(recipe: ObjectiveRecipe, context: Context) -> None:
         _drive(result, context)
     elif isinstance(result, Mapping):
         context.report(result)
+    context.commit()
 
 
 def run_optuna_objective(recipe: ObjectiveRecipe, trial: OptunaTrial) -> float | None:
