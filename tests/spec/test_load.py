@@ -142,7 +142,7 @@ BASE_MESSAGES = {
         "[study] sampler = 'grid': should be a table, { name = \"grid\" }"
     ),
     BASE.replace("[budget]", 'sampler = { name = "gird" }\n[budget]'): (
-        "[study] sampler: unknown name 'gird'. Did you mean 'grid'? Known: grid, random, tpe."
+        "[study] sampler: unknown name 'gird'. Did you mean 'grid'? Known: cmaes, gp, grid, nsga2, qmc, random, tpe."
     ),
     GRID + '[space]\n"optimizer.lr" = { low = 0.1, high = 0.2 }': (
         'space."optimizer.lr": a grid cannot cover a continuous domain, nor one of more than 100,000 values; '

@@ -10,12 +10,17 @@ from optuna.distributions import json_to_distribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tunefast.search.grid import GridCursor
-from tunefast.search.samplers import covering, distribution, optuna_sampler, suggest, suggested
+from tunefast.search.samplers import covering, distribution, optuna_sampler, random_sampler, suggest, suggested
 from tunefast.spec.progress import Verb
 from tunefast.spec.samplers import GridSampler
 from tunefast.spec.study import StudySpec
 from tunefast.store.rows import settings_of
 from tunefast.store.trials import MirroredStorage
+
+MOST_DRAWS = 20
+"""For a trial, where they repeat earlier ones."""
+SAMPLER_DRAWS = 5
+"""Of these, by the study's sampler; then at random."""
 
 
 class Asker:
@@ -32,6 +37,7 @@ class Asker:
         self._opened: dict[int, tuple[Trial, optuna.samplers.BaseSampler]] = {}
         """Trials whose objectives suggest their settings themselves, by id, each with its own sampler."""
         self._grid = GridCursor(spec, [trial.params for trial in trials]) if grid else None
+        self._tried = {frozenset(trial.params.items()) for trial in trials}
 
     @property
     def exhausted(self) -> bool:
@@ -70,13 +76,26 @@ class Asker:
         return self._storage.get_trial(trial_id)
 
     def _set_params(self, trial_id: int) -> None:
-        if self._grid is None or settings_of(self._storage.get_trial(trial_id)):
-            self._study.sampler = optuna_sampler(self._spec, self._storage.get_trial_number_from_id(trial_id))
-            suggest(Trial(self._study, trial_id), self._spec.space)
+        enqueued = bool(settings_of(self._storage.get_trial(trial_id)))
+        if self._grid is None or enqueued:
+            self._draw(trial_id, fixed=enqueued)
             return
         for path, value in self._grid.take().items():
             kind = distribution(self._spec.space[path])
             self._storage.set_trial_param(trial_id, path, kind.to_internal_repr(value), kind)
+
+    def _draw(self, trial_id: int, *, fixed: bool) -> None:
+        """Draw parameters that no trial has had, unless they are given, or such are hard to find by chance."""
+        number = self._storage.get_trial_number_from_id(trial_id)
+        for draw in range(1 if fixed else MOST_DRAWS):
+            if draw:
+                self._storage.forget_params(trial_id)
+            sampler = optuna_sampler if draw < SAMPLER_DRAWS else random_sampler
+            self._study.sampler = sampler(self._spec, number, draw)
+            drawn = frozenset(suggest(Trial(self._study, trial_id), self._spec.space).items())
+            if drawn not in self._tried:
+                break
+        self._tried.add(drawn)
 
     def consult(self, trial_id: int, verb: Verb, argument: Mapping[str, Any]) -> Any:
         """Do what an objective asks of its trial, as Optuna does it; raises `ValueError` where Optuna refuses it.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import optuna
@@ -16,31 +17,93 @@ from optuna.distributions import (
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, Trial
 
+from tunefast.errors import UserError
 from tunefast.recipe.seed import derive_seed
-from tunefast.spec.samplers import TpeSampler
+from tunefast.spec.samplers import CmaEsSampler, GpSampler, Nsga2Sampler, QmcSampler, TpeSampler
 from tunefast.spec.space import Choice, DomainPart, Float, Int, Scalar, Space, ordered
 from tunefast.spec.study import StudySpec
 
 
-def optuna_sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
-    """The sampler for trial `number`, seeded by the study's seed and the number.
+def optuna_sampler(spec: StudySpec, number: int, draw: int = 0) -> optuna.samplers.BaseSampler:
+    """The sampler for a draw for trial `number`, seeded by the study's seed and these.
 
-    What it draws depends on those, and on the results it sees, but on no earlier draw.
+    What it draws depends on them, and on the results it sees, but on no earlier draw. Raises `UserError` where a
+    package is missing.
     """
-    seed = derive_seed(spec.study.seed, number, "sampler") % 2**32
-    settings = spec.study.sampler
-    if isinstance(settings, TpeSampler):
-        own = spec.recipe.get("style") == "optuna"  # which suggests what it likes
-        conditional = own or any(domain.when for domain in spec.space.values())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return optuna.samplers.TPESampler(
-                n_startup_trials=settings.startup_trials,
-                multivariate=True,
-                group=conditional,
-                seed=seed,
-            )
-    return optuna.samplers.RandomSampler(seed=seed)
+    seed = _seed(spec, number, draw)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        match spec.study.sampler:
+            case TpeSampler() as settings:
+                return _tpe(settings, spec, seed)
+            case GpSampler(startup_trials=startup, deterministic=deterministic):
+                return optuna.samplers.GPSampler(
+                    seed=seed,
+                    n_startup_trials=startup,
+                    deterministic_objective=deterministic,
+                    warn_independent_sampling=False,
+                )
+            case CmaEsSampler() as settings:
+                return _cmaes(settings, seed)
+            case QmcSampler() as settings:
+                return _NumberedQmc(settings, derive_seed(spec.study.seed, 0, "sampler") % 2**32, number)
+            case Nsga2Sampler() as settings:
+                return optuna.samplers.NSGAIISampler(
+                    seed=seed,
+                    population_size=settings.population,
+                    mutation_prob=settings.mutation,
+                    crossover_prob=settings.crossover,
+                    swapping_prob=settings.swapping,
+                )
+            case _:
+                return optuna.samplers.RandomSampler(seed=seed)
+
+
+def random_sampler(spec: StudySpec, number: int, draw: int) -> optuna.samplers.BaseSampler:
+    """A sampler for another draw for trial `number`, at random."""
+    return optuna.samplers.RandomSampler(seed=_seed(spec, number, draw))
+
+
+def _seed(spec: StudySpec, number: int, draw: int) -> int:
+    return derive_seed(spec.study.seed, number, f"sampler {draw}" if draw else "sampler") % 2**32
+
+
+def _tpe(settings: TpeSampler, spec: StudySpec, seed: int) -> optuna.samplers.BaseSampler:
+    own = spec.recipe.get("style") == "optuna"  # which suggests what it likes
+    conditional = own or any(domain.when for domain in spec.space.values())
+    return optuna.samplers.TPESampler(
+        n_startup_trials=settings.startup_trials, multivariate=True, group=conditional, seed=seed
+    )
+
+
+def _cmaes(settings: CmaEsSampler, seed: int) -> optuna.samplers.BaseSampler:
+    if importlib.util.find_spec("cmaes") is None:
+        raise UserError(message="sampler cmaes needs the package cmaes: pip install 'tunefast[cmaes]'")
+    return optuna.samplers.CmaEsSampler(
+        seed=seed,
+        n_startup_trials=settings.startup_trials,
+        popsize=settings.population,
+        use_separable_cma=settings.separable,
+        consider_pruned_trials=settings.learn_from_pruned,
+        warn_independent_sampling=False,
+    )
+
+
+class _NumberedQmc(optuna.samplers.QMCSampler):
+    """Takes the point of the trial's number, where Optuna counts in the study, which restarts would begin anew."""
+
+    def __init__(self, settings: QmcSampler, seed: int, number: int) -> None:
+        super().__init__(
+            qmc_type=settings.sequence,
+            scramble=settings.scramble,
+            seed=seed,
+            warn_asynchronous_seeding=False,
+            warn_independent_sampling=False,
+        )
+        self._number = number
+
+    def _find_sample_id(self, study: optuna.Study, search_space: Mapping[str, BaseDistribution]) -> int:  # noqa: ARG002  Optuna's
+        return self._number
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Scalar]:

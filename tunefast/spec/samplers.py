@@ -36,4 +36,72 @@ class TpeSampler(Part):
     """Random trials before the model is used."""
 
 
-Sampler = Annotated[GridSampler | RandomSampler | TpeSampler, Field(discriminator="name")]
+class GpSampler(Part):
+    """Gaussian process with an acquisition function of expected improvement.
+
+    Buys the most per trial where trials are few and costly, up to some hundreds; asking for a trial takes it up to
+    seconds. Learns from complete trials alone. Source: Snoek et al., "Practical Bayesian optimization of machine
+    learning algorithms", NIPS 2012.
+    """
+
+    name: Literal["gp"] = "gp"
+    startup_trials: int = Field(10, ge=0)
+    """Random trials before the model is used."""
+    deterministic: bool = False
+    """Whether a recipe gives the same value again, so that no noise has to be explained."""
+
+
+class CmaEsSampler(Part):
+    """Covariance matrix adaptation: a population that moves and stretches towards better recipes.
+
+    Buys most with hundreds of trials over continuous settings that hang together; choices and settings with conditions
+    are drawn at random. Its distribution is kept in memory, not in the database, from where Optuna would unpickle it:
+    after a restart it begins anew. Source: Hansen, "The CMA evolution strategy: a tutorial", 2016.
+    """
+
+    name: Literal["cmaes"] = "cmaes"
+    startup_trials: int = Field(1, ge=0)
+    """Random trials before the model is used."""
+    population: int | None = Field(None, ge=3)
+    """Trials of a generation; by default 4 + 3 ln(settings)."""
+    separable: bool = False
+    """Learn a scale per setting, not how settings hang together: faster with many of them."""
+    learn_from_pruned: bool = False
+    """Take the last value of a pruned trial for its result."""
+
+
+class QmcSampler(Part):
+    """A quasi-random sequence: covers the space more evenly than random draws; learns nothing.
+
+    Source: Bergstra and Bengio, "Random search for hyper-parameter optimization", JMLR 2012.
+    """
+
+    name: Literal["qmc"] = "qmc"
+    sequence: Literal["sobol", "halton"] = "sobol"
+    """Sobol is even over any power of two trials."""
+    scramble: bool = True
+    """Shift the sequence by the study's seed."""
+
+
+class Nsga2Sampler(Part):
+    """A genetic algorithm: the better recipes of a generation are crossed and mutated to make the next one.
+
+    Made for several objectives; needs several generations, so hundreds of trials. Source: Deb et al., "A fast and
+    elitist multiobjective genetic algorithm: NSGA-II", 2002.
+    """
+
+    name: Literal["nsga2"] = "nsga2"
+    population: int = Field(50, ge=2)
+    """Trials of a generation; the first one is drawn at random."""
+    crossover: float = Field(0.9, ge=0, le=1)
+    """Probability that a trial has two parents."""
+    mutation: float | None = Field(None, ge=0, le=1)
+    """Probability that a setting is drawn anew; by default one setting of a trial, on average."""
+    swapping: float = Field(0.5, ge=0, le=1)
+    """Probability that a setting is the other parent's."""
+
+
+Sampler = Annotated[
+    GridSampler | RandomSampler | TpeSampler | GpSampler | CmaEsSampler | QmcSampler | Nsga2Sampler,
+    Field(discriminator="name"),
+]

@@ -20,12 +20,14 @@ from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.corners import corners
 from tunefast.spec.pruners import MedianPruner, Pruner
-from tunefast.spec.samplers import GridSampler, Sampler, TpeSampler
+from tunefast.spec.samplers import CmaEsSampler, GridSampler, Sampler, TpeSampler
 from tunefast.spec.schema import recipe_schema
 from tunefast.spec.sections import Budget, Notify, TrialSection
 from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, ordered
 
 NUM_RANDOM_CHECKS = 100
+LEAST_MOVED = 2
+"""Settings that CMA-ES needs, by Optuna."""
 REPORTED_METRICS = ("loss", "accuracy", "val_loss", *(f"val_{name}" for name in METRIC_NAMES))
 """What tunefast's own training can report, whatever the recipe."""
 
@@ -106,7 +108,10 @@ class StudySpec(Part):
                     "settings on the way; use another sampler"
                 )
             _refuse_endless(self.space)
-        elif self.budget.trials is None and self.budget.minutes is None:
+        elif isinstance(self.study.sampler, CmaEsSampler):
+            _refuse_flat(self)
+        grid = isinstance(self.study.sampler, GridSampler)
+        if not grid and self.budget.trials is None and self.budget.minutes is None:
             raise ValueError("budget: give trials or minutes, or the search has no end")
         return self
 
@@ -187,6 +192,15 @@ def _leaves(table: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{path}.{key}" if path else str(key))
     else:
         yield path, table
+
+
+def _refuse_flat(spec: StudySpec) -> None:
+    moved = [path for path, domain in spec.space.items() if not isinstance(domain, Choice) and not domain.when]
+    if spec.recipe.get("style") != "optuna" and len(moved) < LEAST_MOVED:
+        raise ValueError(
+            f"sampler: cmaes moves settings that are ranges of numbers without conditions, at least {LEAST_MOVED}; "
+            f"here are {len(moved)}, and all else is drawn at random; use tpe"
+        )
 
 
 def _refuse_endless(space: Space) -> None:

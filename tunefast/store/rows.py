@@ -57,6 +57,8 @@ RETRIES = "tunefast:retry_of"
 """User attribute of a trial that tries a failed one again: that one's number."""
 CONSTRAINT, VIOLATED = "constraints", 1.0
 """What Optuna's system attributes for constraints begin with; a value above 0 makes a trial infeasible to samplers."""
+PICKLED = ("cma:", "sepcma:", "cmawm:")
+"""What system attributes begin with that Optuna's CMA-ES would unpickle: never written, and left out when read."""
 _FIXED_PARAMS = "fixed_params"
 _METRIC_NAMES = "study:metric_names"
 
@@ -112,7 +114,9 @@ def _frozen(trial: Any, rows: dict[sa.Table, list[Any]]) -> FrozenTrial:
         },
         distributions=distributions,
         user_attrs={row.key: json.loads(row.value_json) for row in rows[ATTRS]},
-        system_attrs={row.key: json.loads(row.value_json) for row in rows[SYSTEM_ATTRS]},
+        system_attrs={
+            row.key: json.loads(row.value_json) for row in rows[SYSTEM_ATTRS] if not row.key.startswith(PICKLED)
+        },
         intermediate_values={
             row.step: to_report(row.intermediate_value, row.intermediate_value_type) for row in rows[REPORTS]
         },

@@ -24,6 +24,7 @@ from tunefast.store.rows import (
     DIRECTIONS,
     OURS,
     PARAMS,
+    PICKLED,
     REPORTS,
     STUDIES,
     STUDY_ATTRS,
@@ -97,6 +98,13 @@ class MirroredStorage(InMemoryStorage):
         self._touched.add(trial_id)
         self.group.clear(REPORTS, {"trial_id": trial_id, "step": step})
 
+    def forget_params(self, trial_id: int) -> None:
+        """Take back the parameters of a trial that were set since the last group was written."""
+        trial = copy.copy(self._get_trial(trial_id))
+        trial.params, trial.distributions = {}, {}
+        self._set_trial(trial_id, trial)
+        self.group.clear(PARAMS, {"trial_id": trial_id})
+
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
@@ -146,7 +154,8 @@ class MirroredStorage(InMemoryStorage):
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set an attribute that samplers keep their notes in."""
         super().set_trial_system_attr(trial_id, key, value)
-        self._note(SYSTEM_ATTRS, "key", {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)})
+        if not key.startswith(PICKLED):
+            self._note(SYSTEM_ATTRS, "key", {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)})
 
     def _note(self, table: sa.Table, key: str, row: dict[str, Any]) -> None:
         self._touched.add(row["trial_id"])
