@@ -1,7 +1,8 @@
 """Record learning curves for ``benchmarks.stopping``: the same recipes under a constant rate, cosine and one-cycle.
 
-``python -m benchmarks.record_curves --data DIR --out FOLDER [--recipes N]``: for digits, and for MNIST in `DIR`, one
-small file per schedule, ``FOLDER/<data>_<schedule>.npz``, with validation loss and accuracy after every epoch.
+``python -m benchmarks.record_curves --data DIR --out FOLDER [--recipes N] [--sets digits mnist]``: for digits, and for
+MNIST in `DIR`, one small file per schedule, ``FOLDER/<data>_<schedule>.npz``, with validation loss and accuracy after
+every epoch.
 Recipes are drawn at random: the learning rate over three decades, batch size, width, weight decay, optimizer.
 """
 
@@ -22,7 +23,7 @@ from tunefast.train.loop import train
 
 SCHEDULES = ("constant", "cosine", "one_cycle")
 DATA: dict[str, tuple[dict[str, Any], int]] = {
-    "digits": ({"name": "digits"}, 20),
+    "digits": ({"name": "digits", "validation": 0.5}, 20),
     "mnist": ({"name": "mnist", "fraction": 0.15}, 12),
 }
 """Data and epochs."""
@@ -81,13 +82,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recipes", type=int, default=90)
+    parser.add_argument("--sets", nargs="+", choices=tuple(DATA), default=tuple(DATA))
     arguments = parser.parse_args()
     os.environ["TUNEFAST_DATA"] = str(arguments.data)
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     rng = random.Random(0)  # noqa: S311  no secret
     every = [drawn(rng) for _ in range(arguments.recipes)]
-    for name, (data, epochs) in DATA.items():
+    for name in arguments.sets:
+        data, epochs = DATA[name]
         for schedule in SCHEDULES:
             path = arguments.out / f"{name}_{schedule}.npz"
             curves = np.array([curve(recipe(settings, schedule, data, epochs), 1) for settings in every])

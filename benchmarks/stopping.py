@@ -1,9 +1,9 @@
 """Which rule stops the right trials? A replay of recorded learning curves through the code that a study uses.
 
 ``python -m benchmarks.stopping --data DIR [--seeds N] [--proposals random|tpe] [--json]``, where DIR has the curves of
-LCBench, TaskSet or ``benchmarks.record_curves``. Per task and seed 100 recipes are drawn; trained to the end in that
-order they reach some best value. A rule searches in the same order (and on, where it has epochs left), until a complete
-trial is within 0.5 % of that value.
+LCBench, TaskSet or ``benchmarks.record_curves``. Per task and seed 100 recipes are drawn (all, where there are fewer);
+trained to the end in that order they reach some best value. A rule searches in the same order (and on, where it has
+epochs left), until a complete trial is within 0.5 % of that value.
 
 - speed-up: full random search's epochs over the rule's, both summed over the seeds; over tasks the mean is geometric
 - success: it got there within the epochs of the 100
@@ -35,14 +35,16 @@ from tunefast.spec.pruners import (
     HyperbandPruner,
     MedianPruner,
     PercentilePruner,
+    SafePruner,
 )
 
 NUM_TRIALS = 100
 FULL = Policy("random search, all in full")
 POLICIES = (
     Policy("median (tunefast's: warm-up 3 or 30 %)", MedianPruner()),
+    Policy("safe", SafePruner()),
+    Policy("safe, patience 10", SafePruner(), patience=10),
     Policy("forecast", ForecastPruner()),
-    Policy("forecast, patience 10", ForecastPruner(), patience=10),
     Policy("fast", FastPruner()),
     Policy("percentile 25", PercentilePruner()),
     Policy("asha 1/3", AshaPruner(reduction=3)),
@@ -74,7 +76,7 @@ def measure(task: Task, policy: Policy, seed: int, *, tpe: bool) -> Figures:
     def proposer() -> Proposer:
         return Tpe(task, seed) if tpe else InOrder(order)
 
-    most = float(NUM_TRIALS * epochs)
+    most = float(len(first) * epochs)
     full = replay(task, FULL, proposer(), workers=workers, goal=goal, most_epochs=math.inf, trials=len(order))
     found = replay(task, policy, proposer(), workers=workers, goal=goal, most_epochs=most, trials=len(order))
     spent = found.epochs if found.reached else most

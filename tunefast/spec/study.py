@@ -19,7 +19,7 @@ from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.corners import corners
-from tunefast.spec.pruners import MedianPruner, Pruner
+from tunefast.spec.pruners import Pruner, SafePruner
 from tunefast.spec.samplers import CmaEsSampler, GridSampler, Sampler, TpeSampler
 from tunefast.spec.schema import recipe_schema
 from tunefast.spec.sections import Budget, Notify, TrialSection
@@ -50,7 +50,7 @@ class StudySection(Part):
     """Whether greater or smaller is better; by default what the metric's name says."""
     sampler: Sampler = TpeSampler()
     """Which recipe to try next."""
-    pruner: Pruner = MedianPruner()
+    pruner: Pruner = SafePruner()
     """Which trial to stop because others are better."""
     seed: int = Field(0, ge=0)
     """Decides what the sampler draws and the seed of every trial."""

@@ -10,7 +10,7 @@ from tunefast.search.pruning.halving import HalvingRule, HyperbandRule
 from tunefast.search.pruning.percentile import PercentileRule
 from tunefast.search.pruning.rule import Curve, Decision, NeverPrune, PruningRule, Standing, halfway
 from tunefast.search.pruning.threshold import ThresholdRule
-from tunefast.search.pruning.together import TogetherRule
+from tunefast.search.pruning.together import LaterRule, TogetherRule
 from tunefast.spec.pruners import (
     AshaPruner,
     FastPruner,
@@ -19,6 +19,7 @@ from tunefast.spec.pruners import (
     MedianPruner,
     PercentilePruner,
     Pruner,
+    SafePruner,
     ThresholdPruner,
 )
 
@@ -34,6 +35,10 @@ __all__ = [
     "warmup_epochs",
 ]
 
+MORE_FOR_RANKS = 2
+"""Complete trials that a ranking needs beyond what a forecast does."""
+BEST_RANKS = 67.0
+"""Percent of the complete trials, among which one has to be."""
 WARMUP_EPOCHS = 3
 WARMUP_SHARE = 0.3
 """Of an annealed schedule: before that, a large learning rate looks bad however good it will end."""
@@ -55,6 +60,10 @@ def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningR
             rule = ThresholdRule(lower, upper)
         case ForecastPruner(startup_trials=startup, margin=margin):
             rule = ForecastRule(startup, margin, maximize=maximize)
+        case SafePruner(startup_trials=startup, margin=margin, rank_after=share):
+            ranked = PercentileRule(startup + MORE_FOR_RANKS, maximize=maximize, percentile=BEST_RANKS)
+            forecast = ForecastRule(startup, margin, maximize=maximize)
+            rule = TogetherRule([forecast, LaterRule(ranked, share)])
         case FastPruner(min_epochs=first, reduction=reduction, margin=margin):
             forecast = ForecastRule(1, margin, maximize=maximize)
             rule = TogetherRule([forecast, HalvingRule(first, reduction, maximize=maximize)])
