@@ -28,6 +28,7 @@ from tunefast.recipe.schedules import LrScaling, Schedule
 from tunefast.recipe.stopping import Patience
 from tunefast.recipe.transfer import Transfer
 from tunefast.run.describe import Description, describe
+from tunefast.spec.points import FromStudy
 from tunefast.spec.pruners import Pruner
 from tunefast.spec.samplers import Sampler
 from tunefast.spec.sections import Budget, Notify, TrialSection
@@ -48,6 +49,7 @@ SINGLES: dict[str, type[Part]] = {
     "budget": Budget,
     "trial": TrialSection,
     "notify": Notify,
+    "enqueue": FromStudy,
     "recipe": TrainingRecipe,
     "preprocess": Preprocess,
     "augment": Augment,

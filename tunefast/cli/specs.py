@@ -49,6 +49,7 @@ def differences(stored: StudySpec, given: StudySpec) -> tuple[list[str], list[st
     if isinstance(given_data, dict) and not names_root:
         for tables in (old, new):
             tables["recipe"].get("data", {}).pop("root", None)
+    new["enqueue"] = old["enqueue"]  # which was queued once, as trials
     lines = list(_compare(old, new, ""))
     budget = [line for line in lines if line.startswith("budget.")]
     return budget, [line for line in lines if line not in budget]

@@ -27,7 +27,12 @@ from tunefast.store.snapshot import snapshot
 
 
 def create_study(path: Path, spec: StudySpec) -> None:
-    """Store a new study in the database at `path`. Raises `StudyExists` or `StorageError`."""
+    """Store a new study in the database at `path`, with the points to try first.
+
+    Raises `StudyExists` or `StorageError`, and `UserError` where the study that points come from cannot be read.
+    """
+    points = [found for point in spec.enqueue for found in importing.points_of(point, spec, path)]
+    spec = StudySpec.model_validate(spec.model_copy(update={"enqueue": points}).model_dump(mode="json"))
     _administer(path, Command(verb="create", study=spec.study.name, argument=spec.model_dump(mode="json")))
 
 

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tunefast.errors import UserError, nearest
 from tunefast.search.samplers import distribution
+from tunefast.spec.points import FromStudy, Point
 from tunefast.spec.space import Scalar, ordered
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import file_url, redacted
@@ -150,6 +151,22 @@ def _ours(trial: FrozenTrial, settings: Mapping[str, Scalar], spec: StudySpec, s
         intermediate_values={step + shift: value for step, value in trial.intermediate_values.items()},
         user_attrs={**trial.user_attrs, IMPORTED: origin},
     )
+
+
+def points_of(point: FromStudy | Point, spec: StudySpec, path: Path) -> list[Point]:
+    """The point itself, or those of another study, by default in the database at `path`, that lie in the space.
+
+    Raises `UserError` where that study cannot be read, or has none.
+    """
+    if not isinstance(point, FromStudy):
+        return [point]
+    url = point.storage or file_url(path).render_as_string()
+    found = fitting(read_stock(url, point.from_study), spec, {}).trials
+    complete = [trial for trial in found if trial.state == TrialState.COMPLETE and trial.value is not None]
+    if not complete:
+        raise UserError(message=f"enqueue: no complete trial of {point.from_study!r} lies in the space")
+    best = sorted(complete, key=lambda trial: trial.value or 0.0, reverse=spec.study.maximize)
+    return [dict(trial.params) for trial in best[: point.best]]
 
 
 def add(path: Path, name: str, trials: Sequence[FrozenTrial]) -> None:

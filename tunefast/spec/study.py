@@ -19,6 +19,7 @@ from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.corners import corners
+from tunefast.spec.points import FromStudy, Point, check_points
 from tunefast.spec.pruners import Pruner, SafePruner
 from tunefast.spec.samplers import CmaEsSampler, GridSampler, Sampler, TpeSampler
 from tunefast.spec.schema import recipe_schema
@@ -81,6 +82,8 @@ class StudySpec(Part):
     """What every trial has in common."""
     space: Space = Field(default_factory=dict)
     """A path into the recipe -> the domain that is searched."""
+    enqueue: list[Annotated[FromStudy | Point, Field(union_mode="left_to_right")]] = Field(default_factory=list)
+    """What to try first: tables of settings, or the best of another study."""
     trial: TrialSection = TrialSection()
     """How each trial is run, and what of it is kept."""
     notify: Notify | None = None
@@ -111,6 +114,10 @@ class StudySpec(Part):
         elif isinstance(self.study.sampler, CmaEsSampler):
             _refuse_flat(self)
         grid = isinstance(self.study.sampler, GridSampler)
+        if grid and self.enqueue:
+            raise ValueError("enqueue: a grid tries every cell, and no other; use another sampler")
+        if self.recipe.get("style") != "optuna":  # whose objective says what there is
+            check_points(self.enqueue, self.space, trials=self.budget.trials)
         if not grid and self.budget.trials is None and self.budget.minutes is None:
             raise ValueError("budget: give trials or minutes, or the search has no end")
         return self

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,6 +70,16 @@ def insert_study(connection: Connection, name: str, uuid: str, metric: str, *, m
     connection.execute(sa.insert(DIRECTIONS).values(study_id=study_id, direction=direction, objective=0))
     for table, key, value in ((STUDY_ATTRS, UUID_ATTRIBUTE, uuid), (STUDY_SYSTEM_ATTRS, _METRIC_NAMES, [metric])):
         connection.execute(sa.insert(table).values(study_id=study_id, key=key, value_json=json.dumps(value)))
+
+
+def insert_waiting(connection: Connection, name: str, points: Sequence[Mapping[str, Any]]) -> None:
+    """Add trials that wait to a new study, with these settings, as stock Optuna's ``enqueue_trial`` makes them."""
+    study_id = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == name)).scalar_one()
+    for number, point in enumerate(points):
+        trial = {"number": number, "study_id": study_id, "state": TrialState.WAITING}
+        trial_id = new_id(connection.execute(sa.insert(TRIALS).values(trial)))
+        fixed = {"trial_id": trial_id, "key": _FIXED_PARAMS, "value_json": json.dumps(dict(point))}
+        connection.execute(sa.insert(SYSTEM_ATTRS).values(fixed))
 
 
 def study_uuids(connection: Connection) -> dict[str, str | None]:

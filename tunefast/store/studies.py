@@ -13,13 +13,14 @@ from optuna.distributions import BaseDistribution
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs, nearest
+from tunefast.spec.points import FromStudy
 from tunefast.spec.sections import Budget
 from tunefast.spec.study import StudySpec
 from tunefast.store import rows, tables
 from tunefast.store.database import Database
 from tunefast.store.engine import checked, reading_engine
 from tunefast.store.filesystem import network_filesystem
-from tunefast.store.rows import insert_study, study_uuids
+from tunefast.store.rows import insert_study, insert_waiting, study_uuids
 from tunefast.store.schema import check_schema, create_file, create_schema
 
 EDITS_ATTRIBUTE = "tunefast:edits"
@@ -89,7 +90,9 @@ def create(database: Database, spec: StudySpec) -> None:
         if name in study_uuids(connection):
             raise StudyExists(name=name, storage=database.path)
         insert_study(connection, name, study_uuid, spec.study.metric, maximize=spec.study.maximize)
-        row = {"uuid": study_uuid, "spec": spec.model_dump(mode="json"), "active_seconds": 0.0}
+        insert_waiting(connection, name, [point for point in spec.enqueue if not isinstance(point, FromStudy)])
+        queued = spec.model_copy(update={"enqueue": []})  # its points wait as trials now
+        row = {"uuid": study_uuid, "spec": queued.model_dump(mode="json"), "active_seconds": 0.0}
         connection.execute(sa.insert(tables.studies).values(row))
 
 

@@ -1,0 +1,49 @@
+"""Points to try first: settings that somebody believes in, or the best of another study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from tunefast.errors import nearest
+from tunefast.recipe.part import Part
+from tunefast.spec.space import Choice, Scalar, Space
+
+Point = dict[str, Scalar]
+"""Settings by their paths; those that are left out are the sampler's choice."""
+
+
+class FromStudy(Part):
+    """The best trials of another study, which may be stock Optuna's, as points to try first."""
+
+    from_study: str = Field(min_length=1)
+    """Its name."""
+    best: int = Field(3, ge=1)
+    """How many of its complete trials, the best ones, of those that lie in this study's space."""
+    storage: str | None = None
+    """Its database's URL; by default the database of this study."""
+
+
+def check_points(points: Sequence[Point | FromStudy], space: Space, *, trials: int | None) -> None:
+    """Raise `ValueError` for a point that no trial of the space could have, or more points than trials."""
+    for index, point in enumerate(points):
+        if not isinstance(point, FromStudy):
+            _check_point(point, space, f"enqueue[{index}]")
+    if trials is not None and len(points) > trials:
+        raise ValueError(f"enqueue: {len(points)} points to try first, but budget.trials = {trials}")
+
+
+def _check_point(point: Mapping[str, Scalar], space: Space, where: str) -> None:
+    if not point:
+        raise ValueError(f"{where}: is empty; give a value for at least one searched setting")
+    for path, value in point.items():
+        if path not in space:
+            raise ValueError(f"{where}: {path!r} is not searched.{nearest(path, space)}")
+        domain = space[path]
+        if not domain.contains(value):
+            known = domain.labels if isinstance(domain, Choice) else f"{domain.low:g} to {domain.high:g}"
+            raise ValueError(f"{where}: {path} = {value!r} is not in its domain, {known}")
+        for parent, wanted in domain.when.items():
+            if parent in point and point[parent] not in (wanted if isinstance(wanted, list) else [wanted]):
+                raise ValueError(f"{where}: {path} is searched only where {parent} = {wanted!r}")
