@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tunefast.search.tally import Ended, Tally
 
 
@@ -42,3 +45,26 @@ def test_the_ranking() -> None:
     for number, value in ((3, 0.5), (4, None), (1, 0.5), (2, 0.1)):
         tally.note(number, Ended("complete" if value is not None else "pruned", value, 1, 1))
     assert tally.ranking == [2, 1, 3]
+
+
+ended = st.builds(
+    Ended,
+    state=st.just("complete"),
+    value=st.none() | st.sampled_from([0.1, 0.5, 0.9]),
+    epochs_run=st.integers(0, 9),
+    epochs_planned=st.just(9),
+    imported=st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), ended), max_size=20), st.booleans())
+def test_figures_are_kept_up_to_date(notes: list[tuple[int, Ended]], maximize: bool) -> None:
+    """However often a trial is noted, the figures are those of what was noted last of each."""
+    tally, last = Tally(maximize=maximize), dict(notes)
+    for number, note in notes:
+        tally.note(number, note)
+    own = [note for note in last.values() if not note.imported]
+    assert (tally.num_trained, tally.epochs_run) == (len(own), sum(note.epochs_run for note in own))
+    sign = -1 if maximize else 1
+    values = [(sign * note.value, number) for number, note in last.items() if note.value is not None]
+    assert tally.best == (None if not values else (min(values)[1], sign * min(values)[0]))

@@ -132,3 +132,14 @@ def test_close_leaves_one_file(database: Database) -> None:
         connection.execute(sa.insert(marks).values(row(1, 1, 1)))
     database.close()
     assert [path.name for path in database.path.parent.iterdir()] == ["school.db"]
+
+
+def test_what_has_to_outlive_a_power_cut(database: Database) -> None:
+    """A transaction waits for the disk, unless it is one that would be done again; the next one does again."""
+
+    def waits(**options: bool) -> int:
+        with database.transaction(**options) as connection:
+            return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    full, normal = 2, 1
+    assert [waits(), waits(durable=False), waits(durable=False), waits()] == [full, normal, normal, full]

@@ -128,7 +128,7 @@ class LiveStudy:
             return None
         self.running[running.number] = running
         try:
-            self.flush()
+            self.flush(durable=False)  # after a power cut the same trial is asked for again
         except StorageError:
             self._put_back(running)
             raise
@@ -267,12 +267,12 @@ class LiveStudy:
         if self.tally.best is not None:
             self._end_at_target(self.tally.best[1])
 
-    def flush(self) -> list[int]:
+    def flush(self, *, durable: bool = True) -> list[int]:
         """Write what waits; returns the numbers of trials that were ended from outside, which are forgotten then."""
         if not self.storage.unwritten:
             return []
         self.log.active(self.storage.group, self.active_seconds)
-        return self._forget(self.storage.flush())
+        return self._forget(self.storage.flush(durable=durable))
 
     def reconcile(self) -> list[int]:
         """Take in what others changed in the database; returns the numbers of trials that they claimed or ended."""

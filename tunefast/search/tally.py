@@ -25,6 +25,10 @@ class Tally:
         self._sign = -1 if maximize else 1
         self._ended: dict[int, Ended] = {}
         self._retried: set[int] = set()
+        self._num_own = 0
+        """Of those that ended: not brought from another study."""
+        self._epochs_run = 0
+        self._best: tuple[int, float] | None = None
 
     def __len__(self) -> int:
         return len(self._ended)
@@ -32,8 +36,7 @@ class Tally:
     @property
     def num_trained(self) -> int:
         """Trials that count for the budget: not those brought from elsewhere, nor those that are tried again."""
-        counted = sum(not ended.imported for ended in self._ended.values())
-        return counted - len(self._retried & self._ended.keys())
+        return self._num_own - sum(number in self._ended for number in self._retried)
 
     def retry(self, number: int) -> None:
         """Note that another trial tries this one again."""
@@ -44,7 +47,17 @@ class Tally:
 
     def note(self, number: int, ended: Ended) -> None:
         """Note how trial `number` ended, whatever was noted of it before."""
+        before = self._ended.pop(number, None)
         self._ended[number] = ended
+        for each, sign in ((before, -1), (ended, 1)):
+            if each is not None and not each.imported:
+                self._num_own += sign
+                self._epochs_run += sign * each.epochs_run
+        if before is not None and before.value is not None:
+            self._best = min(self._complete(), key=self._rank, default=None)
+        elif ended.value is not None:
+            candidates = [(number, ended.value), *([self._best] if self._best is not None else [])]
+            self._best = min(candidates, key=self._rank)
 
     @property
     def counts(self) -> Counter[str]:
@@ -55,7 +68,7 @@ class Tally:
     @property
     def best(self) -> tuple[int, float] | None:
         """Number and value of the best complete trial, the earliest of equals; None where none is complete."""
-        return min(self._complete(), key=self._rank, default=None)
+        return self._best
 
     @property
     def ranking(self) -> list[int]:
@@ -72,7 +85,7 @@ class Tally:
     @property
     def epochs_run(self) -> int:
         """Epochs that they ran."""
-        return sum(ended.epochs_run for ended in self._ended.values() if not ended.imported)
+        return self._epochs_run
 
     @property
     def epochs_saved(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,13 +31,22 @@ class Database:
         self.path = path
         self._engine = writing_engine(path)
         self._connection = self._engine.connect()
+        self._is_durable = True
         self._seen_version = self._data_version()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One transaction; on disk when the block is left, undone where it raises."""
-        with checked(self.path), self._connection.begin():
-            yield self._connection
+    def transaction(self, *, durable: bool = True) -> Iterator[Connection]:
+        """One transaction; on disk when the block is left, undone where it raises.
+
+        One that is not `durable` outlives this process, but a power cut only with the next one that is: enough for what
+        nobody was told, and would be done again in the same way.
+        """
+        with checked(self.path):
+            if durable != self._is_durable:
+                self._driver().execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._is_durable = durable
+            with self._connection.begin():
+                yield self._connection
 
     def changed_outside(self) -> bool:
         """Whether another connection has committed anything since this was last asked."""
@@ -51,11 +61,14 @@ class Database:
         self._engine.dispose()
 
     def _data_version(self) -> int:
+        with checked(self.path):
+            return int(self._driver().execute("PRAGMA data_version").fetchone()[0])
+
+    def _driver(self) -> Any:
         driver = self._connection.connection.driver_connection
         if driver is None:
             raise RuntimeError("the database is closed")
-        with checked(self.path):
-            return int(driver.execute("PRAGMA data_version").fetchone()[0])
+        return driver
 
 
 class Group:
@@ -101,7 +114,13 @@ class Group:
 
 
 def _upsert(connection: Connection, table: sa.Table, key: tuple[str, ...], rows: list[Row]) -> None:
-    statement = insert(table)
-    updated = {name: statement.excluded[name] for name in rows[0] if name not in key}
     latest = {tuple(row[name] for name in key): row for row in rows}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=updated), list(latest.values()))
+    connection.execute(_upserting(table, key, tuple(rows[0])), list(latest.values()))
+
+
+@functools.cache
+def _upserting(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...]) -> sa.Insert:
+    """The statement is made once: making it takes longer than running it."""
+    statement = insert(table)
+    updated = {name: statement.excluded[name] for name in columns if name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=updated)

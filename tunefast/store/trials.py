@@ -37,6 +37,18 @@ from tunefast.store.rows import (
     study_uuids,
 )
 
+_LIVING = (
+    sa.select(TRIALS.c.trial_id)
+    .join(STUDY_ATTRS, STUDY_ATTRS.c.study_id == TRIALS.c.study_id)
+    .where(STUDY_ATTRS.c.value_json == sa.bindparam("uuid"))
+    .where(TRIALS.c.state == TrialState.RUNNING, TRIALS.c.trial_id.in_(sa.bindparam("ids", expanding=True)))
+)
+_END = (
+    sa.update(TRIALS)
+    .where(TRIALS.c.trial_id == sa.bindparam("ended"), TRIALS.c.state == TrialState.RUNNING)
+    .values(state=sa.bindparam("as_state"), datetime_complete=sa.bindparam("moment"))
+)
+
 
 class MirroredStorage(InMemoryStorage):
     """One study in memory, where samplers read it; what is set on its trials is written as Optuna's rows, in groups.
@@ -70,7 +82,7 @@ class MirroredStorage(InMemoryStorage):
         """Insert a running trial's row at once; its number and id are the database's. Templates are not supported."""
         if template_trial is not None:
             raise NotImplementedError("trials of a live study are created empty")
-        with self._database.transaction() as connection:
+        with self._database.transaction(durable=False) as connection:
             self._check_still_there(connection)
             in_study = sa.select(sa.func.count()).where(TRIALS.c.study_id == study_id)
             number = connection.execute(in_study).scalar_one()
@@ -166,19 +178,18 @@ class MirroredStorage(InMemoryStorage):
         """Whether a group waits to be written."""
         return bool(self.group) or bool(self._touched)
 
-    def flush(self) -> list[int]:
+    def flush(self, *, durable: bool = True) -> list[int]:
         """Write the group in one transaction; returns the numbers of trials that had been ended from outside.
 
         Nothing is written of a trial that is no longer running in the database, nor where the study was deleted. The
         group is kept where the transaction fails.
         """
-        with self._database.transaction() as connection:
+        with self._database.transaction(durable=durable) as connection:
             living = self._living(connection, self._touched)
             self.group.write(connection, column="trial_id", living=dict.fromkeys(TRIAL_TABLES, living))
             for trial_id in living & self._endings.keys():
                 state, moment = self._endings[trial_id]
-                guarded = sa.update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
-                connection.execute(guarded.values(state=state, datetime_complete=moment))
+                connection.execute(_END, {"ended": trial_id, "as_state": state, "moment": moment})
             refused = self._take_over(connection, self._touched - living)
         self.group, self._touched, self._endings = Group(), set(), {}
         return refused
@@ -215,10 +226,7 @@ class MirroredStorage(InMemoryStorage):
 
     def _living(self, connection: Connection, trial_ids: Iterable[int]) -> set[int]:
         """Those of the trials that still run in the database, under this very study."""
-        ours = STUDY_ATTRS.c.value_json == json.dumps(self._uuid)
-        join = TRIALS.join(STUDY_ATTRS, (STUDY_ATTRS.c.study_id == TRIALS.c.study_id) & ours)
-        running = (TRIALS.c.state == TrialState.RUNNING) & TRIALS.c.trial_id.in_(list(trial_ids))
-        return set(connection.execute(sa.select(TRIALS.c.trial_id).select_from(join).where(running)).scalars())
+        return set(connection.execute(_LIVING, {"uuid": json.dumps(self._uuid), "ids": list(trial_ids)}).scalars())
 
     def _take_over(self, connection: Connection, trial_ids: set[int]) -> list[int]:
         """Replace trials in memory by what the database holds of them, if it does; returns their numbers."""
