@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.samplers import RandomSampler, TPESampler
 
 from tests.store.databases import study_spec
-from tunefast.search.samplers import distribution, optuna_sampler, suggest
+from tunefast.search.samplers import Samplers, distribution, optuna_sampler, suggest
 from tunefast.spec.space import DomainPart
 from tunefast.spec.study import StudySpec
 
@@ -105,3 +105,26 @@ def test_conditional_settings_are_drawn_in_their_branch_only(sampler: str) -> No
     later = [trial.params["params.optimizer"] for trial in study.trials[15:]]
     if sampler == "tpe":
         assert later.count("sgd") > len(later) * 0.6
+
+
+def test_a_sampler_that_is_used_again_draws_as_a_new_one() -> None:
+    """Whatever TPE keeps from one trial to the next, its draws follow from the seed and the number."""
+    kept = spec("tpe", {"params.x": {"low": 0.0, "high": 1.0}, "params.k": {"choices": ["a", "b"]}})
+    study = optuna.create_study()
+    study.add_trials(
+        optuna.trial.create_trial(
+            params={"params.x": number / 20, "params.k": "ab"[number % 2]},
+            distributions={path: distribution(domain) for path, domain in kept.space.items()},
+            value=abs(number - 7.0),
+        )
+        for number in range(20)
+    )
+    samplers = Samplers(kept)
+    for number in (20, 21, 22):
+        both = []
+        for sampler in (samplers.of(number), optuna_sampler(kept, number)):
+            study.sampler = sampler
+            trial = study.ask()
+            both.append(dict(suggest(trial, kept.space)))
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        assert both[0] == both[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import tempfile
@@ -255,3 +256,23 @@ def test_optuna_stores_numbers_as_we_do(storage: MirroredStorage, database: Data
         assert len({row[2:] for row in rows(database.path, table)[table]}) <= 1
     execute(database.path, "DELETE FROM trial_heartbeats")
     assert json.dumps(value) == json.dumps(stock_trials(database.path)[1].intermediate_values[1])
+
+
+def test_a_sampler_sees_the_best_and_some_of_the_others(database: Database) -> None:
+    """Of many trials about as many as are wanted, in order: the best, the latest, those that run, others in between."""
+    studies.create(database, study_spec())
+    storage = mirrored(database)
+    for number in range(400):
+        running = number == 41
+        trial = optuna.trial.create_trial(
+            state=TrialState.RUNNING if running else TrialState.COMPLETE, value=None if running else float(number == 37)
+        )
+        trial.number, trial._trial_id = number, number + 1
+        storage._add([trial])
+    storage.most_seen = 100
+    seen = [trial.number for trial in storage.get_all_trials(storage.study_id, deepcopy=False)]
+    assert seen == sorted(seen)
+    assert {37, 41} <= set(seen)
+    assert 80 <= len(seen) <= 110
+    assert max(after - before for before, after in itertools.pairwise(seen)) <= 5
+    assert len(storage.all_trials()) == 400

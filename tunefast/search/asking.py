@@ -10,13 +10,23 @@ from optuna.distributions import json_to_distribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tunefast.search.grid import GridCursor
-from tunefast.search.samplers import covering, distribution, optuna_sampler, random_sampler, suggest, suggested
+from tunefast.search.samplers import (
+    Samplers,
+    covering,
+    distribution,
+    optuna_sampler,
+    random_sampler,
+    suggest,
+    suggested,
+)
 from tunefast.spec.progress import Verb
-from tunefast.spec.samplers import GridSampler
+from tunefast.spec.samplers import GridSampler, TpeSampler
 from tunefast.spec.study import StudySpec
 from tunefast.store.rows import settings_of
 from tunefast.store.trials import MirroredStorage
 
+MOST_SEEN = 1000
+"""Trials that TPE looks at: the best, and as many of the others as there is room, from all over the study."""
 MOST_DRAWS = 20
 """For a trial, where they repeat earlier ones."""
 SAMPLER_DRAWS = 5
@@ -33,6 +43,8 @@ class Asker:
         trials = storage.all_trials()
         storage.stored_as = covering(spec.space, trials)
         storage.searched = {path: distribution(domain) for path, domain in spec.space.items()}
+        storage.most_seen = MOST_SEEN if isinstance(spec.study.sampler, TpeSampler) else None
+        self._samplers = Samplers(spec)
         grid = isinstance(spec.study.sampler, GridSampler)
         self._opened: dict[int, tuple[Trial, optuna.samplers.BaseSampler]] = {}
         """Trials whose objectives suggest their settings themselves, by id, each with its own sampler."""
@@ -90,8 +102,10 @@ class Asker:
         for draw in range(1 if fixed else MOST_DRAWS):
             if draw:
                 self._storage.forget_params(trial_id)
-            sampler = optuna_sampler if draw < SAMPLER_DRAWS else random_sampler
-            self._study.sampler = sampler(self._spec, number, draw)
+            chance = draw >= SAMPLER_DRAWS
+            self._study.sampler = (
+                random_sampler(self._spec, number, draw) if chance else self._samplers.of(number, draw)
+            )
             drawn = frozenset(suggest(Trial(self._study, trial_id), self._spec.space).items())
             if drawn not in self._tried:
                 break

@@ -15,6 +15,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.exceptions import ExperimentalWarning
+from optuna.samplers._lazy_random_state import LazyRandomState
 from optuna.trial import FrozenTrial, Trial
 
 from tunefast.errors import UserError
@@ -59,6 +60,32 @@ def optuna_sampler(spec: StudySpec, number: int, draw: int = 0) -> optuna.sample
                 return optuna.samplers.RandomSampler(seed=seed)
 
 
+class Samplers:
+    """Samplers for one trial after the other of a study; TPE remembers which settings all of its trials have."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        self._spec = spec
+        self._tpe: _ReseededTpe | None = None
+
+    def of(self, number: int, draw: int = 0) -> optuna.samplers.BaseSampler:
+        """What `optuna_sampler` makes, or one that draws the same."""
+        if self._tpe is not None:
+            self._tpe.reseed(_seed(self._spec, number, draw))
+            return self._tpe
+        sampler = optuna_sampler(self._spec, number, draw)
+        self._tpe = sampler if isinstance(sampler, _ReseededTpe) else None
+        return sampler
+
+
+class _ReseededTpe(optuna.samplers.TPESampler):
+    """Draws as a new sampler with the seed would."""
+
+    def reseed(self, seed: int) -> None:
+        """Begin its random draws anew."""
+        self._rng = LazyRandomState(seed)
+        self._random_sampler = optuna.samplers.RandomSampler(seed=seed)
+
+
 def random_sampler(spec: StudySpec, number: int, draw: int) -> optuna.samplers.BaseSampler:
     """A sampler for another draw for trial `number`, at random."""
     return optuna.samplers.RandomSampler(seed=_seed(spec, number, draw))
@@ -71,9 +98,7 @@ def _seed(spec: StudySpec, number: int, draw: int) -> int:
 def _tpe(settings: TpeSampler, spec: StudySpec, seed: int) -> optuna.samplers.BaseSampler:
     own = spec.recipe.get("style") == "optuna"  # which suggests what it likes
     conditional = own or any(domain.when for domain in spec.space.values())
-    return optuna.samplers.TPESampler(
-        n_startup_trials=settings.startup_trials, multivariate=True, group=conditional, seed=seed
-    )
+    return _ReseededTpe(n_startup_trials=settings.startup_trials, multivariate=True, group=conditional, seed=seed)
 
 
 def _cmaes(settings: CmaEsSampler, seed: int) -> optuna.samplers.BaseSampler:

@@ -7,6 +7,7 @@ Everything private to Optuna that tunefast uses stands here and in `tunefast.sto
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,15 +100,22 @@ def read_trials(connection: Connection, study_name: str, first: int = 0) -> list
     rows: dict[sa.Table, dict[int, list[Any]]] = {}
     for table in TRIAL_TABLES:
         by_trial: dict[int, list[Any]] = defaultdict(list)
-        for row in connection.execute(sa.select(table).where(table.c.trial_id.in_(ids)).order_by(*table.primary_key)):
+        wanted = sa.select(table).where(table.c.trial_id.in_(ids)).order_by(*table.primary_key)
+        for row in connection.execute(wanted).all():
             by_trial[row.trial_id].append(row)
         rows[table] = by_trial
     found = connection.execute(sa.select(TRIALS).where(chosen).order_by(TRIALS.c.number)).mappings()
     return [_frozen(trial, {table: rows[table][trial["trial_id"]] for table in TRIAL_TABLES}) for trial in found]
 
 
+@functools.lru_cache(maxsize=1000)
+def _distribution(text: str) -> BaseDistribution:
+    """All trials of a study have the same few."""
+    return json_to_distribution(text)
+
+
 def _frozen(trial: Any, rows: dict[sa.Table, list[Any]]) -> FrozenTrial:
-    distributions = {row.param_name: json_to_distribution(row.distribution_json) for row in rows[PARAMS]}
+    distributions = {row.param_name: _distribution(row.distribution_json) for row in rows[PARAMS]}
     to_value = models.TrialValueModel.stored_repr_to_value
     to_report = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
     values = [to_value(row.value, row.value_type) for row in sorted(rows[VALUES], key=lambda row: row.objective)]

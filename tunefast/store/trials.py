@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import copy
+import heapq
 import json
+import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +16,7 @@ import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
@@ -37,6 +40,10 @@ from tunefast.store.rows import (
     study_uuids,
 )
 
+BEST_SHARE = 10
+"""One of so many trials that a sampler sees is there because it is among the best."""
+CHOOSE_EVERY = 50
+"""Trials; those that came since are seen too."""
 _LIVING = (
     sa.select(TRIALS.c.trial_id)
     .join(STUDY_ATTRS, STUDY_ATTRS.c.study_id == TRIALS.c.study_id)
@@ -68,6 +75,10 @@ class MirroredStorage(InMemoryStorage):
         """What stands in the database for settings, wide enough for all trials."""
         self.searched: dict[str, BaseDistribution] = {}
         """What is searched now, of the same settings."""
+        self.most_seen: int | None = None
+        """About how many of the ended trials samplers see; all where it is None."""
+        self._kept: set[int] = set()
+        self._chosen_at = -CHOOSE_EVERY
         self.group = Group()
         with database.transaction() as connection:
             row = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name)).one()
@@ -245,9 +256,25 @@ class MirroredStorage(InMemoryStorage):
     ) -> list[FrozenTrial]:
         """What samplers see: the trials within what is searched now, as if nothing else had been searched before."""
         trials = super().get_all_trials(study_id, deepcopy, states)
+        if self.most_seen is not None and len(trials) > self.most_seen:
+            trials = self._chosen(trials, self.most_seen)
         if self.searched == self.stored_as:
             return trials
         return [seen for trial in trials if (seen := self._seen(trial)) is not None]
+
+    def _chosen(self, trials: list[FrozenTrial], most: int) -> list[FrozenTrial]:
+        """The best trials, others from all over the study, the latest, and those that have not ended, by number."""
+        if len(trials) - self._chosen_at >= CHOOSE_EVERY:
+            sign = -1 if self.get_study_directions(self.study_id)[0] == StudyDirection.MAXIMIZE else 1
+            values = ((sign * trial.values[0], trial.number) for trial in trials if trial.values)
+            best = {number for _, number in heapq.nsmallest(most // BEST_SHARE, values)}
+            every = math.ceil(len(trials) / (most - len(best)))
+            self._chosen_at, self._kept = len(trials), best | set(range(0, len(trials), every))
+        return [
+            trial
+            for trial in trials
+            if trial.number in self._kept or trial.number >= self._chosen_at or not trial.state.is_finished()
+        ]
 
     def _seen(self, trial: FrozenTrial) -> FrozenTrial | None:
         """A trial under the distributions that are searched now; None where it lies outside of them."""
@@ -261,6 +288,9 @@ class MirroredStorage(InMemoryStorage):
         return seen
 
     def _add(self, trials: Iterable[FrozenTrial]) -> None:
+        """What Optuna does for a template, but for copying it, which takes longer than reading it."""
         for trial in trials:
-            self._max_trial_id = trial._trial_id - 1
-            super().create_new_trial(self.study_id, template_trial=trial)
+            self._max_trial_id = trial._trial_id
+            self._trial_id_to_study_id_and_number[trial._trial_id] = (self.study_id, trial.number)
+            self._studies[self.study_id].trials.append(trial)
+            self._update_cache(trial._trial_id, self.study_id)
