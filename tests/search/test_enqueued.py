@@ -82,6 +82,19 @@ def test_the_best_of_another_study(tmp_path: Path, kind: str) -> None:
     assert waiting == [wanted[1].params, wanted[3].params, {"params.x": 0.5}]
 
 
+def test_more_than_there_are_trials(tmp_path: Path) -> None:
+    """The best of another study are no more than the budget has trials."""
+    path = tmp_path / "tunefast.db"
+    database = prepared(path)
+    studies.create(database, study_spec("old", space=SPACE))
+    live = LiveStudy(database, "old")
+    for value in (0.2, 0.9, 0.5):
+        play(live, [value])
+    database.close()
+    with pytest.raises(UserError, match=r"3 points to try first, but budget.trials = 2"):
+        create_study(path, _spec({"from_study": "old"}, trials=2))
+
+
 def test_a_study_that_has_none(tmp_path: Path) -> None:
     """Nothing is created where the points cannot be had."""
     path = tmp_path / "tunefast.db"

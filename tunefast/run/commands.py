@@ -32,7 +32,11 @@ def create_study(path: Path, spec: StudySpec) -> None:
     Raises `StudyExists` or `StorageError`, and `UserError` where the study that points come from cannot be read.
     """
     points = [found for point in spec.enqueue for found in importing.points_of(point, spec, path)]
-    spec = StudySpec.model_validate(spec.model_copy(update={"enqueue": points}).model_dump(mode="json"))
+    try:
+        spec.check_points(points)
+    except ValueError as error:
+        raise UserError(message=str(error)) from error
+    spec = spec.model_copy(update={"enqueue": points})
     _administer(path, Command(verb="create", study=spec.study.name, argument=spec.model_dump(mode="json")))
 
 

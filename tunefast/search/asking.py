@@ -45,6 +45,7 @@ class Asker:
         storage.searched = {path: distribution(domain) for path, domain in spec.space.items()}
         storage.most_seen = MOST_SEEN if isinstance(spec.study.sampler, TpeSampler) else None
         self._samplers = Samplers(spec)
+        self._nothing_sampled = optuna.samplers.RandomSampler()
         grid = isinstance(spec.study.sampler, GridSampler)
         self._opened: dict[int, tuple[Trial, optuna.samplers.BaseSampler]] = {}
         """Trials whose objectives suggest their settings themselves, by id, each with its own sampler."""
@@ -69,6 +70,7 @@ class Asker:
         if self._grid is not None and not self._enqueued:
             trial_id = self._storage.create_new_trial(self._storage.study_id)
         else:
+            self._study.sampler = self._nothing_sampled  # what is drawn is drawn below, once the number is known
             trial_id = self._study.ask()._trial_id  # noqa: SLF001
         return self._with_params(trial_id)
 
@@ -99,7 +101,7 @@ class Asker:
     def _draw(self, trial_id: int, *, fixed: bool) -> None:
         """Draw parameters that no trial has had, unless they are given, or such are hard to find by chance."""
         number = self._storage.get_trial_number_from_id(trial_id)
-        for draw in range(1 if fixed else MOST_DRAWS):
+        for draw in range(1 if fixed or not self._spec.space else MOST_DRAWS):
             if draw:
                 self._storage.forget_params(trial_id)
             chance = draw >= SAMPLER_DRAWS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -116,11 +116,15 @@ class StudySpec(Part):
         grid = isinstance(self.study.sampler, GridSampler)
         if grid and self.enqueue:
             raise ValueError("enqueue: a grid tries every cell, and no other; use another sampler")
-        if self.recipe.get("style") != "optuna":  # whose objective says what there is
-            check_points(self.enqueue, self.space, trials=self.budget.trials)
+        self.check_points(self.enqueue)
         if not grid and self.budget.trials is None and self.budget.minutes is None:
             raise ValueError("budget: give trials or minutes, or the search has no end")
         return self
+
+    def check_points(self, points: Sequence[Point | FromStudy]) -> None:
+        """Raise `ValueError` for points to try first that no trial could have, or more of them than trials."""
+        if self.recipe.get("style") != "optuna":  # whose objective says what there is
+            check_points(points, self.space, trials=self.budget.trials)
 
     def recipe_for(self, params: Params, num_splits: int = 0) -> AnyRecipe:
         """The checked recipe of a trial, its batches halved `num_splits` times for lack of memory.
