@@ -45,6 +45,21 @@ def test_a_torn_line(tmp_path: Path) -> None:
     log.add(_report(2))
     path.write_bytes(path.read_bytes()[:-9])
     assert [report.epoch for report in ReportLog(path, 2).missing([])] == [1]
+    again = ReportLog(path, 2)
+    again.keep()
+    for epoch in (2, 3):
+        again.add(_report(epoch))
+    assert [report.epoch for report in ReportLog(path, 3).missing([])] == [1, 2, 3]
+
+
+def test_an_attempt_whose_number_was_forgotten(tmp_path: Path) -> None:
+    """A coordinator that had not stored an attempt gives its number again: an epoch that comes again begins anew."""
+    for first, last in ((1, 9), (4, 6)):
+        log = ReportLog(tmp_path / "reports.jsonl", 1)
+        log.keep()
+        for epoch in range(first, last + 1):
+            log.add(_report(epoch))
+    assert [report.epoch for report in ReportLog(tmp_path / "reports.jsonl", 2).missing([])] == [1, 2, 3, 4, 5, 6]
 
 
 @given(st.lists(st.lists(st.integers(1, 8), min_size=1, max_size=4, unique=True).map(sorted), max_size=5))

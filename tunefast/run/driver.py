@@ -169,7 +169,7 @@ def _inherit(assignment: Assignment, line: Line) -> None:
 
 
 def _drive_objective(
-    recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver, on_save: Callable[[], None]
+    recipe: ObjectiveRecipe, assignment: Assignment, driver: Driver, on_checkpoint: Callable[[], None]
 ) -> None:
     context = Context(
         driver.report,
@@ -180,7 +180,7 @@ def _drive_objective(
         threads=assignment.threads,
         directory=assignment.directory,
         earlier=assignment.earlier,
-        on_save=on_save,
+        on_checkpoint=on_checkpoint,
     )
     run_objective(recipe, context)
 

@@ -161,7 +161,9 @@ def points_of(point: FromStudy | Point, spec: StudySpec, path: Path) -> list[Poi
     if not isinstance(point, FromStudy):
         return [point]
     url = point.storage or file_url(path).render_as_string()
-    found = fitting(read_stock(url, point.from_study), spec, {}).trials
+    stock = read_stock(url, point.from_study)
+    own = spec.recipe.get("style") == "optuna"  # whose objective says which settings there are
+    found = stock.trials if own and stock.maximize == spec.study.maximize else fitting(stock, spec, {}).trials
     complete = [trial for trial in found if trial.state == TrialState.COMPLETE and trial.value is not None]
     if not complete:
         raise UserError(message=f"enqueue: no complete trial of {point.from_study!r} lies in the space")

@@ -94,6 +94,7 @@ class LiveStudy:
         """Count an ended trial with what the database says of it."""
         value = trial.value if trial.state == TrialState.COMPLETE else None
         run, planned = len(trial.intermediate_values), self.spec.epochs_for(trial.params)
+        planned = max(trial.intermediate_values, default=0) if IMPORTED in trial.user_attrs else planned
         if trial.number not in self.tally:
             self._learn(trial.number, trial.intermediate_values, planned, complete=value is not None)
         planned = planned if trial.user_attrs.get("reason") in STOPPED_EARLY else run

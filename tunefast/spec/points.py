@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
 from tunefast.errors import nearest
 from tunefast.recipe.part import Part
-from tunefast.spec.space import Choice, Scalar, Space
+from tunefast.spec.space import Choice, DomainPart, Float, Int, Scalar, Space
 
 Point = dict[str, Scalar]
 """Settings by their paths; those that are left out are the sampler's choice."""
@@ -44,6 +45,20 @@ def _check_point(point: Mapping[str, Scalar], space: Space, where: str) -> None:
         if not domain.contains(value):
             known = domain.labels if isinstance(domain, Choice) else f"{domain.low:g} to {domain.high:g}"
             raise ValueError(f"{where}: {path} = {value!r} is not in its domain, {known}")
+        if not isinstance(domain, Choice) and not _can_be(domain, value):
+            raise ValueError(f"{where}: {path} = {value!r} is none of its domain's values, which are integers or steps")
         for parent, wanted in domain.when.items():
-            if parent in point and point[parent] not in (wanted if isinstance(wanted, list) else [wanted]):
-                raise ValueError(f"{where}: {path} is searched only where {parent} = {wanted!r}")
+            if point.get(parent) not in (wanted if isinstance(wanted, list) else [wanted]):
+                raise ValueError(
+                    f"{where}: {path} is searched only where {parent} = {wanted!r}, which is to be given too"
+                )
+
+
+def _can_be(domain: DomainPart, value: Scalar) -> bool:
+    """Whether a number lies on the domain's steps."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if not isinstance(domain, Int | Float):
+        return True
+    step = domain.step or (1 if isinstance(domain, Int) else None)
+    return step is None or math.isclose((value - domain.low) / step, round((value - domain.low) / step), abs_tol=1e-9)

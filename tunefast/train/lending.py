@@ -59,10 +59,9 @@ class KeptState:
     reported. The one before stays, in case the last is damaged.
     """
 
-    def __init__(self, directory: Path, on_save: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
         """For files of one's own too; the same for all attempts at the trial."""
-        self._on_save = on_save
         directory.mkdir(parents=True, exist_ok=True)
         (directory / _NEXT_FILE).unlink(missing_ok=True)  # of an attempt that was killed before it reported
 
@@ -71,7 +70,6 @@ class KeptState:
         tensors: dict[str, Tensor] = {}
         plan = json.dumps(_taken_apart(state, tensors))
         write_sealed(self.directory / _NEXT_FILE, tensors, plan)
-        self._on_save()
 
     def commit(self) -> None:
         """Let what was saved last count for later attempts."""

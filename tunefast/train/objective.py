@@ -50,7 +50,7 @@ class Context:
         threads: int,
         directory: str = "",
         earlier: Sequence[EpochReport] = (),
-        on_save: Callable[[], None] = lambda: None,
+        on_checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
         self.trial = trial
         """The trial's number."""
@@ -63,7 +63,7 @@ class Context:
         self._recipe = recipe
         self._directory = directory
         self._reporter = reporter
-        self._on_save = on_save
+        self._on_checkpoint = on_checkpoint
         self._count = EpochCount(earlier)
         self._last = time.perf_counter()
 
@@ -117,7 +117,8 @@ class Context:
         """Where the trial's state is saved, and loaded from by a later attempt."""
         from tunefast.train.lending import KeptState
 
-        return KeptState(Path(self._directory or ".") / CHECKPOINTS, self._on_save)
+        self._on_checkpoint()
+        return KeptState(Path(self._directory or ".") / CHECKPOINTS)
 
     def commit(self) -> None:
         """Let the state that was saved last count for later attempts; every report does, and the objective's end."""

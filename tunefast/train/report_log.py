@@ -32,6 +32,8 @@ class ReportLog:
         self._attempt = attempt
         self._unwritten: list[EpochReport] = []
         self._is_kept = False
+        self._is_whole = False
+        """Whether the file is known to end with a whole line."""
 
     def keep(self) -> None:
         """Write what was reported so far, and from now on."""
@@ -47,20 +49,23 @@ class ReportLog:
     def _write(self) -> None:
         if self._unwritten:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            torn = self._path.is_file() and not self._path.read_bytes().endswith(b"\n") and not self._is_whole
             with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n" if torn else "")
                 file.writelines(
                     _Line(attempt=self._attempt, report=report).model_dump_json() + "\n" for report in self._unwritten
                 )
             self._unwritten.clear()
+            self._is_whole = True
 
     def missing(self, told: Sequence[EpochReport]) -> list[EpochReport]:
         """The reports of earlier attempts that are not among `told`, in the order of their epochs."""
         standing: dict[int, EpochReport] = {}
-        attempt = 0
+        attempt, before = 0, 0
         for line in self._lines():
-            if line.attempt != attempt:  # which took the place of the epochs from its first one on
+            if line.attempt != attempt or line.report.epoch <= before:  # it took the place of what came after
                 standing = {epoch: kept for epoch, kept in standing.items() if epoch < line.report.epoch}
-            attempt = line.attempt
+            attempt, before = line.attempt, line.report.epoch
             standing[line.report.epoch] = line.report
         known = {report.epoch for report in told}
         return [standing[epoch] for epoch in sorted(standing.keys() - known)]
@@ -69,7 +74,7 @@ class ReportLog:
         if not self._path.is_file():
             return []
         lines = []
-        for text in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for text in filter(None, self._path.read_text(encoding="utf-8", errors="replace").splitlines()):
             try:
                 lines.append(_Line.model_validate_json(text))
             except ValidationError:  # cut off as its worker was killed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tunefast.search.pruning import Curve, Decision, Standing, pruning_rule
 from tunefast.search.pruning.forecast import ForecastRule
-from tunefast.spec.pruners import ForecastPruner
+from tunefast.spec.pruners import ForecastPruner, SafePruner
 
 
 def _rule(*curves: list[float], planned: int | None = 4, margin: float = 1.0, maximize: bool = True) -> ForecastRule:
@@ -81,6 +81,16 @@ def test_before_it_judges() -> None:
     assert rule.judge(Standing(9, 1, 0.1, 0.1, 2)).threshold == pytest.approx(0.3)
     assert rule.judge(Standing(9, 1, 0.1, 0.1, 2)).prune
     assert not rule.judge(Standing(9, 1, 0.1, 0.1, 2, warmup_epochs=1)).prune
+
+
+def test_a_value_without_a_curve_counts_for_nothing() -> None:
+    """Trials that were brought from elsewhere with their results alone do not make up for curves."""
+    rule = pruning_rule(SafePruner(), maximize=True)
+    for number in range(9):
+        rule.learn(Curve(number, {}, 10, complete=True))
+    rule.learn(Curve(9, dict.fromkeys(range(1, 11), 0.9), 10, complete=True))
+    decision = rule.judge(Standing(10, 5, 0.1, 0.1, 10, 0, halfway=0.1))
+    assert (decision.prune, decision.missing) == (False, 2)
 
 
 def test_what_is_no_number() -> None:

@@ -86,3 +86,24 @@ def test_brackets_begin_later_and_later() -> None:
     assert starts[3] > 0
     again = pruning_rule(HyperbandPruner(), maximize=False, seed=3)
     assert [again.judge(Standing(0, epoch, 1.0, 1.0, 27)).num_curves for epoch in (1, 3, 9, 27)].index(1) >= 0
+
+
+def test_epochs_that_step_over_the_rungs() -> None:
+    """A training that is evaluated every fifth epoch stands at a rung with its first report beyond it."""
+    told, rule = HalvingRule(1, 4, maximize=True), HalvingRule(1, 4, maximize=True)
+    for number, best in enumerate((0.9, 0.5)):
+        judged = [rule.judge(Standing(number, epoch, best, best)) for epoch in (5, 10, 15, 20)]
+        assert [decision.prune for decision in judged] == [number == 1, False, False, number == 1]
+        told.learn(Curve(number, dict.fromkeys((5, 10, 15, 20), best), None))
+    assert told.judge(Standing(2, 5, 0.1, 0.1)) == rule.judge(Standing(2, 5, 0.1, 0.1))
+
+
+def test_brackets_of_trials_whose_end_nobody_knows() -> None:
+    """A trial stays in its bracket however far it gets."""
+    rule = pruning_rule(HyperbandPruner(), maximize=True)
+    first_judged = []
+    for number in range(60):
+        judged = [epoch for epoch in range(1, 28) if rule.judge(Standing(number, epoch, 1.0, 1.0)).num_curves]
+        first_judged.append(judged[0])
+        assert judged == [epoch for epoch in (1, 3, 9, 27) if epoch >= judged[0]]
+    assert {1, 3, 9} == set(first_judged)

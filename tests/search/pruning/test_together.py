@@ -32,7 +32,8 @@ def test_the_numbers_are_those_of_the_rule_that_stops() -> None:
     rule.judge(Standing(0, 2, 0.1, 0.1, 8, 1))
     decision = rule.judge(Standing(1, 2, 0.3, 0.3, 8, 1))
     assert (decision.prune, decision.threshold, decision.num_curves) == (True, 0.1, 2)
-    assert rule.judge(Standing(2, 3, 0.3, 0.3, 8, 1)).missing == 1
+    rule.judge(Standing(2, 2, 0.05, 0.05, 8, 1))
+    assert rule.judge(Standing(2, 3, 0.3, 0.05, 8, 1)).missing == 1
 
 
 def test_safe_is_forecast_and_rank_later() -> None:

@@ -61,7 +61,8 @@ def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningR
         case ForecastPruner(startup_trials=startup, margin=margin):
             rule = ForecastRule(startup, margin, maximize=maximize)
         case SafePruner(startup_trials=startup, margin=margin, rank_after=share):
-            ranked = PercentileRule(startup + MORE_FOR_RANKS, maximize=maximize, percentile=BEST_RANKS)
+            least = startup + MORE_FOR_RANKS
+            ranked = PercentileRule(least, maximize=maximize, percentile=BEST_RANKS, min_curves=least)
             forecast = ForecastRule(startup, margin, maximize=maximize)
             rule = TogetherRule([forecast, LaterRule(ranked, share)])
         case FastPruner(min_epochs=first, reduction=reduction, margin=margin):

@@ -29,7 +29,6 @@ class ForecastRule:
         """Take in what a trial gained; where it was stopped it would have gained more."""
         costs = list(self._best_so_far(curve))
         if not costs or math.isinf(costs[-1]):
-            self._num_complete += curve.complete
             return
         if curve.complete:
             self._num_complete += 1

@@ -10,6 +10,9 @@ from collections import defaultdict
 from tunefast.recipe.seed import derive_seed
 from tunefast.search.pruning.rule import Curve, Decision, Standing
 
+BRACKETS = 3
+"""Of Hyperband, where nobody knows how long trials are."""
+
 
 class HalvingRule:
     """Asynchronous successive halving over rungs at ``min_epochs * reduction ** k``."""
@@ -20,14 +23,18 @@ class HalvingRule:
         self._sign = -1.0 if maximize else 1.0
         self._rungs: dict[int, list[float]] = defaultdict(list)
         """Best values of the trials that reached a rung, as costs, sorted."""
-        self._at: dict[tuple[int, int], float] = {}
-        """The same by rung and trial."""
+        self._at: dict[tuple[int, int], tuple[float, int]] = {}
+        """The same by rung and trial, and the epoch at which the trial had got there."""
 
-    def _is_rung(self, epoch: int) -> bool:
+    def _rung(self, epoch: int, number: int) -> int | None:
+        """The rung that a trial gets to with an epoch; None where it has passed that before, or there is none yet."""
+        if epoch < self._min_epochs:
+            return None
         rung = self._min_epochs
-        while rung < epoch:
+        while rung * self._reduction <= epoch:
             rung *= self._reduction
-        return rung == epoch
+        passed = self._at.get((rung, number))
+        return None if passed is not None and passed[1] < epoch else rung
 
     def learn(self, curve: Curve) -> None:
         """Take in where a trial stood at each rung that it reached."""
@@ -35,25 +42,27 @@ class HalvingRule:
         for epoch in sorted(curve.values):
             cost = self._sign * curve.values[epoch]
             best = min(best, cost) if math.isfinite(cost) else best
-            if self._is_rung(epoch):
-                self._stands(epoch, curve.number, best)
+            rung = self._rung(epoch, curve.number)
+            if rung is not None:
+                self._stands(rung, curve.number, best, epoch)
 
     def judge(self, standing: Standing) -> Decision:
         """Stop a trial that is not among the best at a rung; between rungs none, nor one that is done."""
-        if not self._is_rung(standing.epoch):
+        rung = self._rung(standing.epoch, standing.number)
+        if rung is None:
             return Decision(prune=False)
         cost = math.inf if math.isnan(standing.best) else self._sign * standing.best
-        ordered = self._stands(standing.epoch, standing.number, cost)
+        ordered = self._stands(rung, standing.number, cost, standing.epoch)
         threshold = ordered[max(1, len(ordered) // self._reduction) - 1]
         worse = cost > threshold or math.isinf(cost)
         return Decision(worse and not standing.is_done, self._sign * threshold, len(ordered))
 
-    def _stands(self, rung: int, number: int, cost: float) -> list[float]:
+    def _stands(self, rung: int, number: int, cost: float, epoch: int) -> list[float]:
         """Note where a trial stands, in place of what was noted of it before; returns all at that rung."""
         ordered = self._rungs[rung]
         if (rung, number) in self._at:
-            del ordered[bisect_left(ordered, self._at[rung, number])]
-        self._at[rung, number] = cost
+            del ordered[bisect_left(ordered, self._at[rung, number][0])]
+        self._at[rung, number] = cost, epoch
         insort(ordered, cost)
         return ordered
 
@@ -69,16 +78,17 @@ class HyperbandRule:
 
     def learn(self, curve: Curve) -> None:
         """Take in where a trial stood at the rungs of its bracket."""
-        self._bracket(curve.number, curve.planned or max(curve.values, default=1)).learn(curve)
+        self._bracket(curve.number, curve.planned).learn(curve)
 
     def judge(self, standing: Standing) -> Decision:
         """Stop a trial that is not among the best at a rung of its bracket."""
-        return self._bracket(standing.number, standing.planned or standing.epoch).judge(standing)
+        return self._bracket(standing.number, standing.planned).judge(standing)
 
-    def _bracket(self, number: int, planned: int) -> HalvingRule:
+    def _bracket(self, number: int, planned: int | None) -> HalvingRule:
         """The bracket of a trial: each has about as many epochs to spend as any other."""
         min_epochs, reduction = self._settings
-        count = 1 + max(0, math.floor(math.log(max(1.0, planned / min_epochs), reduction) + 1e-9))
+        rungs = math.log(max(1.0, planned / min_epochs), reduction) if planned is not None else BRACKETS - 1
+        count = 1 + math.floor(rungs + 1e-9)
         while len(self._brackets) < count:
             first = min_epochs * reduction ** len(self._brackets)
             self._brackets.append(HalvingRule(first, reduction, maximize=self._maximize))
