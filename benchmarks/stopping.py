@@ -27,7 +27,7 @@ import optuna
 from numpy.typing import NDArray
 
 from benchmarks.curves import Task, load
-from benchmarks.replay import InOrder, Policy, Proposer, Tpe, replay
+from benchmarks.replay import InOrder, Policy, Proposer, Replayed, Tpe, replay
 from tunefast.spec.pruners import (
     AshaPruner,
     FastPruner,
@@ -67,18 +67,19 @@ class Figures(NamedTuple):
     saved: float
 
 
-def measure(task: Task, policy: Policy, seed: int, *, tpe: bool) -> Figures:
-    """One search for the goal, and one of 100 recipes."""
+def search(task: Task, policy: Policy, seed: int, most_epochs: float, *, tpe: bool) -> Replayed:
+    """One search for what the 100 recipes reach."""
     first, order = _orders(len(task.curves), seed)
-    goal, epochs = task.goal(first), task.curves.shape[1]
-    workers = 4 if tpe else 1
+    proposer: Proposer = Tpe(task, seed) if tpe else InOrder(order)
+    goal, workers = task.goal(first), 4 if tpe else 1
+    return replay(task, policy, proposer, workers=workers, goal=goal, most_epochs=most_epochs, trials=len(order))
 
-    def proposer() -> Proposer:
-        return Tpe(task, seed) if tpe else InOrder(order)
 
-    most = float(len(first) * epochs)
-    full = replay(task, FULL, proposer(), workers=workers, goal=goal, most_epochs=math.inf, trials=len(order))
-    found = replay(task, policy, proposer(), workers=workers, goal=goal, most_epochs=most, trials=len(order))
+def measure(task: Task, policy: Policy, seed: int, full: Replayed, *, tpe: bool) -> Figures:
+    """One search for the goal, which full training found as `full` says, and one of 100 recipes."""
+    first, _ = _orders(len(task.curves), seed)
+    most = float(len(first) * task.curves.shape[1])
+    found = search(task, policy, seed, most, tpe=tpe)
     spent = found.epochs if found.reached else most
     hundred = replay(task, policy, InOrder(first), workers=1, goal=None, most_epochs=math.inf, trials=NUM_TRIALS)
     best = task.best[first]
@@ -119,10 +120,13 @@ def main() -> None:
     for metric in sorted({task.metric for task in tasks}):
         of_metric = [task for task in tasks if task.metric == metric]
         result[metric] = {}
+        tpe, seeds = arguments.proposals == "tpe", range(arguments.seeds)
+        full = {task.name: [search(task, FULL, seed, math.inf, tpe=tpe) for seed in seeds] for task in of_metric}
         for policy in POLICIES:
-            tpe = arguments.proposals == "tpe"
-            seeds = range(arguments.seeds)
-            figures = {task.name: [measure(task, policy, seed, tpe=tpe) for seed in seeds] for task in of_metric}
+            figures = {
+                task.name: [measure(task, policy, seed, full[task.name][seed], tpe=tpe) for seed in seeds]
+                for task in of_metric
+            }
             result[metric][policy.name] = _summary(figures)
         if not arguments.json:
             _print(f"{metric}: {len(of_metric)} tasks, {arguments.seeds} seeds, {arguments.proposals}", result[metric])

@@ -83,8 +83,10 @@ def _forked(kept: Path, *, continues: bool) -> Iterator[Path | None]:
 def _has_room(spec: StudySpec, kept: Path) -> bool:
     """Whether another copy of these checkpoints fits, beside those of all trials."""
     limit = spec.trial.checkpoint_bytes
+    if limit is None:
+        return True
     taken = sum(num_bytes(place) for place in kept.parents[1].glob(f"*/{CHECKPOINTS}"))
-    return limit is None or taken + num_bytes(kept) <= limit
+    return taken + num_bytes(kept) <= limit
 
 
 def _fits(spec: StudySpec, params: Mapping[str, Scalar], source: Mapping[str, Scalar]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,8 +33,7 @@ class ReportLog:
         self._attempt = attempt
         self._unwritten: list[EpochReport] = []
         self._is_kept = False
-        self._is_whole = False
-        """Whether the file is known to end with a whole line."""
+        self._is_opened = False
 
     def keep(self) -> None:
         """Write what was reported so far, and from now on."""
@@ -48,15 +48,22 @@ class ReportLog:
 
     def _write(self) -> None:
         if self._unwritten:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            torn = self._path.is_file() and not self._path.read_bytes().endswith(b"\n") and not self._is_whole
+            if not self._is_opened:
+                self._open()
             with self._path.open("a", encoding="utf-8") as file:
-                file.write("\n" if torn else "")
                 file.writelines(
                     _Line(attempt=self._attempt, report=report).model_dump_json() + "\n" for report in self._unwritten
                 )
             self._unwritten.clear()
-            self._is_whole = True
+
+    def _open(self) -> None:
+        """See that there is a file, which ends with a whole line: what was cut off must not take the next with it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                file.write(b"" if file.read() == b"\n" else b"\n")
+        self._is_opened = True
 
     def missing(self, told: Sequence[EpochReport]) -> list[EpochReport]:
         """The reports of earlier attempts that are not among `told`, in the order of their epochs."""
