@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-
-from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.errors import StorageError
 from tunefast.search import budget
 from tunefast.search.asking import Asker
-from tunefast.search.budget import End, FirstErrors
-from tunefast.search.pruning import Curve, warmup_epochs
-from tunefast.search.recording import Recorder
+from tunefast.search.budget import End
 from tunefast.search.running import MAX_IDLE_ATTEMPTS, Running
 from tunefast.search.samplers import covering
-from tunefast.search.tally import Ended, Tally
-from tunefast.search.verdicts import Judge
-from tunefast.search.waiting import WaitingTrials
+from tunefast.search.state import StudyState
 from tunefast.spec.progress import (
-    STOPPED_EARLY,
     Answer,
     Assignment,
     Ending,
@@ -28,91 +20,12 @@ from tunefast.spec.progress import (
     Verdict,
 )
 from tunefast.spec.study import StudySpec
-from tunefast.store.database import Database, StudyGone
-from tunefast.store.epochs import LOST, Attempts, TrialLog
-from tunefast.store.rows import IMPORTED, OURS, RETRIES, SPLITS, state_word
-from tunefast.store.studies import find
-from tunefast.store.trials import MirroredStorage
+from tunefast.store.database import StudyGone
+from tunefast.store.epochs import LOST
 
 
-class LiveStudy:
-    """One study, in memory, with every change on its way to the database.
-
-    The caller owns the database. Raises `StudyNotFound` or `StudyNotOurs`.
-    """
-
-    def __init__(self, database: Database, name: str) -> None:
-        with database.transaction() as connection:
-            stored = find(connection, name, database.path)
-        self.name = name
-        self.uuid = stored.uuid
-        self.spec = stored.spec
-        self.storage = MirroredStorage(database, name, stored.uuid)
-        self.log = TrialLog(database, stored.uuid)
-        self.active_seconds = stored.active_seconds
-        self.end: End | None = None
-        self.running: dict[int, Running] = {}
-        self.tally = Tally(maximize=self.spec.study.maximize)
-        self.just_ended: list[int] = []
-        """Trials that have ended and whose files nobody has looked at since."""
-        self._foreign: set[int] = set()
-        """Running trials that somebody else trains, with stock Optuna."""
-        self.error: str | None = None
-        """What the first trials failed with, or what is wrong with the machine, where the study ended for that."""
-        self._waiting = WaitingTrials()
-        self._first_errors = FirstErrors()
-        self.recorder = Recorder(self.storage, self.log, self.spec.study.metric)
-        self._judge = Judge(self.spec)
-        self.asker = Asker(self.spec, self.storage)
-        attempts = self.log.attempts()
-        for trial in self.storage.all_trials():
-            self._recover(trial, attempts.get(trial.number, Attempts()))
-
-    def _recover(self, trial: FrozenTrial, attempts: Attempts) -> None:
-        """Take in a trial that is there already; one that ran goes on, since nobody trains it any more."""
-        self._note_retry(trial)
-        if trial.state == TrialState.RUNNING and OURS not in trial.system_attrs:
-            self._foreign.add(trial.number)
-            return
-        if trial.state == TrialState.RUNNING:
-            trial = self.asker.completed(trial)
-        if trial.state == TrialState.RUNNING:
-            running = self._prepared(trial)
-            running.values.update(trial.intermediate_values)
-            running.attempt, running.threads, running.idle_attempts, running.device_errors = attempts
-            self._learn(running.number, running.values, running.recipe.epochs)
-            running.seconds = sum(said.train_seconds + said.eval_seconds for said in self.log.reports(trial.number))
-            self._waiting.append(running)
-        elif trial.state.is_finished():
-            self._take_in(trial)
-
-    def _note_retry(self, trial: FrozenTrial) -> None:
-        if RETRIES in trial.user_attrs:
-            self.tally.retry(trial.user_attrs[RETRIES])
-
-    def _take_in(self, trial: FrozenTrial) -> None:
-        """Count an ended trial with what the database says of it."""
-        value = trial.value if trial.state == TrialState.COMPLETE else None
-        run, planned = len(trial.intermediate_values), self.spec.epochs_for(trial.params)
-        planned = max(trial.intermediate_values, default=0) if IMPORTED in trial.user_attrs else planned
-        if trial.number not in self.tally:
-            self._learn(trial.number, trial.intermediate_values, planned, complete=value is not None)
-        planned = planned if trial.user_attrs.get("reason") in STOPPED_EARLY else run
-        self._count(trial.number, Ended(state_word(trial), value, run, planned, IMPORTED in trial.user_attrs))
-
-    def _learn(self, number: int, values: Mapping[int, float], planned: int, *, complete: bool = False) -> None:
-        self._judge.learn(Curve(number, values, planned if self.spec.knows_epochs else None, complete))
-
-    def _count(self, number: int, ended: Ended) -> None:
-        self.tally.note(number, ended)
-        self._foreign.discard(number)
-        self.just_ended.append(number)
-        if not ended.imported:
-            self._end_at_target(ended.value)
-
-    def _end_at_target(self, value: float | None) -> None:
-        if value is not None and budget.reached(self.spec.budget.target, value, maximize=self.spec.study.maximize):
-            self.end = End.TARGET
+class LiveStudy(StudyState):
+    """What is done with a study while it is live."""
 
     # Handing out.
 
@@ -175,16 +88,6 @@ class LiveStudy:
     @property
     def _num_handed_out(self) -> int:
         return self.tally.num_trained + len(self.running) + len(self._waiting) + len(self._foreign)
-
-    @property
-    def epochs_run(self) -> int:
-        """Epochs that were run, over all trials and starts."""
-        return self.tally.epochs_run + sum(len(running.values) for running in (*self.running.values(), *self._waiting))
-
-    def _prepared(self, trial: FrozenTrial) -> Running:
-        recipe = self.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
-        warmup = warmup_epochs(self.spec.study.pruner, recipe)
-        return Running(trial.number, trial._trial_id, recipe, warmup)  # noqa: SLF001
 
     def start(self, running: Running, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
         """Note who trains a claimed trial."""
@@ -267,33 +170,3 @@ class LiveStudy:
         self.end = None
         if self.tally.best is not None:
             self._end_at_target(self.tally.best[1])
-
-    def flush(self, *, durable: bool = True) -> list[int]:
-        """Write what waits; returns the numbers of trials that were ended from outside, which are forgotten then."""
-        if not self.storage.unwritten:
-            return []
-        self.log.active(self.storage.group, self.active_seconds)
-        return self._forget(self.storage.flush(durable=durable))
-
-    def reconcile(self) -> list[int]:
-        """Take in what others changed in the database; returns the numbers of trials that they claimed or ended."""
-        try:
-            changed = self._forget(self.storage.reconcile())
-        except StudyGone:
-            self.end = End.DELETED
-            return self._forget(list(self.running))
-        for trial in self.storage.all_trials():
-            self._note_retry(trial)
-            if trial.state.is_finished() and trial.number not in self.tally:
-                self._take_in(trial)
-        return changed
-
-    def _forget(self, numbers: list[int]) -> list[int]:
-        """Let go of trials that others claimed or ended."""
-        trials = self.storage.all_trials() if numbers else []
-        for number in numbers:
-            self.running.pop(number, None)
-            if trials[number].state.is_finished():
-                self._take_in(trials[number])
-        self._waiting = self._waiting.without(numbers)
-        return numbers
