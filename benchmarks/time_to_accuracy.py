@@ -26,8 +26,8 @@ import torch
 
 from benchmarks.peers import CPU, Cifar10, Side, Trained, lane_of, options, plain, rates_by_workers, tuned, tunefast
 from tunefast.recipe.precision import resolve
+from tunefast.spec.costs import BACKWARD_FLOPS
 from tunefast.spec.load import load_spec
-from tunefast.train.lane import BACKWARD_FLOPS
 
 STUDY = Path(__file__).parents[1] / "studies" / "cifar10.toml"
 TARGET = 0.65

@@ -41,7 +41,7 @@ def claimed(live: LiveStudy) -> Running:
 
 def report(live: LiveStudy, running: Running, epoch: int, value: float, **metrics: float) -> Answer:
     """Report `value` for an epoch."""
-    metrics = {live.spec.study.metric: value, **metrics}
+    metrics = {live.spec.study.main_metric: value, **metrics}
     return live.report(running.number, EpochReport(epoch=epoch, metrics=metrics, train_seconds=0.5))
 
 

@@ -57,7 +57,7 @@ def prepared(path: Path) -> Database:
 def study_spec(
     name: str = STUDY,
     *,
-    metric: str = "score",
+    metric: str | list[str] = "score",
     space: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
     budget: Mapping[str, Any] | None = None,

@@ -269,7 +269,7 @@ def test_a_sampler_sees_the_best_and_some_of_the_others(database: Database) -> N
         )
         trial.number, trial._trial_id = number, number + 1
         storage._add([trial])
-    storage.most_seen = 100
+    storage.view.most_seen = 100
     seen = [trial.number for trial in storage.get_all_trials(storage.study_id, deepcopy=False)]
     assert seen == sorted(seen)
     assert {37, 41} <= set(seen)

@@ -32,7 +32,8 @@ from tunefast.spec.points import FromStudy
 from tunefast.spec.pruners import Pruner
 from tunefast.spec.samplers import Sampler
 from tunefast.spec.sections import Budget, Notify, TrialSection
-from tunefast.spec.study import StudySection, StudySpec
+from tunefast.spec.study import StudySpec
+from tunefast.spec.study_section import StudySection
 
 UNIONS: dict[str, Any] = {
     "data": Data,

@@ -13,7 +13,7 @@ from tunefast.cli.output import counts_line, duration, number, plain_table, scal
 from tunefast.run.provenance import in_words
 from tunefast.search.pruning import num_missing
 from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
-from tunefast.store.rows import CLONED, RETRIES, SPLITS, settings_of, state_word
+from tunefast.store.rows import CLONED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -56,7 +56,8 @@ def _trial_row(trial: FrozenTrial) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "state": state_word(trial),
-        "value": trial.value,
+        "value": main_value(trial),
+        **({"values": trial.values} if trial.values and len(trial.values) > 1 else {}),
         "params": settings_of(trial),
         **trial.user_attrs,
     }
@@ -71,7 +72,9 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     out.print(Text(study.name, style="bold"), end="")
     out.print(f": {counts_line(study.counts) or 'no trial yet'}; {duration(study.active_seconds)} of work")
     if study.best is not None:
-        out.print(f"best {study.spec.study.metric} {number(study.best.value)}, trial {study.best.number}")
+        out.print(f"best {values_in_words(study, study.best)}, trial {study.best.number}")
+    if study.spec.study.has_several and study.front:
+        out.print(f"best in one way or another: trials {', '.join(str(trial.number) for trial in study.front)}")
     for edit in study.edits:
         changes = ", ".join(change_in_words(path, *values) for path, values in edit.changes.items())
         out.print(f"edited after {edit.trials} trials: {changes}", soft_wrap=True)
@@ -81,14 +84,23 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     if not study.trials:
         return
     out.print()
-    metric = study.spec.study.metric
-    table = plain_table("trial", "state", metric, "epochs", "why", "params", right=("trial", metric, "epochs"))
+    metrics = study.spec.study.metrics
+    names = ("trial", "state", *metrics, "epochs", "why", "params")
+    table = plain_table(*names, right=("trial", *metrics, "epochs"))
+    shown = study.front if study.spec.study.has_several else [study.best]
     for trial in study.trials:
         planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
-        epochs = f"{max(trial.intermediate_values, default=0)}{planned}"
-        row = (str(trial.number), state_word(trial), number(trial.value), epochs, _why(study, trial))
-        table.add_row(*row, short_params(settings_of(trial)), style="green" if trial is study.best else "")
+        epochs = f"{study.epochs_reached[trial.number]}{planned}"
+        values = [number(value) for value in trial.values or [None] * len(metrics)]
+        row = (str(trial.number), state_word(trial), *values, epochs, _why(study, trial))
+        table.add_row(*row, short_params(settings_of(trial)), style="green" if trial in shown else "")
     out.print(table)
+
+
+def values_in_words(study: StudySnapshot, trial: FrozenTrial) -> str:
+    """A trial's value of each objective."""
+    pairs = zip(study.spec.study.metrics, trial.values or (), strict=True)
+    return ", ".join(f"{metric} {number(value)}" for metric, value in pairs)
 
 
 def change_in_words(path: str, before: Any, after: Any) -> str:
@@ -116,8 +128,8 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     """Print one trial: how it ended, its parameters, its attempts, its curve."""
     trial = study.trials[index]
     out.print(Text(f"{study.name}, trial {trial.number}: {state_word(trial)}{_because(trial)}", style="bold"))
-    if trial.value is not None:
-        out.print(f"{study.spec.study.metric} {number(trial.value)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
+    if trial.values:
+        out.print(f"{values_in_words(study, trial)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
     if CLONED in trial.user_attrs:
         out.print(f"a variant of trial {trial.user_attrs[CLONED]}")
     if RETRIES in trial.user_attrs:
@@ -144,7 +156,9 @@ def _show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: li
     judged = [row["details"] or {} for row in rows]
     last, name = judged[-1], study.spec.study.pruner.name
     if trial.user_attrs.get("reason") == "pruner" and THRESHOLD in last:
-        best = (max if study.spec.study.maximize else min)(trial.intermediate_values.values())
+        section = study.spec.study
+        curve = [row["metrics"][section.curve_metric] for row in rows if section.curve_metric in row["metrics"]]
+        best = (max if section.curve_maximize else min)(curve)
         against = f"{number(last[THRESHOLD])}, from {last.get(NUM_CURVES, 0):.0f} trials"
         out.print(f"stopped by the {name} pruner: its best was {number(best)}, against {against}")
     elif MISSING in last:
@@ -175,7 +189,7 @@ def _show_details(out: Console, details: list[dict[str, float]]) -> None:
 
 def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
     """Print the winner's value, parameters and whole recipe."""
-    title = f"# {study.spec.study.metric} {number(best.value)}, trial {best.number}: {short_params(best.params)}"
+    title = f"# {values_in_words(study, best)}, trial {best.number}: {short_params(best.params)}"
     out.print(Text(title, style="bold green"), soft_wrap=True)
     recipe = _whole_recipe(study, best)
     section = study.spec.study

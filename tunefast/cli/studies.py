@@ -36,7 +36,7 @@ from tunefast.spec.samplers import GridSampler
 from tunefast.spec.sections import Budget
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
-from tunefast.store.rows import num_in_budget
+from tunefast.store.rows import main_value, num_in_budget
 from tunefast.store.snapshot import snapshot, study_names
 from tunefast.store.studies import check_usable
 
@@ -149,8 +149,8 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
             {
                 "study": name,
                 "trials": read.counts if read else {},
-                "metric": read.spec.study.metric if read else None,
-                "best": best.value if best else None,
+                "metric": ", ".join(read.spec.study.metrics) if read else None,
+                "best": main_value(best) if best else None,
             }
         )
     if to_json:

@@ -11,8 +11,9 @@ from rich.text import Text
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, setting
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.spec.samplers import GridSampler
-from tunefast.store.rows import retried
+from tunefast.store.rows import main_value, retried, state_word
 from tunefast.store.snapshot import StudySnapshot
 
 REASONS = {
@@ -33,7 +34,7 @@ def document(study: StudySnapshot, reason: str) -> dict[str, Any]:
         "ended": reason,
         "trials": study.counts,
         "metric": study.spec.study.metric,
-        "best": None if best is None else {"trial": best.number, "value": best.value, "params": best.params},
+        "best": None if best is None else {"trial": best.number, "value": main_value(best), "params": best.params},
         "active_seconds": study.active_seconds,
         "train_seconds": study.train_seconds,
         "epochs_run": study.epochs_run,
@@ -50,10 +51,10 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     )
     infeasible = study.counts.get("infeasible", 0)
     if infeasible:
-        console.print(f"{infeasible} of them needed more memory than there was.", soft_wrap=True)
+        console.print(f"{infeasible} of them {_why_infeasible(study)}.", soft_wrap=True)
     diverged = sum(trial.user_attrs.get("reason") == "diverged" for trial in study.trials)
     if diverged:
-        metric = study.spec.study.metric
+        metric = study.spec.study.curve_metric
         console.print(f"{diverged} of them diverged: their loss or {metric} was no finite number.", soft_wrap=True)
     if study.best is not None:
         _show_best(console, study)
@@ -71,12 +72,19 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
     of = f" of {study.spec.epochs_for(best.params)}" if study.spec.knows_epochs else ""
     at = f", at epoch {epoch}{of}" if epoch else ""
     console.print()
-    console.print(
-        Text(f"Best {study.spec.study.metric}: {number(best.value)} (trial {best.number}{at})", style="bold green")
-    )
+    metric, *others = study.spec.study.metrics
+    values = [number(value) for value in best.values]
+    also = "".join(f", {name} {value}" for name, value in zip(others, values[1:], strict=True))
+    console.print(Text(f"Best {metric}: {values[0]}{also} (trial {best.number}{at})", style="bold green"))
     width = max((len(path) for path in best.params), default=0)
     for path, value in best.params.items():
         console.print(f"  {path:<{width}}  {setting(value)}")
+
+
+def _why_infeasible(study: StudySnapshot) -> str:
+    """What the trials that were infeasible lacked."""
+    reasons = {trial.user_attrs.get("reason") for trial in study.trials if state_word(trial) == "infeasible"}
+    return "needed more memory than there was" if reasons == {OUT_OF_MEMORY} else "were infeasible"
 
 
 def _show_failure(console: Console, study: StudySnapshot, storage: str) -> None:

@@ -191,7 +191,7 @@ def _drive_optuna(
     """As with Optuna an objective that returns is complete, whatever it was told before."""
     trial = OptunaTrial(
         assignment.trial,
-        assignment.metric,
+        assignment.metrics[0],
         driver.report,
         consult,
         params=recipe.params,

@@ -10,7 +10,7 @@ from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.run.prepare import located
 from tunefast.run.slots import num_cores
 from tunefast.spec.study import StudySpec
-from tunefast.store.rows import SPLITS
+from tunefast.store.rows import SPLITS, main_value
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -85,7 +85,7 @@ def job_of_trial(study: StudySnapshot, number: int) -> Job:
         threads=int(last["threads"]),
         stop_after=max(epochs) if complete and epochs else None,
         stop_reason=str(last["reason"] or "") if complete else "",
-        value=trial.value if complete else None,
+        value=main_value(trial) if complete else None,
         note="" if complete else f"Trial {number} was {trial.state.name.lower()}; here it trains to its end.",
     )
 
@@ -98,5 +98,5 @@ def _training(spec: StudySpec, params: Mapping[str, Any], num_splits: int = 0) -
 
 
 def _study_table(spec: StudySpec) -> dict[str, Any]:
-    direction = {} if spec.study.direction is None else {"direction": spec.study.direction}
-    return {"metric": spec.study.metric, **direction, "seed": spec.study.seed}
+    said = {} if spec.study.direction is None else {"direction": "maximize" if spec.study.maximize else "minimize"}
+    return {"metric": spec.study.main_metric, **said, "seed": spec.study.seed}

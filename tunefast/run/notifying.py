@@ -26,7 +26,7 @@ def notify(study: LiveStudy, event: Event) -> None:
     if settings is None or event not in settings.on:
         return
     trial, value = study.tally.best or (None, None)
-    metric = study.spec.study.metric
+    metric = study.spec.study.main_metric
     nothing = "; no trial is complete" if event in ("done", "paused") else ""
     best = nothing if value is None else f"; best {metric} {value:.6g}, trial {trial}"
     facts = {

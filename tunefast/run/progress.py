@@ -27,7 +27,7 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
     best_trial, best_value = tally.best or (None, None)
     return Progress(
         study=study.name,
-        metric=study.spec.study.metric,
+        metric=study.spec.study.main_metric,
         direction="maximize" if study.spec.study.maximize else "minimize",
         trials=trials,
         counts={**tally.counts, "running": len(study.running)},

@@ -41,9 +41,9 @@ class Asker:
         self._storage = storage
         self._study = optuna.load_study(study_name=spec.study.name, storage=storage)
         trials = storage.all_trials()
-        storage.stored_as = covering(spec.space, trials)
-        storage.searched = {path: distribution(domain) for path, domain in spec.space.items()}
-        storage.most_seen = MOST_SEEN if isinstance(spec.study.sampler, TpeSampler) else None
+        storage.view.stored_as = covering(spec.space, trials)
+        storage.view.searched = {path: distribution(domain) for path, domain in spec.space.items()}
+        storage.view.most_seen = MOST_SEEN if isinstance(spec.study.sampler, TpeSampler) else None
         self._samplers = Samplers(spec)
         self._nothing_sampled = optuna.samplers.RandomSampler()
         grid = isinstance(spec.study.sampler, GridSampler)

@@ -20,7 +20,7 @@ from tunefast.spec.points import FromStudy, Point
 from tunefast.spec.space import Scalar, ordered
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import file_url, redacted
-from tunefast.store.rows import IMPORTED, STATE_WORDS
+from tunefast.store.rows import IMPORTED, STATE_WORDS, main_value, state_word
 
 
 class Stock(NamedTuple):
@@ -164,10 +164,10 @@ def points_of(point: FromStudy | Point, spec: StudySpec, path: Path) -> list[Poi
     stock = read_stock(url, point.from_study)
     own = spec.recipe.get("style") == "optuna"  # whose objective says which settings there are
     found = stock.trials if own and stock.maximize == spec.study.maximize else fitting(stock, spec, {}).trials
-    complete = [trial for trial in found if trial.state == TrialState.COMPLETE and trial.value is not None]
+    complete = [trial for trial in found if state_word(trial) == "complete" and trial.values]
     if not complete:
         raise UserError(message=f"enqueue: no complete trial of {point.from_study!r} lies in the space")
-    best = sorted(complete, key=lambda trial: trial.value or 0.0, reverse=spec.study.maximize)
+    best = sorted(complete, key=lambda trial: main_value(trial) or 0.0, reverse=spec.study.maximize)
     return [dict(trial.params) for trial in best[: point.best]]
 
 

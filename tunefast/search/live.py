@@ -102,8 +102,8 @@ class LiveStudy(StudyState):
     def report(self, number: int, report: EpochReport) -> Answer:
         """Take in what a running trial says after an epoch; returns how it goes on."""
         running = self.running[number]
-        metric = self.spec.study.metric
-        if metric not in report.metrics:
+        metric = self.objectives.missing(report)
+        if metric is not None:
             known = ", ".join(sorted(report.metrics))
             return Answer(verdict=Verdict.STOP, reason=f"{metric!r} is not among the reported metrics: {known}")
         self.recorder.take(running, report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tunefast.search.objectives import Objectives
 from tunefast.search.pruning import Decision
 from tunefast.search.running import STATES, Running
 from tunefast.search.tally import Ended
@@ -17,10 +18,10 @@ from tunefast.store.trials import MirroredStorage
 class Recorder:
     """Notes epochs, checkpoints and outcomes of a study's trials, in Optuna's rows and in our own."""
 
-    def __init__(self, storage: MirroredStorage, log: TrialLog, metric: str) -> None:
+    def __init__(self, storage: MirroredStorage, log: TrialLog, objectives: Objectives) -> None:
         self._storage = storage
         self._log = log
-        self._metric = metric
+        self._objectives = objectives
 
     def report(self, running: Running, report: EpochReport) -> None:
         """Note an epoch; see `take`."""
@@ -30,26 +31,26 @@ class Recorder:
     def take(self, running: Running, report: EpochReport) -> None:
         """Take in an epoch; the first one of an attempt takes the place of that epoch and all later ones.
 
-        Raises `KeyError` for a report without the study's metric.
+        Raises `KeyError` for a report without what trials are compared by.
         """
-        value = report.metrics[self._metric]
         if not running.begun:
             self._rewind(running, report.epoch)
-        running.values[report.epoch] = value
+        self._objectives.take(running, report)
 
     def store(self, running: Running, report: EpochReport, decision: Decision | None = None) -> None:
         """Note an epoch that was taken in, with the numbers that it was judged by."""
         if decision is not None and (numbers := decision.numbers()):
             report = report.model_copy(update={"details": report.details | numbers})
-        value = running.values[report.epoch]
-        seen = value if math.isfinite(value) else math.nan  # or a sampler could take infinity for the best
-        self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, seen)
+        if self._objectives.stores_curve:
+            value = running.values[report.epoch]
+            seen = value if math.isfinite(value) else math.nan  # or a sampler could take infinity for the best
+            self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, seen)
         self._log.report(self._storage.group, running.number, running.attempt, report)
 
     def recall(self, running: Running, reports: Sequence[EpochReport]) -> None:
         """Note epochs that a trial goes on from: those its coordinator could not store, or of the one it varies."""
         for report in reports:
-            if self._metric in report.metrics:
+            if self._objectives.missing(report) is None:
                 self.report(running, report)
         running.epochs_before = max(running.epochs_before, running.epochs)
         running.begun = False  # what it trains again takes the place of these
@@ -61,19 +62,18 @@ class Recorder:
     def outcome(self, running: Running, outcome: Outcome) -> tuple[Ended, str | None]:
         """Note how a trial ended; returns that, and what it failed with if it did."""
         storage, trial_id = self._storage, running.trial_id
-        ending, reason, kept, error = running.judged(outcome, self._metric)
+        ending, reason, kept, error, values = self._objectives.judged(running, outcome)
         if ending is Ending.INFEASIBLE:
             storage.set_trial_system_attr(trial_id, f"{CONSTRAINT}:{reason}", VIOLATED)
         attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs}
         for key, attribute in attributes.items():
             if attribute and (key != "epochs" or key not in storage.get_trial(trial_id).user_attrs):
                 storage.set_trial_user_attr(trial_id, key, attribute)
-        value = running.value(ending, kept) if outcome.value is None else outcome.value
-        storage.set_trial_state_values(trial_id, STATES[ending], None if value is None else [value])
+        storage.set_trial_state_values(trial_id, STATES[ending], values)
         if running.assignment is not None:
             self._log.end(storage.group, running.assignment, ending, reason)
         planned = running.recipe.epochs if reason in STOPPED_EARLY else len(running.values)
-        counted = value if ending is Ending.COMPLETE else None
+        counted = values[0] if values and ending is Ending.COMPLETE else None
         return Ended(ending, counted, len(running.values), planned), error
 
     def _rewind(self, running: Running, epoch: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from optuna.trial import TrialState
 
 from tunefast.recipe.recipe import AnyRecipe
-from tunefast.spec.progress import Assignment, Ending, Outcome
+from tunefast.spec.progress import Assignment, Ending, EpochReport
 
 STATES = {
     Ending.COMPLETE: TrialState.COMPLETE,
@@ -34,7 +34,9 @@ class Running:
     recipe: AnyRecipe
     warmup_epochs: int
     values: dict[int, float] = field(default_factory=dict)
-    """The study's metric by epoch."""
+    """By epoch, what trials are compared by."""
+    reports: dict[int, EpochReport] = field(default_factory=dict)
+    """By epoch, where the study's objectives need more than that."""
     attempt: int = 0
     idle_attempts: int = 0
     not_before: float = -math.inf
@@ -59,6 +61,7 @@ class Running:
         later = [number for number in self.values if number >= epoch]
         for number in later:
             del self.values[number]
+            self.reports.pop(number, None)
         return later
 
     def is_poison(self, *, paused: bool) -> bool:
@@ -70,21 +73,6 @@ class Running:
         if self.idle_attempts:
             self.not_before = time.monotonic() + BACK_OFF_SECONDS * 2 ** (self.idle_attempts - 1)
         return self.idle_attempts >= MAX_IDLE_ATTEMPTS
-
-    def judged(self, outcome: Outcome, metric: str) -> tuple[Ending, str, int, str | None]:
-        """How it really ended, why, the epoch that counts, and the error; complete it can only be with a value."""
-        ending, reason = outcome.ending, outcome.reason
-        kept = outcome.kept_epoch if outcome.kept_epoch is not None else self.epochs
-        if ending is Ending.COMPLETE and outcome.value is None and math.isnan(self.values.get(kept, math.nan)):
-            ending, reason = Ending.FAILED, reason or f"it ended without reporting {metric!r}"
-        return ending, reason, kept, outcome.error or (reason if ending is Ending.FAILED else None)
-
-    def value(self, ending: Ending, kept: int) -> float | None:
-        """What Optuna stores: the metric at the kept epoch; of a pruned trial, like stock Optuna, the last one."""
-        if not self.values or ending is Ending.FAILED:
-            return None
-        value = self.values[kept if ending is Ending.COMPLETE else self.epochs]
-        return value if math.isfinite(value) else None
 
     @property
     def epochs(self) -> int:

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tunefast.search import budget
 from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
+from tunefast.search.objectives import Objectives
 from tunefast.search.pruning import Curve, warmup_epochs
 from tunefast.search.recording import Recorder
 from tunefast.search.running import Running
@@ -18,7 +19,7 @@ from tunefast.search.waiting import WaitingTrials
 from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import Attempts, TrialLog
-from tunefast.store.rows import IMPORTED, OURS, RETRIES, SPLITS, state_word
+from tunefast.store.rows import IMPORTED, OURS, RETRIES, SPLITS, main_value, state_word
 from tunefast.store.studies import find
 from tunefast.store.trials import MirroredStorage
 
@@ -49,8 +50,11 @@ class StudyState:
         """What the first trials failed with, or what is wrong with the machine, where the study ended for that."""
         self._waiting = WaitingTrials()
         self._first_errors = FirstErrors()
-        self.recorder = Recorder(self.storage, self.log, self.spec.study.metric)
+        self.objectives = Objectives(self.spec.study)
+        self.recorder = Recorder(self.storage, self.log, self.objectives)
         self._judge = Judge(self.spec)
+        self._curves = {} if self.objectives.stores_curve else self.log.curves(self.spec.study.curve_metric)
+        """What the trials that had ended before were compared by, where Optuna was not told."""
         self.asker = Asker(self.spec, self.storage)
         attempts = self.log.attempts()
         for trial in self.storage.all_trials():
@@ -66,10 +70,11 @@ class StudyState:
             trial = self.asker.completed(trial)
         if trial.state == TrialState.RUNNING:
             running = self._prepared(trial)
-            running.values.update(trial.intermediate_values)
             running.attempt, running.threads, running.idle_attempts, running.device_errors = attempts
+            for report in self.log.reports(trial.number):
+                self.objectives.take(running, report)
+                running.seconds += report.train_seconds + report.eval_seconds
             self._learn(running.number, running.values, running.recipe.epochs)
-            running.seconds = sum(said.train_seconds + said.eval_seconds for said in self.log.reports(trial.number))
             self._waiting.append(running)
         elif trial.state.is_finished():
             self._take_in(trial)
@@ -80,13 +85,21 @@ class StudyState:
 
     def _take_in(self, trial: FrozenTrial) -> None:
         """Count an ended trial with what the database says of it."""
-        value = trial.value if trial.state == TrialState.COMPLETE else None
-        run, planned = len(trial.intermediate_values), self.spec.epochs_for(trial.params)
-        planned = max(trial.intermediate_values, default=0) if IMPORTED in trial.user_attrs else planned
+        word = state_word(trial)
+        value = main_value(trial) if word == "complete" else None
+        curve = self._curve(trial)
+        run, planned = len(curve), self.spec.epochs_for(trial.params)
+        planned = max(curve, default=0) if IMPORTED in trial.user_attrs else planned
         if trial.number not in self.tally:
-            self._learn(trial.number, trial.intermediate_values, planned, complete=value is not None)
+            self._learn(trial.number, curve, planned, complete=value is not None)
         planned = planned if trial.user_attrs.get("reason") in STOPPED_EARLY else run
-        self._count(trial.number, Ended(state_word(trial), value, run, planned, IMPORTED in trial.user_attrs))
+        self._count(trial.number, Ended(word, value, run, planned, IMPORTED in trial.user_attrs))
+
+    def _curve(self, trial: FrozenTrial) -> Mapping[int, float]:
+        """By epoch, what an ended trial was compared by."""
+        if self.objectives.stores_curve:
+            return trial.intermediate_values
+        return self._curves.get(trial.number, {})
 
     def _learn(self, number: int, values: Mapping[int, float], planned: int, *, complete: bool = False) -> None:
         self._judge.learn(Curve(number, values, planned if self.spec.knows_epochs else None, complete))

@@ -19,7 +19,7 @@ class Judge:
     """Answers the reports of a study's trials; learns from those that completed."""
 
     def __init__(self, spec: StudySpec) -> None:
-        self._maximize = spec.study.maximize
+        self._maximize = spec.study.curve_maximize
         self._rule = pruning_rule(spec.study.pruner, maximize=self._maximize, seed=spec.study.seed)
         self._knows_epochs = spec.knows_epochs
 
@@ -37,7 +37,8 @@ class Judge:
         value = running.values[report.epoch]
         if report.diverged() or not math.isfinite(value):
             return Answer(verdict=Verdict.PRUNE, reason="diverged"), None
-        if budget.reached(spec.budget.target, value, maximize=self._maximize):
+        main = report.metrics.get(spec.study.main_metric)
+        if main is not None and budget.reached(spec.budget.target, main, maximize=spec.study.maximize):
             running.reached_target = True
             return Answer(verdict=Verdict.STOP, reason=End.TARGET), None
         decision = self._rule.judge(self._standing(running, report.epoch))

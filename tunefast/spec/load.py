@@ -82,16 +82,21 @@ def _check_whole_numbers(spec: StudySpec, recipe: AnyRecipe, params: Mapping[str
 
 
 def _check_metric(spec: StudySpec, recipe: AnyRecipe, where: str) -> None:
-    if not isinstance(recipe, TrainingRecipe) or spec.study.metric in recipe.reported_metrics:
+    if not isinstance(recipe, TrainingRecipe):
         return
-    name = spec.study.metric.removeprefix("val_")
+    section = spec.study
+    missing = next((name for name in section.reported_metrics if name not in recipe.reported_metrics), None)
+    if missing is None:
+        return
+    name = missing.removeprefix("val_")
     if any(applies(name, kind) for kind in recipe.loss.kinds):
         hint = f" With metrics = [{name!r}] in [recipe] it is, as {f'val_{name}'!r}."
     else:
-        hint = nearest(spec.study.metric, recipe.reported_metrics)
+        hint = nearest(missing, recipe.reported_metrics)
     loss = f"the loss {recipe.loss.name!r}, which is for {recipe.loss.kinds[0]}"
     problem = f"not reported by a training with {loss}.{hint}"
-    raise SpecError(where=where, problem=f"[study] metric = {spec.study.metric!r}: {problem}")
+    key = "metric" if missing in section.metrics else "pruner.metric"
+    raise SpecError(where=where, problem=f"[study] {key} = {missing!r}: {problem}")
 
 
 def _describe(error: ValidationError, model: type[BaseModel], table: Mapping[str, Any]) -> str:

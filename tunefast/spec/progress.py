@@ -127,8 +127,8 @@ class Assignment(Record):
     """Of the trial: decides all of its random draws."""
     threads: int
     device: str
-    metric: str = ""
-    """The metric of the reports that the study optimises."""
+    metrics: list[str] = Field(default_factory=list)
+    """What the reports have to name: the study's objective first, and what trials are compared by."""
     directory: str = ""
     """Of the trial's own, the same for all of its attempts; made by whoever needs it."""
     earlier: list[EpochReport] = Field(default_factory=list)

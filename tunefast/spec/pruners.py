@@ -15,7 +15,14 @@ class NoPruner(Part):
     name: Literal["none"] = "none"
 
 
-class MedianPruner(Part):
+class JudgingPruner(Part):
+    """What all pruners have in common that compare trials."""
+
+    metric: str | None = Field(None, min_length=1)
+    """What trials are compared by, one of the reports' metrics; by default what the study optimises."""
+
+
+class MedianPruner(JudgingPruner):
     """Stop a trial whose best value so far is worse than the median of the completed trials at the same epoch.
 
     Buys about two thirds of the epochs; costs the best recipe in a few percent of studies, and in many with no warm-up.
@@ -31,7 +38,7 @@ class MedianPruner(Part):
     """Completed trials that reached the epoch, before a trial is judged at it."""
 
 
-class PercentilePruner(Part):
+class PercentilePruner(JudgingPruner):
     """Stop a trial that is not among the best `percentile` percent of the completed ones at the same epoch.
 
     The median is the 50th. Less is bolder: more epochs saved, and more often the best recipe lost.
@@ -48,7 +55,7 @@ class PercentilePruner(Part):
     """Completed trials that reached the epoch, before a trial is judged at it."""
 
 
-class AshaPruner(Part):
+class AshaPruner(JudgingPruner):
     """Asynchronous successive halving: at each rung, only one trial in `reduction` goes on.
 
     Rungs stand at `min_epochs`, `reduction` times that, and so on. Buys most where many recipes never learn; loses the
@@ -63,7 +70,7 @@ class AshaPruner(Part):
     """Of so many trials at a rung the best one goes on."""
 
 
-class HyperbandPruner(Part):
+class HyperbandPruner(JudgingPruner):
     """Successive halving in brackets that begin at later and later rungs, so that slow starters have a chance.
 
     Source: Li et al., "Hyperband", JMLR 2018.
@@ -76,7 +83,7 @@ class HyperbandPruner(Part):
     """Of so many trials at a rung the best one goes on."""
 
 
-class ThresholdPruner(Part):
+class ThresholdPruner(JudgingPruner):
     """Stop a trial whose metric leaves a range, or is no number: what no useful recipe does, whatever the others do."""
 
     name: Literal["threshold"] = "threshold"
@@ -94,7 +101,7 @@ class ThresholdPruner(Part):
         return self
 
 
-class ForecastPruner(Part):
+class ForecastPruner(JudgingPruner):
     """Stop a trial that will not become the best: its forecast falls short, with all doubts in its favour.
 
     From its best value so far a trial may gain what the luckiest trial gained from the same point of its training on,
@@ -112,7 +119,7 @@ class ForecastPruner(Part):
     """Completed trials before any trial is judged."""
 
 
-class SafePruner(Part):
+class SafePruner(JudgingPruner):
     """Stop a trial that will not become the best, by its forecast, or that is among the worst third.
 
     Forecast as in the pruner of that name; after a fifth of its training a trial has to be among the best two thirds
@@ -131,7 +138,7 @@ class SafePruner(Part):
     """Share of a trial's epochs before its rank counts, for which two more trials have to be complete."""
 
 
-class FastPruner(Part):
+class FastPruner(JudgingPruner):
     """Forecast and halving together: the boldest rule that still reaches what full training reaches.
 
     At epochs 2, 4, 8 and so on only the better half of the trials goes on, of which those are stopped whose forecast

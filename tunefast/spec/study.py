@@ -2,75 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import random
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from tunefast.errors import nearest
 from tunefast.recipe.base import RecipePart
-from tunefast.recipe.metrics import METRIC_NAMES
 from tunefast.recipe.part import Part
 from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
-from tunefast.recipe.stopping import metric_direction
 from tunefast.spec.corners import corners
 from tunefast.spec.points import FromStudy, Point, check_points
-from tunefast.spec.pruners import Pruner, SafePruner
-from tunefast.spec.samplers import CmaEsSampler, GridSampler, Sampler, TpeSampler
+from tunefast.spec.samplers import CmaEsSampler, GridSampler
 from tunefast.spec.schema import recipe_schema
 from tunefast.spec.sections import Budget, Notify, TrialSection
 from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, ordered
+from tunefast.spec.study_section import StudySection
 
 NUM_RANDOM_CHECKS = 100
 LEAST_MOVED = 2
 """Settings that CMA-ES needs, by Optuna."""
-REPORTED_METRICS = ("loss", "accuracy", "val_loss", *(f"val_{name}" for name in METRIC_NAMES))
-"""What tunefast's own training can report, whatever the recipe."""
-
-
-def _name_optional(schema: dict[str, Any]) -> None:
-    """A file need not name its study: the file's own name serves."""
-    schema["required"].remove("name")
-
-
-class StudySection(Part):
-    """What the study is called, what it optimises and how."""
-
-    model_config = ConfigDict(json_schema_extra=_name_optional)
-
-    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
-    """The study's name in its database."""
-    metric: str = Field("val_accuracy", min_length=1)
-    """The metric of the epoch reports that is optimised."""
-    direction: Literal["maximize", "minimize"] | None = None
-    """Whether greater or smaller is better; by default what the metric's name says."""
-    sampler: Sampler = TpeSampler()
-    """Which recipe to try next."""
-    pruner: Pruner = SafePruner()
-    """Which trial to stop because others are better."""
-    seed: int = Field(0, ge=0)
-    """Decides what the sampler draws and the seed of every trial."""
-
-    @model_validator(mode="after")
-    def _direction_known(self) -> StudySection:
-        if self.direction is None and metric_direction(self.metric) is None:
-            close = difflib.get_close_matches(self.metric, REPORTED_METRICS, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise ValueError(
-                f"direction is missing, and the name {self.metric!r} does not say which way is better: "
-                f'give direction = "maximize" or "minimize".{hint}'
-            )
-        return self
-
-    @property
-    def maximize(self) -> bool:
-        """Whether greater is better."""
-        return (self.direction or metric_direction(self.metric)) == "maximize"
 
 
 class StudySpec(Part):
@@ -113,6 +68,8 @@ class StudySpec(Part):
             _refuse_endless(self.space)
         elif isinstance(self.study.sampler, CmaEsSampler):
             _refuse_flat(self)
+        if self.recipe.get("style") == "optuna" and self.study.has_several:
+            raise ValueError("metric: an objective for Optuna returns one value, so its study has one metric")
         grid = isinstance(self.study.sampler, GridSampler)
         if grid and self.enqueue:
             raise ValueError("enqueue: a grid tries every cell, and no other; use another sampler")

@@ -76,6 +76,17 @@ class TrialLog:
             rows = connection.execute(sa.select(tables.epochs).where(own).order_by(tables.epochs.c.epoch))
             return [EpochReport.model_validate(_without_empty(row)) for row in rows.mappings()]
 
+    def curves(self, metric: str) -> dict[int, dict[int, float]]:
+        """What each trial reported of a metric, by epoch, as far as it is written."""
+        table = tables.epochs
+        found: dict[int, dict[int, float]] = {}
+        with self._database.transaction() as connection:
+            wanted = sa.select(table.c.trial, table.c.epoch, table.c.metrics).where(table.c.study_uuid == self._uuid)
+            for trial, epoch, metrics in connection.execute(wanted):
+                if metric in metrics:
+                    found.setdefault(trial, {})[epoch] = metrics[metric]
+        return found
+
     def saved(self, group: Group, trial: int, file: CheckpointFile) -> None:
         """Note a checkpoint."""
         self._add(group, tables.checkpoints, trial, ("epoch",), file.model_dump())

@@ -1,7 +1,8 @@
 """Optuna's rows: how Optuna lays out its database.
 
-Everything private to Optuna that tunefast uses stands here and in `tunefast.store.trials`: the ORM tables of
-``optuna.storages._rdb.models``, the counters and lists of `InMemoryStorage`, and the system attribute of metric names.
+Everything private to Optuna that tunefast uses stands here, in `tunefast.store.trials` and in `tunefast.store.view`:
+the ORM tables of ``optuna.storages._rdb.models``, the counters and lists of `InMemoryStorage`, the sorting of several
+objectives, and the system attribute of metric names.
 `tests/store` reads back with stock Optuna what is written here, so a release that changes any of it fails there.
 """
 
@@ -64,12 +65,17 @@ _FIXED_PARAMS = "fixed_params"
 _METRIC_NAMES = "study:metric_names"
 
 
-def insert_study(connection: Connection, name: str, uuid: str, metric: str, *, maximize: bool) -> None:
-    """Add an Optuna study, with our uuid as a user attribute and the metric's name for people who browse."""
+def insert_study(connection: Connection, name: str, uuid: str, objectives: Mapping[str, bool]) -> None:
+    """Add an Optuna study, with our uuid as a user attribute and the objectives' names for people who browse.
+
+    `objectives` says of each metric whether it is maximized.
+    """
     study_id = new_id(connection.execute(sa.insert(STUDIES).values(study_name=name)))
-    direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
-    connection.execute(sa.insert(DIRECTIONS).values(study_id=study_id, direction=direction, objective=0))
-    for table, key, value in ((STUDY_ATTRS, UUID_ATTRIBUTE, uuid), (STUDY_SYSTEM_ATTRS, _METRIC_NAMES, [metric])):
+    for index, maximize in enumerate(objectives.values()):
+        direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+        connection.execute(sa.insert(DIRECTIONS).values(study_id=study_id, direction=direction, objective=index))
+    names = list(objectives)
+    for table, key, value in ((STUDY_ATTRS, UUID_ATTRIBUTE, uuid), (STUDY_SYSTEM_ATTRS, _METRIC_NAMES, names)):
         connection.execute(sa.insert(table).values(study_id=study_id, key=key, value_json=json.dumps(value)))
 
 
@@ -166,10 +172,16 @@ def set_study_attribute(connection: Connection, study_name: str, key: str, value
     connection.execute(sa.insert(STUDY_ATTRS).values(study_id=study_id, key=key, value_json=json.dumps(value)))
 
 
+def main_value(trial: FrozenTrial) -> float | None:
+    """A trial's value of its study's first objective; None where it has none."""
+    return trial.values[0] if trial.values else None
+
+
 def state_word(trial: FrozenTrial) -> str:
-    """How a trial stands, in tunefast's words: to Optuna one that was infeasible is pruned, with a constraint."""
-    infeasible = trial.state == TrialState.PRUNED and any(value > 0 for value in trial.constraints.values())
-    return "infeasible" if infeasible else STATE_WORDS[trial.state]
+    """How a trial stands, in tunefast's words: to Optuna one that was infeasible has a constraint that it violates."""
+    ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    violated = ended and any(value > 0 for value in trial.constraints.values())
+    return "infeasible" if violated else STATE_WORDS[trial.state]
 
 
 def num_in_budget(trials: Iterable[FrozenTrial]) -> int:

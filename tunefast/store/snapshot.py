@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import UserError
@@ -48,17 +50,35 @@ class StudySnapshot:
     @property
     def best(self) -> FrozenTrial | None:
         """The complete trial with the best value, the earliest of equals; None where none is complete."""
-        complete = [trial for trial in self.trials if trial.state == TrialState.COMPLETE and trial.value is not None]
-        sign = -1 if self.spec.study.maximize else 1
-        return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+        return min(self._complete, key=lambda trial: (self._costs(trial)[0], trial.number), default=None)
+
+    @property
+    def front(self) -> list[FrozenTrial]:
+        """The complete trials than which no other is as good in every objective and better in one; the best first."""
+        costs = {trial.number: self._costs(trial) for trial in self._complete}
+        beaten = {
+            number
+            for number, mine in costs.items()
+            if any(all(map(operator.le, other, mine)) and other != mine for other in costs.values())
+        }
+        return sorted((trial for trial in self._complete if trial.number not in beaten), key=self._costs)
+
+    @property
+    def _complete(self) -> list[FrozenTrial]:
+        return [trial for trial in self.trials if state_word(trial) == "complete" and trial.values]
+
+    def _costs(self, trial: FrozenTrial) -> list[float]:
+        """A trial's values, of which less is better."""
+        pairs = zip(trial.values, self.spec.study.maximizes, strict=True)
+        return [-value if maximize else value for value, maximize in pairs]
 
     @property
     def is_used_up(self) -> bool:
         """Whether its trials are used up or its target is reached, so that nothing is left to do."""
         budget, best = self.spec.budget, self.best
-        if best is not None and best.value is not None and budget.target is not None:
+        if best is not None and budget.target is not None:
             sign = 1 if self.spec.study.maximize else -1
-            if sign * best.value >= sign * budget.target:
+            if sign * best.values[0] >= sign * budget.target:
                 return True
         ended = all(trial.state.is_finished() for trial in self.trials)
         return budget.trials is not None and num_in_budget(self.trials) >= budget.trials and ended
@@ -71,6 +91,14 @@ class StudySnapshot:
                 message=f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, counted from 0"
             )
         return trial
+
+    @cached_property
+    def epochs_reached(self) -> dict[int, int]:
+        """By trial, the last epoch that it has reported."""
+        told = {trial.number: max(trial.intermediate_values, default=0) for trial in self.trials}
+        for row in self.epochs:
+            told[row["trial"]] = max(told.get(row["trial"], 0), row["epoch"])
+        return told
 
     @property
     def epochs_planned(self) -> int:

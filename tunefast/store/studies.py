@@ -89,7 +89,8 @@ def create(database: Database, spec: StudySpec) -> None:
     with database.transaction() as connection:
         if name in study_uuids(connection):
             raise StudyExists(name=name, storage=database.path)
-        insert_study(connection, name, study_uuid, spec.study.metric, maximize=spec.study.maximize)
+        objectives = dict(zip(spec.study.metrics, spec.study.maximizes, strict=True))
+        insert_study(connection, name, study_uuid, objectives)
         insert_waiting(connection, name, [point for point in spec.enqueue if not isinstance(point, FromStudy)])
         queued = spec.model_copy(update={"enqueue": []})  # its points wait as trials now
         row = {"uuid": study_uuid, "spec": queued.model_dump(mode="json"), "active_seconds": 0.0}

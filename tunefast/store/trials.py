@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import copy
-import heapq
 import json
-import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +14,6 @@ import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
@@ -39,11 +36,8 @@ from tunefast.store.rows import (
     read_trials,
     study_uuids,
 )
+from tunefast.store.view import SamplersView
 
-BEST_SHARE = 10
-"""One of so many trials that a sampler sees is there because it is among the best."""
-CHOOSE_EVERY = 50
-"""Trials; those that came since are seen too."""
 _LIVING = (
     sa.select(TRIALS.c.trial_id)
     .join(STUDY_ATTRS, STUDY_ATTRS.c.study_id == TRIALS.c.study_id)
@@ -71,14 +65,7 @@ class MirroredStorage(InMemoryStorage):
         self._uuid = uuid
         self._touched: set[int] = set()
         self._endings: dict[int, tuple[TrialState, datetime]] = {}
-        self.stored_as: dict[str, BaseDistribution] = {}
-        """What stands in the database for settings, wide enough for all trials."""
-        self.searched: dict[str, BaseDistribution] = {}
-        """What is searched now, of the same settings."""
-        self.most_seen: int | None = None
-        """About how many of the ended trials samplers see; all where it is None."""
-        self._kept: set[int] = set()
-        self._chosen_at = -CHOOSE_EVERY
+        self.view = SamplersView()
         self.group = Group()
         with database.transaction() as connection:
             row = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name)).one()
@@ -132,7 +119,7 @@ class MirroredStorage(InMemoryStorage):
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
         """Set one parameter."""
-        distribution = self.stored_as.get(param_name, distribution)
+        distribution = self.view.stored_as.get(param_name, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         row = {"param_value": param_value_internal, "distribution_json": distribution_to_json(distribution)}
         self._note(PARAMS, "param_name", {"trial_id": trial_id, "param_name": param_name, **row})
@@ -254,38 +241,8 @@ class MirroredStorage(InMemoryStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """What samplers see: the trials within what is searched now, as if nothing else had been searched before."""
-        trials = super().get_all_trials(study_id, deepcopy, states)
-        if self.most_seen is not None and len(trials) > self.most_seen:
-            trials = self._chosen(trials, self.most_seen)
-        if self.searched == self.stored_as:
-            return trials
-        return [seen for trial in trials if (seen := self._seen(trial)) is not None]
-
-    def _chosen(self, trials: list[FrozenTrial], most: int) -> list[FrozenTrial]:
-        """The best trials, others from all over the study, the latest, and those that have not ended, by number."""
-        if len(trials) - self._chosen_at >= CHOOSE_EVERY:
-            sign = -1 if self.get_study_directions(self.study_id)[0] == StudyDirection.MAXIMIZE else 1
-            values = ((sign * trial.values[0], trial.number) for trial in trials if trial.values)
-            best = {number for _, number in heapq.nsmallest(most // BEST_SHARE, values)}
-            every = math.ceil(len(trials) / (most - len(best)))
-            self._chosen_at, self._kept = len(trials), best | set(range(0, len(trials), every))
-        return [
-            trial
-            for trial in trials
-            if trial.number in self._kept or trial.number >= self._chosen_at or not trial.state.is_finished()
-        ]
-
-    def _seen(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """A trial under the distributions that are searched now; None where it lies outside of them."""
-        kinds = {path: self.searched.get(path, old) for path, old in trial.distributions.items()}
-        if kinds == trial.distributions:
-            return trial
-        if not all(kind._contains(kind.to_internal_repr(trial.params[path])) for path, kind in kinds.items()):
-            return None
-        seen = copy.copy(trial)
-        seen.distributions = kinds
-        return seen
+        """What samplers see."""
+        return self.view.of(super().get_all_trials(study_id, deepcopy, states), self.get_study_directions(study_id))
 
     def _add(self, trials: Iterable[FrozenTrial]) -> None:
         """What Optuna does for a template, but for copying it, which takes longer than reading it."""

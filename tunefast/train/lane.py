@@ -20,6 +20,7 @@ from tunefast.recipe.precision import autocast, fp32_products, loss_scaler
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.schedules import Horizon
 from tunefast.recipe.seed import derive_seed
+from tunefast.spec.costs import BACKWARD_FLOPS
 from tunefast.spec.progress import EpochReport
 from tunefast.train.averaging import Average
 from tunefast.train.batches import epoch_order, fetch, step_groups
@@ -39,8 +40,6 @@ from tunefast.train.preparing import Preparation
 
 COMPILED_SHAPES = 256
 """Shapes and models for which a worker keeps compiled code; torch's own limit is 8, and the ninth runs uncompiled."""
-BACKWARD_FLOPS = 3
-"""A training step's operations over a forward pass's: the backward pass is two more."""
 
 
 MakeFeatures = Callable[[TrainingRecipe, Dataset, Network, Preparation, torch.device], Dataset]

@@ -80,7 +80,7 @@ class Project:
             seed=42,
             threads=1,
             device="cpu",
-            metric="acc",
+            metrics=["acc"],
             directory=str(self.root / "state" / "3"),
         )
         return recipe, assignment

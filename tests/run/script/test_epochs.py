@@ -50,7 +50,7 @@ def test_every_number_of_a_line(table: dict[str, float | None]) -> None:
 
 def test_numbers_are_gathered_until_the_metric_is_there() -> None:
     """A program may say the losses of an epoch before, or in other lines than, its accuracy."""
-    epochs = Epochs("val_acc")
+    epochs = Epochs(["val_acc"])
     assert epochs.add({"epoch": 1, "loss": 0.7}) is None
     report = epochs.add({"epoch": 1, "val_acc": 0.5})
     assert report is not None
@@ -63,7 +63,7 @@ def test_numbers_are_gathered_until_the_metric_is_there() -> None:
 
 def test_reports_are_counted_where_no_epoch_is_said() -> None:
     """The first report is that of epoch 1."""
-    assert counted(Epochs("m"), {"m": 1}, {"other": 1}, {"m": 1}) == [1, 2]
+    assert counted(Epochs(["m"]), {"m": 1}, {"other": 1}, {"m": 1}) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -78,21 +78,21 @@ def test_reports_are_counted_where_no_epoch_is_said() -> None:
 )
 def test_epochs_that_are_said(said: list[float], numbered: list[int]) -> None:
     """Programs count from 0 or from 1; what is no whole number, or no new one, is counted on."""
-    assert counted(Epochs("m"), *({"epoch": epoch, "m": 0.0} for epoch in said)) == numbered
+    assert counted(Epochs(["m"]), *({"epoch": epoch, "m": 0.0} for epoch in said)) == numbered
 
 
 @pytest.mark.parametrize("start", [0, 1])
 def test_a_program_that_goes_on_from_its_checkpoint(start: int) -> None:
     """Whether it counts from 0 or from 1 is known from the attempts before."""
-    before = Epochs("m")
+    before = Epochs(["m"])
     earlier = [before.add({"epoch": start + index, "m": 0.0}) for index in range(3)]
-    after = Epochs("m", [report for report in earlier if report is not None])
+    after = Epochs(["m"], [report for report in earlier if report is not None])
     assert counted(after, {"epoch": start + 2, "m": 0.0}, {"epoch": start + 3, "m": 0.0}) == [3, 4]
 
 
 def test_steps_say_after_which_report_it_goes_on() -> None:
     """TensorBoard's steps are no epochs, but they grow."""
-    before = Epochs("m")
+    before = Epochs(["m"])
     assert counted(before, {"step": 100, "m": 0.0}) == [1]
     earlier = [EpochReport(epoch=number, metrics={}, details={"said_step": 100.0 * number}) for number in (1, 2, 3)]
-    assert counted(Epochs("m", earlier), {"step": 300, "m": 0.0}, {"step": 400, "m": 0.0}) == [3, 4]
+    assert counted(Epochs(["m"], earlier), {"step": 300, "m": 0.0}, {"step": 400, "m": 0.0}) == [3, 4]

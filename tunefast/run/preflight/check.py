@@ -166,7 +166,7 @@ def _probe(spec: StudySpec, number: int, plan: Planned, threads: int, seconds: f
         recipe=recipe.table(),
         seed=spec.trial_seed(number, recipe),
         threads=threads,
-        metric=spec.study.metric,
+        metric=spec.study.curve_metric,
         seconds=seconds,
     )
 
@@ -217,7 +217,7 @@ def _foresee(spec: StudySpec, result: Check) -> None:
     result.guessed = not trained
     if result.guessed and spec.budget.target is not None:  # which guesses say nothing about
         spec = spec.model_copy(update={"budget": spec.budget.model_copy(update={"target": None})})
-    kinds = [kind for one in likely for kind in _kinds(one, trained, maximize=spec.study.maximize)]
+    kinds = [kind for one in likely for kind in _kinds(one, trained, maximize=spec.study.curve_maximize)]
     result.forecast = forecast(spec, kinds, len(result.devices), result.before_seconds)
 
 

@@ -112,7 +112,7 @@ class _Player:
         if isinstance(spec.study.sampler, GridSampler):
             self._trials = min(spec.num_cells, budget.trials or spec.num_cells)
         self._end = budget.minutes * 60 if budget.minutes is not None else float("inf")
-        self._sign = 1 if spec.study.maximize else -1
+        self._sign = 1 if spec.study.curve_maximize else -1
         self._played: list[_Played] = []
 
     def ranged(self) -> Range:
@@ -135,7 +135,9 @@ class _Player:
 
     def _play(self, rng: random.Random) -> tuple[_Played, int]:
         """One study, and the epochs that its trials reported."""
-        rule = pruning_rule(self._spec.study.pruner if self._stops else NoPruner(), maximize=self._spec.study.maximize)
+        rule = pruning_rule(
+            self._spec.study.pruner if self._stops else NoPruner(), maximize=self._spec.study.curve_maximize
+        )
         running: list[_Running] = []
         started = epochs = 0
         now, done, reached = self._before, False, False
@@ -170,7 +172,7 @@ class _Player:
         return now + kind.epoch_seconds + REPORT_SECONDS
 
     def _reaches(self, trial: _Running) -> bool:
-        target = self._spec.budget.target
+        target = self._spec.budget.target if not self._spec.study.has_several else None
         if target is None or trial.epoch > len(trial.kind.curve):
             return False
         return self._sign * trial.kind.curve[trial.epoch - 1] >= self._sign * target

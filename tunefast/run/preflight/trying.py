@@ -105,7 +105,7 @@ class _Driven:
             seed=probe.seed,
             threads=probe.threads,
             device=probe.device,
-            metric=probe.metric,
+            metrics=[probe.metric],
             directory=probe.directory,
         )
         outcome = drive(assignment, Line(self._answer, consult=_Suggestions(probe.seed)))

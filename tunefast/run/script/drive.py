@@ -55,7 +55,7 @@ class _Trial:
         self._assignment = assignment
         self._judge = judge
         self._tell = tell
-        self._epochs = Epochs(assignment.metric, assignment.earlier)
+        self._epochs = Epochs(assignment.metrics, assignment.earlier)
         self._verdict: Verdict | None = None
         """The answer to the last report; None before the first."""
         self._reports = False
@@ -179,7 +179,7 @@ class _Trial:
                 await asyncio.to_thread(self._tell, text)
 
     def _seen(self) -> str:
-        metric = f" of {self._assignment.metric!r}"
+        metric = f" of {', '.join(map(repr, self._assignment.metrics))}"
         return f"{metric}, only of {', '.join(sorted(self._epochs.seen))}" if self._epochs.seen else metric
 
     def _check_end(self, code: int, tail: str) -> None:

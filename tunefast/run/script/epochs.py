@@ -36,21 +36,21 @@ def numbers(table: Mapping[Any, Any]) -> dict[str, float]:
 
 
 class Epochs:
-    """Gathers numbers until the study's metric is among them; `earlier` are the reports of the attempts before."""
+    """Gathers numbers until all of the study's metrics are among them; `earlier` are the attempts' before."""
 
-    def __init__(self, metric: str, earlier: Sequence[EpochReport] = ()) -> None:
+    def __init__(self, metrics: Sequence[str], earlier: Sequence[EpochReport] = ()) -> None:
         self.seen: set[str] = set()
         """The names of all numbers so far."""
-        self._metric = metric
+        self._metrics = set(metrics)
         self._gathered: dict[str, float] = {}
         self._count = EpochCount(earlier)
         self._time = time.perf_counter()
 
     def add(self, found: Mapping[str, float]) -> EpochReport | None:
-        """Take in numbers; the report of an epoch where the metric is among them."""
+        """Take in numbers; the report of an epoch where they are the last ones that were missing."""
         self.seen |= found.keys() - SAID.keys()
         self._gathered.update(found)
-        if self._metric not in found:
+        if not self._metrics & found.keys() or not self._metrics <= self._gathered.keys():
             return None
         gathered, self._gathered = self._gathered, {}
         now = time.perf_counter()

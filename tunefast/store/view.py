@@ -1,0 +1,75 @@
+"""What samplers see of a study's trials: those within what is searched now, and of many trials a part."""
+
+# ruff: noqa: SLF001
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.study._multi_objective import _fast_non_domination_rank
+from optuna.trial import FrozenTrial
+
+BEST_SHARE = 10
+"""One of so many trials that a sampler sees is there because it is among the best."""
+CHOOSE_EVERY = 50
+"""Trials; those that came since are seen too."""
+
+
+class SamplersView:
+    """Shows samplers the trials within what is searched now, as if nothing else had been searched before."""
+
+    def __init__(self) -> None:
+        self.stored_as: dict[str, BaseDistribution] = {}
+        """What stands in the database for settings, wide enough for all trials."""
+        self.searched: dict[str, BaseDistribution] = {}
+        """What is searched now, of the same settings."""
+        self.most_seen: int | None = None
+        """About how many of the ended trials samplers see; all where it is None."""
+        self._kept: set[int] = set()
+        self._chosen_at = -CHOOSE_EVERY
+
+    def of(self, trials: list[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
+        """What is seen of these trials."""
+        if self.most_seen is not None and len(trials) > self.most_seen:
+            trials = self._chosen(trials, self.most_seen, directions)
+        if self.searched == self.stored_as:
+            return trials
+        return [seen for trial in trials if (seen := self._within(trial)) is not None]
+
+    def _chosen(self, trials: list[FrozenTrial], most: int, directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
+        """The best trials, others from all over the study, the latest, and those that have not ended, by number."""
+        if len(trials) - self._chosen_at >= CHOOSE_EVERY:
+            best = _best([trial for trial in trials if trial.values], most // BEST_SHARE, directions)
+            every = math.ceil(len(trials) / (most - len(best)))
+            self._chosen_at, self._kept = len(trials), best | set(range(0, len(trials), every))
+        return [
+            trial
+            for trial in trials
+            if trial.number in self._kept or trial.number >= self._chosen_at or not trial.state.is_finished()
+        ]
+
+    def _within(self, trial: FrozenTrial) -> FrozenTrial | None:
+        """A trial under the distributions that are searched now; None where it lies outside of them."""
+        kinds = {path: self.searched.get(path, old) for path, old in trial.distributions.items()}
+        if kinds == trial.distributions:
+            return trial
+        if not all(kind._contains(kind.to_internal_repr(trial.params[path])) for path, kind in kinds.items()):
+            return None
+        seen = copy.copy(trial)
+        seen.distributions = kinds
+        return seen
+
+
+def _best(trials: Sequence[FrozenTrial], num: int, directions: Sequence[StudyDirection]) -> set[int]:
+    """The numbers of the best trials; with several objectives of those that fewest others beat in all of them."""
+    if not trials:
+        return set()
+    signs = np.array([-1 if direction == StudyDirection.MAXIMIZE else 1 for direction in directions])
+    costs = np.array([trial.values for trial in trials]) * signs
+    ranks = costs[:, 0] if len(signs) == 1 else _fast_non_domination_rank(costs, n_below=num)
+    return {trials[index].number for index in np.argsort(ranks, kind="stable")[:num]}
