@@ -46,7 +46,7 @@ def assignment_of(
         seed=study.spec.trial_seed(running.number, running.recipe),
         threads=lease.threads,
         device=lease.device,
-        metrics=study.spec.study.reported_metrics,
+        metrics=study.spec.reported_metrics,
         directory=str(trials / str(running.number)),
         earlier=earlier.reports,
         cloned="" if cloned is None else str(trials / str(cloned)),

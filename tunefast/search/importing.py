@@ -22,6 +22,9 @@ from tunefast.spec.study import StudySpec
 from tunefast.store.engine import file_url, redacted
 from tunefast.store.rows import IMPORTED, STATE_WORDS, main_value, state_word
 
+UNKNOWN = 0.0
+"""By how much a trial from elsewhere violates a constraint: nobody knows, so it counts as one where it holds."""
+
 
 class Stock(NamedTuple):
     """A study of stock Optuna."""
@@ -97,6 +100,8 @@ def fitting(stock: Stock, spec: StudySpec, renamed: Mapping[str, str]) -> Found:
     Complete and pruned trials with all settings of the space fit. Raises `UserError` where the other study's direction
     differs, a new name is not in the space, or no trial fits.
     """
+    if spec.study.has_several:
+        raise UserError(message=f"{spec.study.name!r} has several objectives, and trials of {stock.name!r} have one")
     if stock.maximize != spec.study.maximize:
         direction = "maximizes" if stock.maximize else "minimizes"
         raise UserError(message=f"{stock.name!r} {direction}, and {spec.study.name!r} does the other")
@@ -146,6 +151,7 @@ def _ours(trial: FrozenTrial, settings: Mapping[str, Scalar], spec: StudySpec, s
     return create_trial(
         state=trial.state,
         value=trial.value,
+        constraints=dict.fromkeys(spec.constraints, UNKNOWN) if trial.state == TrialState.COMPLETE else None,
         params={path: settings[path] for path in active},
         distributions={path: distribution(spec.space[path]) for path in active},
         intermediate_values={step + shift: value for step, value in trial.intermediate_values.items()},

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tunefast.search.running import Running
 from tunefast.spec.costs import COSTS, cost
 from tunefast.spec.progress import Ending, EpochReport, Outcome
-from tunefast.spec.study_section import StudySection
+from tunefast.spec.study import StudySpec
 
 
 class Judged(NamedTuple):
@@ -21,15 +21,25 @@ class Judged(NamedTuple):
     error: str | None
     values: list[float] | None
     """What Optuna stores."""
+    excesses: dict[str, float]
+    """By constraint, as far as it is known, by how much it is violated; 0 or less where it holds."""
+
+    @property
+    def word(self) -> str:
+        """How it stands in tunefast's words: complete, and perhaps the best, only where no constraint is violated."""
+        feasible = all(excess <= 0 for excess in self.excesses.values())
+        return self.ending if feasible or self.ending is Ending.FAILED else Ending.INFEASIBLE
 
 
 class Objectives:
     """Reads reports as a study's objectives."""
 
-    def __init__(self, section: StudySection) -> None:
+    def __init__(self, spec: StudySpec) -> None:
+        section = spec.study
         self._metrics = section.metrics
         self._curve = section.curve_metric
-        self._reported = section.reported_metrics
+        self._reported = spec.reported_metrics
+        self._bounds = spec.bounds
         self.stores_curve = not section.has_several and self._curve == section.main_metric
         """Whether Optuna is told what was reported on the way: of the one objective, or it would rank by another."""
 
@@ -40,7 +50,7 @@ class Objectives:
     def take(self, running: Running, report: EpochReport) -> None:
         """Note an epoch with what trials are compared by. Raises `KeyError` where the report has not that."""
         running.values[report.epoch] = report.metrics[self._curve]
-        if not self.stores_curve:
+        if self._bounds or not self.stores_curve:
             running.reports[report.epoch] = report
 
     def judged(self, running: Running, outcome: Outcome) -> Judged:
@@ -48,20 +58,45 @@ class Objectives:
         ending, reason = outcome.ending, outcome.reason
         kept = outcome.kept_epoch if outcome.kept_epoch is not None else running.epochs
         values = [outcome.value] if outcome.value is not None else self._values(running, kept)
+        excesses = self._excesses(running, kept, whole=ending is Ending.COMPLETE)
         absent = [name for name, value in zip(self._metrics, values, strict=True) if math.isnan(value)]
+        absent += [name for name in self._bounds if name not in excesses]
         if ending is Ending.COMPLETE and absent:
             ending, reason = Ending.FAILED, reason or f"it ended without reporting {absent[0]!r}"
         if ending not in (Ending.COMPLETE, Ending.FAILED) and outcome.value is None:
             values = self._values(running, running.epochs) if self.stores_curve else []  # as stock Optuna, the last one
         known = bool(values) and ending is not Ending.FAILED and all(map(math.isfinite, values))
         error = outcome.error or (reason if ending is Ending.FAILED else None)
-        return Judged(ending, reason, kept, error, values if known else None)
+        return Judged(ending, reason, kept, error, values if known else None, excesses)
+
+    def _excesses(self, running: Running, epoch: int, *, whole: bool = True) -> dict[str, float]:
+        """By constraint, by how much an epoch violates it, where that is known, and known for good unless `whole`."""
+        bounds = {name: bound for name, bound in self._bounds.items() if whole or bound.is_final(name)}
+        found = {name: self._bounded(running, epoch, name) for name in bounds}
+        return {name: self._bounds[name].excess(value) for name, value in found.items() if not math.isnan(value)}
+
+    def _bounded(self, running: Running, epoch: int, name: str) -> float:
+        metrics = running.reports[epoch].metrics if epoch in running.reports else {}
+        value = metrics[name] if name in metrics else self._cost(name, running.in_order)
+        return math.nan if value is None else value
+
+    def hopeless(self, running: Running, epoch: int) -> str | None:
+        """A constraint that a trial violates now and ever after, in words; None where there is none."""
+        for name, bound in self._bounds.items():
+            value = self._bounded(running, epoch, name)
+            if bound.is_final(name) and bound.excess(value) > 0:
+                return f"constraint: {name} = {value:g}, allowed {bound}"
+        return None
+
+    def is_feasible(self, running: Running, epoch: int) -> bool:
+        """Whether an epoch violates no constraint."""
+        return all(excess <= 0 for excess in self._excesses(running, epoch).values())
 
     def _values(self, running: Running, kept: int) -> list[float]:
         """Each metric at the epoch that is kept, each cost of all epochs; NaN for what nobody said."""
         if self.stores_curve:
             return [running.values.get(kept, math.nan)]
-        reports = [running.reports[epoch] for epoch in sorted(running.reports)]
+        reports = running.in_order
         metrics = running.reports[kept].metrics if kept in running.reports else {}
         found = [metrics[name] if name in metrics else self._cost(name, reports) for name in self._metrics]
         return [math.nan if value is None else value for value in found]

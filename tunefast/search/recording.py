@@ -62,9 +62,12 @@ class Recorder:
     def outcome(self, running: Running, outcome: Outcome) -> tuple[Ended, str | None]:
         """Note how a trial ended; returns that, and what it failed with if it did."""
         storage, trial_id = self._storage, running.trial_id
-        ending, reason, kept, error, values = self._objectives.judged(running, outcome)
+        judged = self._objectives.judged(running, outcome)
+        ending, reason, kept, error, values, excesses = judged
         if ending is Ending.INFEASIBLE:
             storage.set_trial_system_attr(trial_id, f"{CONSTRAINT}:{reason}", VIOLATED)
+        for name, excess in excesses.items():
+            storage.set_trial_system_attr(trial_id, f"{CONSTRAINT}:{name}", excess)
         attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs}
         for key, attribute in attributes.items():
             if attribute and (key != "epochs" or key not in storage.get_trial(trial_id).user_attrs):
@@ -73,8 +76,8 @@ class Recorder:
         if running.assignment is not None:
             self._log.end(storage.group, running.assignment, ending, reason)
         planned = running.recipe.epochs if reason in STOPPED_EARLY else len(running.values)
-        counted = values[0] if values and ending is Ending.COMPLETE else None
-        return Ended(ending, counted, len(running.values), planned), error
+        counted = values[0] if values and judged.word == Ending.COMPLETE else None
+        return Ended(judged.word, counted, len(running.values), planned), error
 
     def _rewind(self, running: Running, epoch: int) -> None:
         """Forget the epochs from `epoch` on, which is the first of a new attempt: they are trained again."""

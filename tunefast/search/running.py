@@ -75,6 +75,11 @@ class Running:
         return self.idle_attempts >= MAX_IDLE_ATTEMPTS
 
     @property
+    def in_order(self) -> list[EpochReport]:
+        """Its reports, as far as they are kept, by epoch."""
+        return [self.reports[epoch] for epoch in sorted(self.reports)]
+
+    @property
     def epochs(self) -> int:
         """Epochs that it has got to."""
         return max(self.values, default=0)

@@ -50,9 +50,9 @@ class StudyState:
         """What the first trials failed with, or what is wrong with the machine, where the study ended for that."""
         self._waiting = WaitingTrials()
         self._first_errors = FirstErrors()
-        self.objectives = Objectives(self.spec.study)
+        self.objectives = Objectives(self.spec)
         self.recorder = Recorder(self.storage, self.log, self.objectives)
-        self._judge = Judge(self.spec)
+        self._judge = Judge(self.spec, self.objectives)
         self._curves = {} if self.objectives.stores_curve else self.log.curves(self.spec.study.curve_metric)
         """What the trials that had ended before were compared by, where Optuna was not told."""
         self.asker = Asker(self.spec, self.storage)

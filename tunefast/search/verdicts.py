@@ -6,6 +6,7 @@ import math
 
 from tunefast.search import budget
 from tunefast.search.budget import End
+from tunefast.search.objectives import Objectives
 from tunefast.search.pruning import Curve, Decision, Standing, halfway, pruning_rule
 from tunefast.search.running import Running
 from tunefast.spec.progress import Answer, EpochReport, Verdict
@@ -18,7 +19,8 @@ TIME_LIMIT = "time limit"
 class Judge:
     """Answers the reports of a study's trials; learns from those that completed."""
 
-    def __init__(self, spec: StudySpec) -> None:
+    def __init__(self, spec: StudySpec, objectives: Objectives) -> None:
+        self._objectives = objectives
         self._maximize = spec.study.curve_maximize
         self._rule = pruning_rule(spec.study.pruner, maximize=self._maximize, seed=spec.study.seed)
         self._knows_epochs = spec.knows_epochs
@@ -37,8 +39,12 @@ class Judge:
         value = running.values[report.epoch]
         if report.diverged() or not math.isfinite(value):
             return Answer(verdict=Verdict.PRUNE, reason="diverged"), None
+        violated = self._objectives.hopeless(running, report.epoch)
+        if violated is not None:
+            return Answer(verdict=Verdict.PRUNE, reason=violated), None
         main = report.metrics.get(spec.study.main_metric)
-        if main is not None and budget.reached(spec.budget.target, main, maximize=spec.study.maximize):
+        reached = main is not None and budget.reached(spec.budget.target, main, maximize=spec.study.maximize)
+        if reached and self._objectives.is_feasible(running, report.epoch):
             running.reached_target = True
             return Answer(verdict=Verdict.STOP, reason=End.TARGET), None
         decision = self._rule.judge(self._standing(running, report.epoch))

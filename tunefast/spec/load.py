@@ -84,8 +84,7 @@ def _check_whole_numbers(spec: StudySpec, recipe: AnyRecipe, params: Mapping[str
 def _check_metric(spec: StudySpec, recipe: AnyRecipe, where: str) -> None:
     if not isinstance(recipe, TrainingRecipe):
         return
-    section = spec.study
-    missing = next((name for name in section.reported_metrics if name not in recipe.reported_metrics), None)
+    missing = next((name for name in spec.reported_metrics if name not in recipe.reported_metrics), None)
     if missing is None:
         return
     name = missing.removeprefix("val_")
@@ -95,8 +94,9 @@ def _check_metric(spec: StudySpec, recipe: AnyRecipe, where: str) -> None:
         hint = nearest(missing, recipe.reported_metrics)
     loss = f"the loss {recipe.loss.name!r}, which is for {recipe.loss.kinds[0]}"
     problem = f"not reported by a training with {loss}.{hint}"
-    key = "metric" if missing in section.metrics else "pruner.metric"
-    raise SpecError(where=where, problem=f"[study] {key} = {missing!r}: {problem}")
+    key = "metric" if missing in spec.study.metrics else "pruner.metric"
+    place = f"[constraints] {missing!r}" if missing in spec.constraints else f"[study] {key} = {missing!r}"
+    raise SpecError(where=where, problem=f"{place}: {problem}")
 
 
 def _describe(error: ValidationError, model: type[BaseModel], table: Mapping[str, Any]) -> str:

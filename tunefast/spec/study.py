@@ -15,7 +15,9 @@ from tunefast.recipe.base import RecipePart
 from tunefast.recipe.part import Part
 from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
+from tunefast.spec.constraints import Bound, Constraints
 from tunefast.spec.corners import corners
+from tunefast.spec.costs import COSTS
 from tunefast.spec.points import FromStudy, Point, check_points
 from tunefast.spec.samplers import CmaEsSampler, GridSampler
 from tunefast.spec.schema import recipe_schema
@@ -37,6 +39,8 @@ class StudySpec(Part):
     """What every trial has in common."""
     space: Space = Field(default_factory=dict)
     """A path into the recipe -> the domain that is searched."""
+    constraints: Constraints = Field(default_factory=dict)
+    """What a recipe may take or has to reach, as ``peak_memory_bytes = "< 8e9"``: a metric or a cost -> its bound."""
     enqueue: list[Annotated[FromStudy | Point, Field(union_mode="left_to_right")]] = Field(default_factory=list)
     """What to try first: tables of settings, or the best of another study."""
     trial: TrialSection = TrialSection()
@@ -82,6 +86,17 @@ class StudySpec(Part):
         """Raise `ValueError` for points to try first that no trial could have, or more of them than trials."""
         if self.recipe.get("style") != "optuna":  # whose objective says what there is
             check_points(points, self.space, trials=self.budget.trials)
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """The constraints, to be asked."""
+        return {name: Bound.parse(text) for name, text in self.constraints.items()}
+
+    @property
+    def reported_metrics(self) -> list[str]:
+        """What reports have to name: for objectives, constraints, and to compare trials by."""
+        bounded = [name for name in self.constraints if name not in COSTS]
+        return list(dict.fromkeys([*self.study.reported_metrics, *bounded]))
 
     def recipe_for(self, params: Params, num_splits: int = 0) -> AnyRecipe:
         """The checked recipe of a trial, its batches halved `num_splits` times for lack of memory.
