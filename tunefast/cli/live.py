@@ -73,7 +73,7 @@ def line(progress: Progress) -> str:
 
 def picture(progress: Progress, page: Page) -> Group:
     """The table of workers, and below it the figures of the study, as `page` names them."""
-    names = [progress.metric if column == "metric" else column for column in page.columns]
+    names = [progress.curve or progress.metric if column == "metric" else column for column in page.columns]
     table = plain_table(*names, right=tuple(names[1:]))
     for slot in progress.slots:
         table.add_row(

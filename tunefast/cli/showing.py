@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
@@ -13,7 +14,11 @@ from tunefast.cli.output import counts_line, duration, number, plain_table, scal
 from tunefast.run.provenance import in_words
 from tunefast.search.pruning import num_missing
 from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
-from tunefast.store.rows import CLONED, RETRIES, SPLITS, main_value, settings_of, state_word
+from tunefast.search.race import BEST, CURVES, NEEDED, SPENT
+from tunefast.spec.costs import RACES
+from tunefast.spec.progress import RACE
+from tunefast.spec.study_section import StudySection
+from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -73,6 +78,8 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     out.print(f": {counts_line(study.counts) or 'no trial yet'}; {duration(study.active_seconds)} of work")
     if study.best is not None:
         out.print(f"best {values_in_words(study, study.best)}, trial {study.best.number}")
+    elif study.spec.study.target is not None and study.nearest is not None:
+        _show_nearest(out, study, study.nearest)
     if study.spec.study.has_several and study.front:
         out.print(f"best in one way or another: trials {', '.join(str(trial.number) for trial in study.front)}")
     for edit in study.edits:
@@ -95,6 +102,15 @@ def show_study(out: Console, study: StudySnapshot) -> None:
         row = (str(trial.number), state_word(trial), *values, epochs, _why(study, trial))
         table.add_row(*row, short_params(settings_of(trial)), style="green" if trial in shown else "")
     out.print(table)
+
+
+def _show_nearest(out: Console, study: StudySnapshot, trial: FrozenTrial) -> None:
+    """Print which trial of a race would have got to the target for least, while none has."""
+    section = study.spec.study
+    if section.target is not None:
+        aim = f"{section.target.metric} {number(section.target.value)}"
+        needed = _cost(section, trial.user_attrs[EXTRAPOLATED])
+        out.print(f"no trial got to {aim} yet; by its curve trial {trial.number} would have, in {needed}")
 
 
 def values_in_words(study: StudySnapshot, trial: FrozenTrial) -> str:
@@ -161,6 +177,8 @@ def _show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: li
         best = (max if section.curve_maximize else min)(curve)
         against = f"{number(last[THRESHOLD])}, from {last.get(NUM_CURVES, 0):.0f} trials"
         out.print(f"stopped by the {name} pruner: its best was {number(best)}, against {against}")
+    elif trial.user_attrs.get("reason") == RACE and SPENT in last:
+        out.print(_why_it_lost(study, last), soft_wrap=True)
     elif MISSING in last:
         out.print(f"the {name} pruner needed {last[MISSING]:.0f} more complete trials to judge it")
     out.print()
@@ -174,6 +192,23 @@ def _show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: li
         rate = "-" if row["learning_rate"] is None else f"{row['learning_rate']:.3g}"
         table.add_row(str(row["epoch"]), *values, *thresholds, rate, f"{row['train_seconds']:.2f}")
     out.print(table)
+
+
+def _why_it_lost(study: StudySnapshot, last: Mapping[str, float]) -> str:
+    """Why a trial of a race was stopped, in numbers."""
+    section = study.spec.study
+    spent = f"it had spent {_cost(section, last[SPENT])}"
+    best = f", where the best trial took {_cost(section, last[BEST])}" if BEST in last else ""
+    if NEEDED not in last:
+        return f"stopped since it could not win: {spent}{best}"
+    needed = f"its {section.curve_metric} had to be {number(last[NEEDED])} by then"
+    return f"stopped since it would not get there in time: {needed}, from {last[CURVES]:.0f} trials; {spent}{best}"
+
+
+def _cost(section: StudySection, value: float) -> str:
+    """What a trial of a race took, with its unit."""
+    unit = RACES[section.main_metric]
+    return duration(value) if unit == "train_seconds" else f"{scaled(value)}{'FLOP' if unit == 'flops' else unit}"
 
 
 def _show_details(out: Console, details: list[dict[str, float]]) -> None:

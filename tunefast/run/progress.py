@@ -28,6 +28,7 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
     return Progress(
         study=study.name,
         metric=study.spec.study.main_metric,
+        curve=study.spec.study.curve_metric,
         direction="maximize" if study.spec.study.maximize else "minimize",
         trials=trials,
         counts={**tally.counts, "running": len(study.running)},

@@ -43,6 +43,7 @@ class Asker:
         trials = storage.all_trials()
         storage.view.stored_as = covering(spec.space, trials)
         storage.view.searched = {path: distribution(domain) for path, domain in spec.space.items()}
+        storage.view.races = spec.study.target is not None
         storage.view.most_seen = MOST_SEEN if isinstance(spec.study.sampler, TpeSampler) else None
         self._samplers = Samplers(spec)
         self._nothing_sampled = optuna.samplers.RandomSampler()

@@ -108,8 +108,9 @@ class LiveStudy(StudyState):
             return Answer(verdict=Verdict.STOP, reason=f"{metric!r} is not among the reported metrics: {known}")
         self.recorder.take(running, report)
         self.check_budget()
-        answer, decision = self._judge.answer(running, report, self.spec, self.end)
-        self.recorder.store(running, report, decision)
+        best = self.tally.best[1] if self.tally.best is not None else None
+        answer, numbers = self._judge.answer(running, report, self.spec, self.end, best)
+        self.recorder.store(running, report, numbers)
         return answer
 
     def finish(self, number: int, outcome: Outcome) -> None:
@@ -119,7 +120,8 @@ class LiveStudy(StudyState):
         self._count(number, ended)
         self._note_error(error if ended.state == Ending.FAILED else None)
         if number not in self.flush():
-            self._learn(number, running.values, running.recipe.epochs, complete=ended.state == Ending.COMPLETE)
+            whole = ended.state == Ending.COMPLETE or self._ended_itself(self.storage.get_trial(running.trial_id))
+            self._learn(number, running.values, running.recipe.epochs, complete=whole)
 
     def _note_error(self, error: str | None) -> None:
         """Stop the study where all of its first trials failed in the same way: what is wrong is not the recipe."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from tunefast.search.race import extrapolated
 from tunefast.search.running import Running
-from tunefast.spec.costs import COSTS, cost
-from tunefast.spec.progress import Ending, EpochReport, Outcome
+from tunefast.spec.costs import COSTS, RACES, cost
+from tunefast.spec.progress import MISSED, Ending, EpochReport, Outcome
 from tunefast.spec.study import StudySpec
+from tunefast.spec.study_section import Target
+from tunefast.store.rows import EXTRAPOLATED
 
 
 class Judged(NamedTuple):
@@ -23,6 +26,8 @@ class Judged(NamedTuple):
     """What Optuna stores."""
     excesses: dict[str, float]
     """By constraint, as far as it is known, by how much it is violated; 0 or less where it holds."""
+    notes: dict[str, float]
+    """More that is kept with the trial."""
 
     @property
     def word(self) -> str:
@@ -40,7 +45,10 @@ class Objectives:
         self._curve = section.curve_metric
         self._reported = spec.reported_metrics
         self._bounds = spec.bounds
-        self.stores_curve = not section.has_several and self._curve == section.main_metric
+        self.target = section.target
+        """What the study races to, if it does."""
+        self._maximize = section.curve_maximize
+        self.stores_curve = [self._curve] == self._metrics
         """Whether Optuna is told what was reported on the way: of the one objective, or it would rank by another."""
 
     def missing(self, report: EpochReport) -> str | None:
@@ -58,6 +66,10 @@ class Objectives:
         ending, reason = outcome.ending, outcome.reason
         kept = outcome.kept_epoch if outcome.kept_epoch is not None else running.epochs
         values = [outcome.value] if outcome.value is not None else self._values(running, kept)
+        notes: dict[str, float] = {}
+        if self.target is not None and ending in (Ending.COMPLETE, Ending.PRUNED) and not self.has_won(running, kept):
+            ending, reason = Ending.PRUNED, reason or MISSED
+            notes = self._extrapolated(running, self.target)
         excesses = self._excesses(running, kept, whole=ending is Ending.COMPLETE)
         absent = [name for name, value in zip(self._metrics, values, strict=True) if math.isnan(value)]
         absent += [name for name in self._bounds if name not in excesses]
@@ -67,7 +79,23 @@ class Objectives:
             values = self._values(running, running.epochs) if self.stores_curve else []  # as stock Optuna, the last one
         known = bool(values) and ending is not Ending.FAILED and all(map(math.isfinite, values))
         error = outcome.error or (reason if ending is Ending.FAILED else None)
-        return Judged(ending, reason, kept, error, values if known else None, excesses)
+        return Judged(ending, reason, kept, error, values if known else None, excesses, notes)
+
+    def has_won(self, running: Running, epoch: int) -> bool:
+        """Whether a trial of a race is at the target with an epoch, and feasible."""
+        value = running.values.get(epoch, math.nan)
+        target = self.target.value if self.target is not None else math.nan
+        there = value >= target if self._maximize else value <= target
+        return there and self.is_feasible(running, epoch)
+
+    def spent(self, running: Running) -> float:
+        """What a trial of a race has spent so far; NaN where nobody said."""
+        spent = cost(RACES[self._metrics[0]], running.in_order)
+        return math.nan if spent is None else spent
+
+    def _extrapolated(self, running: Running, target: Target) -> dict[str, float]:
+        found = extrapolated(running.values, self.spent(running), target.value, maximize=self._maximize)
+        return {EXTRAPOLATED: found} if found is not None and math.isfinite(found) else {}
 
     def _excesses(self, running: Running, epoch: int, *, whole: bool = True) -> dict[str, float]:
         """By constraint, by how much an epoch violates it, where that is known, and known for good unless `whole`."""
@@ -96,6 +124,8 @@ class Objectives:
         """Each metric at the epoch that is kept, each cost of all epochs; NaN for what nobody said."""
         if self.stores_curve:
             return [running.values.get(kept, math.nan)]
+        if self.target is not None:
+            return [self.spent(running)]
         reports = running.in_order
         metrics = running.reports[kept].metrics if kept in running.reports else {}
         found = [metrics[name] if name in metrics else self._cost(name, reports) for name in self._metrics]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tunefast.search.objectives import Objectives
-from tunefast.search.pruning import Decision
 from tunefast.search.running import STATES, Running
 from tunefast.search.tally import Ended
 from tunefast.spec.progress import STOPPED_EARLY, CheckpointFile, Ending, EpochReport, Outcome
@@ -37,10 +36,10 @@ class Recorder:
             self._rewind(running, report.epoch)
         self._objectives.take(running, report)
 
-    def store(self, running: Running, report: EpochReport, decision: Decision | None = None) -> None:
+    def store(self, running: Running, report: EpochReport, numbers: Mapping[str, float] | None = None) -> None:
         """Note an epoch that was taken in, with the numbers that it was judged by."""
-        if decision is not None and (numbers := decision.numbers()):
-            report = report.model_copy(update={"details": report.details | numbers})
+        if numbers:
+            report = report.model_copy(update={"details": {**report.details, **numbers}})
         if self._objectives.stores_curve:
             value = running.values[report.epoch]
             seen = value if math.isfinite(value) else math.nan  # or a sampler could take infinity for the best
@@ -63,12 +62,12 @@ class Recorder:
         """Note how a trial ended; returns that, and what it failed with if it did."""
         storage, trial_id = self._storage, running.trial_id
         judged = self._objectives.judged(running, outcome)
-        ending, reason, kept, error, values, excesses = judged
+        ending, reason, kept, error, values, excesses, notes = judged
         if ending is Ending.INFEASIBLE:
             storage.set_trial_system_attr(trial_id, f"{CONSTRAINT}:{reason}", VIOLATED)
         for name, excess in excesses.items():
             storage.set_trial_system_attr(trial_id, f"{CONSTRAINT}:{name}", excess)
-        attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs}
+        attributes = {"reason": reason, "error": error, "kept_epoch": kept, "epochs": running.epochs, **notes}
         for key, attribute in attributes.items():
             if attribute and (key != "epochs" or key not in storage.get_trial(trial_id).user_attrs):
                 storage.set_trial_user_attr(trial_id, key, attribute)

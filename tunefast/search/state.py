@@ -16,7 +16,7 @@ from tunefast.search.running import Running
 from tunefast.search.tally import Ended, Tally
 from tunefast.search.verdicts import Judge
 from tunefast.search.waiting import WaitingTrials
-from tunefast.spec.progress import STOPPED_EARLY
+from tunefast.spec.progress import BY_ITSELF, STOPPED_EARLY
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import Attempts, TrialLog
 from tunefast.store.rows import IMPORTED, OURS, RETRIES, SPLITS, main_value, state_word
@@ -91,7 +91,7 @@ class StudyState:
         run, planned = len(curve), self.spec.epochs_for(trial.params)
         planned = max(curve, default=0) if IMPORTED in trial.user_attrs else planned
         if trial.number not in self.tally:
-            self._learn(trial.number, curve, planned, complete=value is not None)
+            self._learn(trial.number, curve, planned, complete=value is not None or self._ended_itself(trial))
         planned = planned if trial.user_attrs.get("reason") in STOPPED_EARLY else run
         self._count(trial.number, Ended(word, value, run, planned, IMPORTED in trial.user_attrs))
 
@@ -100,6 +100,10 @@ class StudyState:
         if self.objectives.stores_curve:
             return trial.intermediate_values
         return self._curves.get(trial.number, {})
+
+    def _ended_itself(self, trial: FrozenTrial) -> bool:
+        """Whether a trial of a race trained to its end without getting to the target."""
+        return self.objectives.target is not None and trial.user_attrs.get("reason") in BY_ITSELF
 
     def _learn(self, number: int, values: Mapping[int, float], planned: int, *, complete: bool = False) -> None:
         self._judge.learn(Curve(number, values, planned if self.spec.knows_epochs else None, complete))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from tunefast.search import budget
 from tunefast.search.budget import End
 from tunefast.search.objectives import Objectives
 from tunefast.search.pruning import Curve, Decision, Standing, halfway, pruning_rule
+from tunefast.search.race import RaceRule
 from tunefast.search.running import Running
-from tunefast.spec.progress import Answer, EpochReport, Verdict
+from tunefast.spec.progress import RACE, Answer, EpochReport, Verdict
 from tunefast.spec.study import StudySpec
 
 TIME_LIMIT = "time limit"
@@ -23,32 +25,51 @@ class Judge:
         self._objectives = objectives
         self._maximize = spec.study.curve_maximize
         self._rule = pruning_rule(spec.study.pruner, maximize=self._maximize, seed=spec.study.seed)
+        self._race = RaceRule(spec.study.target, maximize=self._maximize) if spec.study.target is not None else None
         self._knows_epochs = spec.knows_epochs
 
     def learn(self, curve: Curve) -> None:
         """Take in what a trial has reported that ended, or goes on after a restart."""
         self._rule.learn(curve)
+        if self._race is not None:
+            self._race.learn(curve)
 
     def answer(
-        self, running: Running, report: EpochReport, spec: StudySpec, end: End | None
-    ) -> tuple[Answer, Decision | None]:
+        self, running: Running, report: EpochReport, spec: StudySpec, end: End | None, best: float | None
+    ) -> tuple[Answer, Mapping[str, float]]:
         """How a trial goes on that has just reported, whose values have the report's in them, and by which numbers.
 
-        `spec` is the study's as it is now, of which budget and limits may have changed, `end` why it ended, if it did.
+        `spec` is the study's as it is now, of which budget and limits may have changed, `end` why it ended, if it did;
+        `best` is the best value so far.
         """
         value = running.values[report.epoch]
         if report.diverged() or not math.isfinite(value):
-            return Answer(verdict=Verdict.PRUNE, reason="diverged"), None
+            return Answer(verdict=Verdict.PRUNE, reason="diverged"), {}
         violated = self._objectives.hopeless(running, report.epoch)
         if violated is not None:
-            return Answer(verdict=Verdict.PRUNE, reason=violated), None
+            return Answer(verdict=Verdict.PRUNE, reason=violated), {}
+        standing = self._standing(running, report.epoch)
+        lap = None
+        if self._race is not None:
+            if self._objectives.has_won(running, report.epoch):
+                return self._won(running, spec), {}
+            lap = self._race.judge(standing, self._objectives.spent(running), best)
         main = report.metrics.get(spec.study.main_metric)
         reached = main is not None and budget.reached(spec.budget.target, main, maximize=spec.study.maximize)
         if reached and self._objectives.is_feasible(running, report.epoch):
             running.reached_target = True
-            return Answer(verdict=Verdict.STOP, reason=End.TARGET), None
-        decision = self._rule.judge(self._standing(running, report.epoch))
-        return _of_study(end) or _of_trial(running, decision, spec.trial.minutes), decision
+            return Answer(verdict=Verdict.STOP, reason=End.TARGET), {}
+        decision = self._rule.judge(standing)
+        numbers = decision.numbers() | (lap.numbers if lap is not None else {})
+        if lap is not None and lap.stop is not None:
+            return _of_study(end) or Answer(verdict=Verdict.PRUNE, reason=RACE), numbers
+        return _of_study(end) or _of_trial(running, decision, spec.trial.minutes), numbers
+
+    def _won(self, running: Running, spec: StudySpec) -> Answer:
+        """A trial of a race got to the target: it ends, and the study too where it took no more than the budget's."""
+        spent = self._objectives.spent(running)
+        running.reached_target = budget.reached(spec.budget.target, spent, maximize=False)
+        return Answer(verdict=Verdict.STOP, reason=End.TARGET)
 
     def _standing(self, running: Running, epoch: int) -> Standing:
         return Standing(

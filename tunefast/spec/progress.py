@@ -35,7 +35,13 @@ OUT_OF_MEMORY = "out of memory"
 """Reason of an infeasible outcome."""
 TARGET = "target"
 """Reason of a verdict: the metric has got where the study wanted it."""
-STOPPED_EARLY = ("pruner", "early_stopping")
+RACE = "race"
+"""Reason of a verdict: in a race to a target the trial cannot win."""
+MISSED = "missed"
+"""Reason of an outcome: the trial of a race trained to its end without getting to the target."""
+BY_ITSELF = (MISSED, "early_stopping")
+"""Reasons of outcomes of a race whose training ended by itself, short of the target."""
+STOPPED_EARLY = ("pruner", "early_stopping", RACE)
 """Reasons of outcomes that saved the epochs which were left."""
 
 
@@ -168,6 +174,9 @@ class Progress(Record):
 
     study: str
     metric: str
+    """The first objective."""
+    curve: str = ""
+    """What trials are compared by while they run, where that is another metric."""
     direction: str
     trials: int | None
     """The budget, None where it is not counted in trials."""

@@ -17,7 +17,7 @@ from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
 from tunefast.recipe.seed import derive_seed
 from tunefast.spec.constraints import Bound, Constraints
 from tunefast.spec.corners import corners
-from tunefast.spec.costs import COSTS
+from tunefast.spec.costs import COSTS, RACES
 from tunefast.spec.points import FromStudy, Point, check_points
 from tunefast.spec.samplers import CmaEsSampler, GridSampler
 from tunefast.spec.schema import recipe_schema
@@ -72,8 +72,11 @@ class StudySpec(Part):
             _refuse_endless(self.space)
         elif isinstance(self.study.sampler, CmaEsSampler):
             _refuse_flat(self)
-        if self.recipe.get("style") == "optuna" and self.study.has_several:
-            raise ValueError("metric: an objective for Optuna returns one value, so its study has one metric")
+        if self.recipe.get("style") == "optuna" and (self.study.has_several or self.study.target is not None):
+            raise ValueError("metric: an objective for Optuna returns one value, which is the study's only metric")
+        own = "objective" in self.recipe or "command" in self.recipe
+        if own and self.study.target is not None and RACES[self.study.main_metric] == "flops":
+            raise ValueError("metric: operations are known of tunefast's own training only; race by seconds or steps")
         grid = isinstance(self.study.sampler, GridSampler)
         if grid and self.enqueue:
             raise ValueError("enqueue: a grid tries every cell, and no other; use another sampler")

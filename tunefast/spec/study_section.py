@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from tunefast.recipe.metrics import METRIC_NAMES
 from tunefast.recipe.part import Part
 from tunefast.recipe.stopping import metric_direction
-from tunefast.spec.costs import COSTS
+from tunefast.spec.costs import COSTS, RACES
 from tunefast.spec.pruners import JudgingPruner, Pruner, SafePruner
 from tunefast.spec.samplers import CmaEsSampler, Sampler, TpeSampler
 
@@ -25,6 +25,23 @@ def _name_optional(schema: dict[str, Any]) -> None:
     schema["required"].remove("name")
 
 
+class Target(Part):
+    """What a race runs to: a value of one of the reports' metrics."""
+
+    metric: str = Field("val_accuracy", min_length=1)
+    """The metric that has to get there."""
+    value: float
+    """Where it has to get."""
+    stops: bool = True
+    """Whether trials that cannot win are stopped: that spent more than the best, or will not get there in time."""
+    margin: float = Field(1.0, ge=0)
+    """Times what a trial may still gain, as the forecast pruner reckons; more is safer, and saves less."""
+    warmup_epochs: int = Field(2, ge=0)
+    """Epochs before a trial is judged by its forecast."""
+    startup_trials: int = Field(3, ge=1)
+    """Trials that ended by themselves before one is stopped by its forecast."""
+
+
 class StudySection(Part):
     """What the study is called, what it optimises and how."""
 
@@ -33,7 +50,12 @@ class StudySection(Part):
     name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
     """The study's name in its database."""
     metric: str | list[str] = "val_accuracy"
-    """The metric of the epoch reports that is optimised, or several; costs too, as train_seconds or num_parameters."""
+    """The metric of the epoch reports that is optimised, or several; costs too, as train_seconds or num_parameters.
+
+    With a target it is a race: seconds_to_target, steps_to_target or flops_to_target.
+    """
+    target: Target | None = None
+    """What a race runs to: ``{ metric = "val_accuracy", value = 0.97 }``."""
     direction: Direction | list[Direction] | None = None
     """Whether greater or smaller is better, for each metric; by default what its name says."""
     sampler: Sampler = TpeSampler()
@@ -42,6 +64,24 @@ class StudySection(Part):
     """Which trial to stop because others are better."""
     seed: int = Field(0, ge=0)
     """Decides what the sampler draws and the seed of every trial."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _race_prunes_itself(cls, table: Any) -> Any:
+        """A race stops trials that cannot win; no pruner does besides, unless one is given."""
+        if isinstance(table, dict) and table.get("target") is not None and "pruner" not in table:
+            return {**table, "pruner": {"name": "none"}}
+        return table
+
+    @model_validator(mode="after")
+    def _race_is_one(self) -> StudySection:
+        if self.target is None:
+            return self
+        if self.main_metric not in RACES or self.has_several:
+            raise ValueError(f"target: goes with metric = {' or '.join(map(repr, RACES))}, not {self.metric!r}")
+        if self.maximize:
+            raise ValueError("direction: a race is won by whoever takes least; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _objectives_known(self) -> StudySection:
@@ -61,9 +101,14 @@ class StudySection(Part):
 
     @model_validator(mode="after")
     def _curve_known(self) -> StudySection:
+        given = self.pruner.metric if isinstance(self.pruner, JudgingPruner) else None
+        if self.target is not None and given not in (None, self.target.metric):
+            raise ValueError(f"pruner: a race compares trials by its target's metric, {self.target.metric!r}")
         if self.curve_metric in self.costs:
             raise ValueError(f"pruner: {self.curve_metric} grows in every trial; give it a metric of the reports")
         if self.curve_metric not in self.metrics and metric_direction(self.curve_metric) is None:
+            if self.target is not None:
+                raise ValueError(f"target: the name {self.curve_metric!r} does not say which way is better")
             raise ValueError(
                 f"pruner: the name {self.curve_metric!r} does not say which way is better; "
                 f"compare trials by one that does, or by {self.metrics[0]!r}"
@@ -89,6 +134,8 @@ class StudySection(Part):
     @property
     def costs(self) -> list[str]:
         """The objectives that are counted, where the reports' metrics do not name them."""
+        if self.target is not None:
+            return self.metrics
         return [metric for metric in self.metrics if metric in COSTS] if self.has_several else []
 
     @property
@@ -117,6 +164,8 @@ class StudySection(Part):
     def curve_metric(self) -> str:
         """What trials are compared by while they run."""
         given = self.pruner.metric if isinstance(self.pruner, JudgingPruner) else None
+        if self.target is not None:
+            return self.target.metric
         return given or next((metric for metric in self.metrics if metric not in self.costs), self.main_metric)
 
     @property

@@ -57,6 +57,8 @@ SPLITS = "tunefast:splits"
 """User attribute of a trial whose batches were halved for lack of memory: how often."""
 RETRIES = "tunefast:retry_of"
 """User attribute of a trial that tries a failed one again: that one's number."""
+EXTRAPOLATED = "extrapolated_cost"
+"""User attribute of a trial that a race stopped: what it would have spent to get to the target."""
 CONSTRAINT, VIOLATED = "constraints", 1.0
 """What Optuna's system attributes for constraints begin with; a value above 0 makes a trial infeasible to samplers."""
 PICKLED = ("cma:", "sepcma:", "cmawm:")

@@ -18,7 +18,7 @@ from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.rows import num_in_budget, read_trials, retried, state_word, study_uuids
+from tunefast.store.rows import EXTRAPOLATED, num_in_budget, read_trials, retried, state_word, study_uuids
 from tunefast.store.studies import Edit, edits, find
 
 
@@ -51,6 +51,12 @@ class StudySnapshot:
     def best(self) -> FrozenTrial | None:
         """The complete trial with the best value, the earliest of equals; None where none is complete."""
         return min(self._complete, key=lambda trial: (self._costs(trial)[0], trial.number), default=None)
+
+    @property
+    def nearest(self) -> FrozenTrial | None:
+        """The trial of a race that would have got to the target for least, of those that did not get there."""
+        stopped = [trial for trial in self.trials if EXTRAPOLATED in trial.user_attrs]
+        return min(stopped, key=lambda trial: float(trial.user_attrs[EXTRAPOLATED]), default=None)
 
     @property
     def front(self) -> list[FrozenTrial]:

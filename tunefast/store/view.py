@@ -12,7 +12,9 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.study._multi_objective import _fast_non_domination_rank
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
+
+from tunefast.store.rows import EXTRAPOLATED
 
 BEST_SHARE = 10
 """One of so many trials that a sampler sees is there because it is among the best."""
@@ -30,16 +32,38 @@ class SamplersView:
         """What is searched now, of the same settings."""
         self.most_seen: int | None = None
         """About how many of the ended trials samplers see; all where it is None."""
+        self.races = False
+        """Whether samplers take what stopped trials would have cost for their values."""
+        self._stand_ins: dict[int, FrozenTrial] = {}
         self._kept: set[int] = set()
         self._chosen_at = -CHOOSE_EVERY
 
     def of(self, trials: list[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
         """What is seen of these trials."""
+        if self.races:
+            trials = self._with_costs(trials)
         if self.most_seen is not None and len(trials) > self.most_seen:
             trials = self._chosen(trials, self.most_seen, directions)
         if self.searched == self.stored_as:
             return trials
         return [seen for trial in trials if (seen := self._within(trial)) is not None]
+
+    def _with_costs(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Trials that a race stopped as if they had got to the target, for no less than the best one did."""
+        least = min((trial.values[0] for trial in trials if trial.values), default=-math.inf)
+        return [
+            self._stand_in(trial, least) if EXTRAPOLATED in trial.user_attrs and trial.state.is_finished() else trial
+            for trial in trials
+        ]
+
+    def _stand_in(self, trial: FrozenTrial, least: float) -> FrozenTrial:
+        value = max(least, trial.user_attrs[EXTRAPOLATED])
+        known = self._stand_ins.get(trial.number)
+        if known is None or known.values != [value]:
+            known = copy.copy(trial)
+            known.state, known.values = TrialState.COMPLETE, [value]
+            self._stand_ins[trial.number] = known
+        return known
 
     def _chosen(self, trials: list[FrozenTrial], most: int, directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
         """The best trials, others from all over the study, the latest, and those that have not ended, by number."""

@@ -20,7 +20,8 @@ class ForecastRule:
         self._startup_trials = startup_trials
         self._margin = margin
         self._sign = -1.0 if maximize else 1.0
-        self._num_complete = 0
+        self.num_complete = 0
+        """Trials that ended by themselves."""
         self._best = math.inf
         self._gains: dict[int | None, list[float]] = {}
         """By planned length: the largest gain after each epoch, as a cost; a list's first item is the first epoch's."""
@@ -31,7 +32,7 @@ class ForecastRule:
         if not costs or math.isinf(costs[-1]):
             return
         if curve.complete:
-            self._num_complete += 1
+            self.num_complete += 1
             self._best = min(self._best, costs[-1])
         gains = self._gains.setdefault(curve.planned, [])
         gains.extend(0.0 for _ in range(len(costs) - len(gains)))
@@ -49,21 +50,31 @@ class ForecastRule:
 
     def judge(self, standing: Standing) -> Decision:
         """Stop a trial that cannot become the best, unless it is done; one that has only NaN is stopped too."""
-        missing = max(0, self._startup_trials - self._num_complete)
+        missing = max(0, self._startup_trials - self.num_complete)
         if missing or standing.epoch <= standing.warmup_epochs:
-            return Decision(prune=False, num_curves=self._num_complete, missing=missing)
+            return Decision(prune=False, num_curves=self.num_complete, missing=missing)
         if math.isnan(standing.best):
-            return Decision(prune=True, num_curves=self._num_complete)
-        gain = self._largest_gain(standing)
+            return Decision(prune=True, num_curves=self.num_complete)
+        gain = self.may_gain(standing, math.inf)
         if gain is None or math.isinf(self._best):
-            return Decision(prune=False, num_curves=self._num_complete)
-        threshold = self._best + self._margin * (gain + self._own_gain(standing))
+            return Decision(prune=False, num_curves=self.num_complete)
+        threshold = self._best + self._margin * gain
         worse = self._sign * standing.best > threshold
-        return Decision(worse and not standing.is_done, self._sign * threshold, self._num_complete)
+        return Decision(worse and not standing.is_done, self._sign * threshold, self.num_complete)
 
-    def _own_gain(self, standing: Standing) -> float:
-        """What its own curve promises until its end."""
-        planned = standing.planned or max(len(gains) for gains in self._gains.values())
+    def may_gain(self, standing: Standing, last: float) -> float | None:
+        """What a trial may still gain until its end, or epoch `last`, with all doubts in its favour.
+
+        None where that is not known: too few trials are complete, or none has got so far.
+        """
+        gain = self._largest_gain(standing)
+        if gain is None or self.num_complete < self._startup_trials:
+            return None
+        return gain + self._own_gain(standing, last)
+
+    def _own_gain(self, standing: Standing, last: float) -> float:
+        """What its own curve promises until its end, or epoch `last`."""
+        planned = min(last, standing.planned or max(len(gains) for gains in self._gains.values()))
         if math.isnan(standing.halfway) or planned <= standing.epoch:
             return 0.0
         return self._sign * (standing.halfway - standing.best) * math.log2(planned / standing.epoch)
