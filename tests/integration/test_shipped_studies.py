@@ -49,6 +49,9 @@ def reduced(table: dict[str, Any], request: pytest.FixtureRequest, directory: Pa
     recipe["epochs"] = 1
     recipe["drop_last"] = False
     table["budget"] = {"trials": 2}
+    table["space"].pop("epochs", None)
+    if "target" in table["study"]:
+        table["study"]["target"] |= {"value": 0.0, "stops": False}
     return table
 
 

@@ -208,7 +208,7 @@ def _why_it_lost(study: StudySnapshot, last: Mapping[str, float]) -> str:
 def _cost(section: StudySection, value: float) -> str:
     """What a trial of a race took, with its unit."""
     unit = RACES[section.main_metric]
-    return duration(value) if unit == "train_seconds" else f"{scaled(value)}{'FLOP' if unit == 'flops' else unit}"
+    return f"{number(value)} s" if unit == "train_seconds" else f"{scaled(value)}{'FLOP' if unit == 'flops' else unit}"
 
 
 def _show_details(out: Console, details: list[dict[str, float]]) -> None:
@@ -229,7 +229,8 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
     recipe = _whole_recipe(study, best)
     section = study.spec.study
     direction = {} if section.direction is None else {"direction": section.direction}
-    told = {"study": {"metric": section.metric, **direction}, "recipe": recipe}
+    target = {} if section.target is None else {"target": section.target.model_dump(exclude_defaults=True)}
+    told = {"study": {"metric": section.metric, **direction, **target}, "recipe": recipe}
     out.print(tomlkit.dumps(told), markup=False, soft_wrap=True, end="")
 
 

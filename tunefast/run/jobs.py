@@ -85,7 +85,7 @@ def job_of_trial(study: StudySnapshot, number: int) -> Job:
         threads=int(last["threads"]),
         stop_after=max(epochs) if complete and epochs else None,
         stop_reason=str(last["reason"] or "") if complete else "",
-        value=main_value(trial) if complete else None,
+        value=main_value(trial) if complete and study.spec.study.target is None else None,
         note="" if complete else f"Trial {number} was {trial.state.name.lower()}; here it trains to its end.",
     )
 
@@ -98,5 +98,8 @@ def _training(spec: StudySpec, params: Mapping[str, Any], num_splits: int = 0) -
 
 
 def _study_table(spec: StudySpec) -> dict[str, Any]:
-    said = {} if spec.study.direction is None else {"direction": "maximize" if spec.study.maximize else "minimize"}
-    return {"metric": spec.study.main_metric, **said, "seed": spec.study.seed}
+    section = spec.study
+    if section.target is not None:
+        return {"metric": section.target.metric, "seed": section.seed}
+    said = {} if section.direction is None else {"direction": "maximize" if section.maximize else "minimize"}
+    return {"metric": section.main_metric, **said, "seed": section.seed}

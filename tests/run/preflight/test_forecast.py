@@ -122,3 +122,16 @@ def test_best_so_far() -> None:
     assert best_so_far([0.1, nan, 0.3, 0.2], maximize=True) == [0.1, 0.1, 0.3, 0.3]
     assert best_so_far([0.3, 0.1, 0.2], maximize=False) == [0.3, 0.1, 0.1]
     assert [value == value for value in best_so_far([nan, 0.1], maximize=True)] == [False, True]  # noqa: PLR0124
+
+
+def test_a_race() -> None:
+    """Trials end at the target, or once they have spent more than the best did; the budget's target is in seconds."""
+    race: dict[str, Any] = {"metric": "seconds_to_target", "target": {"value": 0.9}}
+    fast = _kind([0.2, 0.5, 0.95, *[0.95] * 7])
+    slow = _kind([0.2, 0.5, 0.95, *[0.95] * 7], weight=1e-9, seconds=7.0)
+    seen = forecast(_spec({"trials": 10}, **race), [fast, slow], workers=1, before_seconds=0.0)
+    assert seen.with_stop_rules is not None
+    assert seen.with_stop_rules.middle == 10 * (1 + 3 * 2)
+    assert seen.without.middle == 10 * 21
+    soon = forecast(_spec({"trials": 10, "target": 6}, **race), [fast], workers=1, before_seconds=0.0)
+    assert (soon.reaches_target, soon.with_stop_rules and soon.with_stop_rules.middle) == (1.0, 7.0)

@@ -10,7 +10,8 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tunefast.search.pruning import Curve, PruningRule, Standing, halfway, pruning_rule
+from tunefast.search.pruning import Curve, Standing, halfway, pruning_rule
+from tunefast.search.race import RaceRule
 from tunefast.spec.pruners import NoPruner
 from tunefast.spec.samplers import GridSampler
 from tunefast.spec.study import StudySpec
@@ -75,7 +76,9 @@ def forecast(spec: StudySpec, kinds: Sequence[Kind], workers: int, before_second
 
     A sampler that learns chooses better recipes later on, whose cost may differ: that is not in it.
     """
-    stops = not isinstance(spec.study.pruner, NoPruner) or any(len(kind.curve) < kind.epochs for kind in kinds)
+    races = spec.study.target is not None
+    patient = any(len(kind.curve) < kind.epochs for kind in kinds)
+    stops = races or patient or not isinstance(spec.study.pruner, NoPruner)
     plain = _Player(spec, kinds, workers, before_seconds, stops=False)
     without = plain.ranged()
     full = _Player(spec, kinds, workers, before_seconds, stops=True) if stops else plain
@@ -112,7 +115,6 @@ class _Player:
         if isinstance(spec.study.sampler, GridSampler):
             self._trials = min(spec.num_cells, budget.trials or spec.num_cells)
         self._end = budget.minutes * 60 if budget.minutes is not None else float("inf")
-        self._sign = 1 if spec.study.curve_maximize else -1
         self._played: list[_Played] = []
 
     def ranged(self) -> Range:
@@ -135,9 +137,7 @@ class _Player:
 
     def _play(self, rng: random.Random) -> tuple[_Played, int]:
         """One study, and the epochs that its trials reported."""
-        rule = pruning_rule(
-            self._spec.study.pruner if self._stops else NoPruner(), maximize=self._spec.study.curve_maximize
-        )
+        rules = _StopRules(self._spec, stops=self._stops)
         running: list[_Running] = []
         started = epochs = 0
         now, done, reached = self._before, False, False
@@ -149,11 +149,11 @@ class _Player:
                 return _Played(now, started, reached), epochs
             trial = heapq.heappop(running)
             now, epochs = trial.reports_at, epochs + 1
-            reached = reached or (not done and self._reaches(trial))
+            reached = reached or (not done and rules.reach_target(trial))
             done = done or reached or now >= self._end
             if epochs == MOST_EPOCHS:
                 return self._extrapolated(now, started), epochs
-            if not done and not self._ends(trial, rule):
+            if not done and not rules.end(trial):
                 heapq.heappush(running, trial._replace(reports_at=self._next(now, trial.kind), epoch=trial.epoch + 1))
 
     def _extrapolated(self, now: float, started: int) -> _Played:
@@ -171,20 +171,58 @@ class _Player:
     def _next(now: float, kind: Kind) -> float:
         return now + kind.epoch_seconds + REPORT_SECONDS
 
-    def _reaches(self, trial: _Running) -> bool:
-        target = self._spec.budget.target if not self._spec.study.has_several else None
-        if target is None or trial.epoch > len(trial.kind.curve):
-            return False
-        return self._sign * trial.kind.curve[trial.epoch - 1] >= self._sign * target
 
-    def _ends(self, trial: _Running, rule: PruningRule) -> bool:
+class _StopRules:
+    """What ends the trials of one study that is played: pruner, early stopping, the race."""
+
+    def __init__(self, spec: StudySpec, *, stops: bool) -> None:
+        section = spec.study
+        self._stops = stops
+        self._sign = 1 if section.curve_maximize else -1
+        self._rule = pruning_rule(section.pruner if stops else NoPruner(), maximize=section.curve_maximize)
+        self._target = section.target
+        self._race = RaceRule(section.target, maximize=section.curve_maximize) if section.target is not None else None
+        self._best: float | None = None
+        """What the best trial of a race spent."""
+        self._aim = None if section.has_several else spec.budget.target
+
+    def reach_target(self, trial: _Running) -> bool:
+        """Whether a trial's report ends the study."""
+        if self._aim is None or trial.epoch > len(trial.kind.curve):
+            return False
+        if self._target is not None:
+            return self._has_won(trial) and _spent(trial) <= self._aim
+        return self._sign * trial.kind.curve[trial.epoch - 1] >= self._sign * self._aim
+
+    def _has_won(self, trial: _Running) -> bool:
+        if self._target is None:
+            return False
+        return self._sign * trial.kind.curve[trial.epoch - 1] >= self._sign * self._target.value
+
+    def end(self, trial: _Running) -> bool:
+        """Whether a trial ends with its report."""
         kind, epoch = trial.kind, trial.epoch
         if epoch <= len(kind.curve) and not math.isfinite(kind.curve[epoch - 1]):
             return True
         if not self._stops:
             return epoch >= kind.epochs
-        if epoch >= len(kind.curve):
-            rule.learn(Curve(trial.number, dict(enumerate(kind.curve, start=1)), kind.epochs, complete=True))
+        won = self._has_won(trial)
+        if won:
+            self._best = min(_spent(trial), self._best or math.inf)
+        if won or epoch >= len(kind.curve):
+            self._learn(Curve(trial.number, dict(enumerate(kind.curve[:epoch], start=1)), kind.epochs, complete=True))
             return True
         value, best, before = kind.curve[epoch - 1], kind.best[epoch - 1], kind.best[halfway(epoch) - 1]
-        return rule.judge(Standing(trial.number, epoch, value, best, kind.epochs, kind.warmup_epochs, before)).prune
+        standing = Standing(trial.number, epoch, value, best, kind.epochs, kind.warmup_epochs, before)
+        lost = self._race is not None and self._race.judge(standing, _spent(trial), self._best).stop is not None
+        return self._rule.judge(standing).prune or lost
+
+    def _learn(self, curve: Curve) -> None:
+        self._rule.learn(curve)
+        if self._race is not None:
+            self._race.learn(curve)
+
+
+def _spent(trial: _Running) -> float:
+    """Seconds that a trial has trained for."""
+    return trial.epoch * trial.kind.epoch_seconds
