@@ -24,6 +24,7 @@ OPTIONS = {
     "schema": set(),
     "train": {"--study", "--trial", "-o", "--export", "--device", "--storage", "--json"},
     "study check": {"-n", "--device", "--seconds", "--json"},
+    "study confirm": {"--top", "--seeds", "-n", "--device", "--storage", "--grace", "--detach", "--json"},
     "study edit": {"--set", "--storage", "--json"},
     "trial clone": {"--study", "--set", "--storage", "--json"},
     "study create": {"--name", "--skip-check", "--storage", "--json"},

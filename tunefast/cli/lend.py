@@ -10,7 +10,7 @@ from tunefast.cli.detach import detach, say_ready
 from tunefast.cli.live import LiveView
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
-from tunefast.cli.summary import document, show_summary
+from tunefast.cli.result import result_document, show_result
 from tunefast.errors import StudyPaused
 from tunefast.run.host import Host
 from tunefast.run.prepare import check_objective
@@ -55,14 +55,14 @@ def lend(
         return 1
     study = snapshot(path, name)
     if to_json:
-        print_json(document(study, departure.reason))
+        print_json(result_document(path, study, departure.reason))
     command = f"tunefast study run {name}{storage_flag(storage)}"
     if departure.signal is not None:
         _show_how_to_go_on(out, study, command)
         return INTERRUPTED + departure.signal
     if departure.reason == "paused":
         raise StudyPaused(name=name, problem=departure.error, command=command)
-    show_summary(out, study, departure.reason, storage)
+    show_result(out, path, study, departure.reason, storage)
     if departure.error is not None:
         out.print(f"\nThe error:\n{departure.error}", markup=False)
         return 1

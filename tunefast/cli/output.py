@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -77,6 +77,22 @@ def short_params(params: Mapping[str, Any]) -> str:
         leaf if leaves.count(leaf) == 1 and leaf != "name" else path for path, leaf in zip(params, leaves, strict=True)
     ]
     return " ".join(f"{name}={setting(value)}" for name, value in zip(names, params.values(), strict=True))
+
+
+def show_settings(out: Console, settings: Mapping[str, Any]) -> None:
+    """Print settings, a line each."""
+    width = max((len(path) for path in settings), default=0)
+    for path, value in settings.items():
+        out.print(f"  {path:<{width}}  {setting(value)}", markup=False)
+
+
+def show_commands(out: Console, commands: Sequence[tuple[str, str]]) -> None:
+    """Print commands to type next, each with what it is for."""
+    width = max(len(command) for command, _ in commands)
+    out.print()
+    out.print("Next:")
+    for command, meaning in commands:
+        out.print(f"  {command:<{width}}  {meaning}", soft_wrap=True)
 
 
 def counts_line(counts: Mapping[str, int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import tomlkit
@@ -10,8 +11,10 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.text import Text
 
-from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params
+from tunefast.cli.confirmed import repeated_document, winner_in_words
+from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
 from tunefast.run.provenance import in_words
+from tunefast.search.confirmed import Confirmation, confirmation_of
 from tunefast.search.pruning import num_missing
 from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
 from tunefast.search.race import BEST, CURVES, NEEDED, SPENT
@@ -20,6 +23,7 @@ from tunefast.spec.progress import RACE
 from tunefast.spec.study_section import StudySection
 from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
+from tunefast.store.studies import CONFIRMATION
 
 
 def study_document(study: StudySnapshot) -> dict[str, Any]:
@@ -44,9 +48,30 @@ def trial_document(study: StudySnapshot, index: int) -> dict[str, Any]:
     }
 
 
-def best_document(study: StudySnapshot, best: FrozenTrial) -> dict[str, Any]:
+def best_document(study: StudySnapshot, best: FrozenTrial, confirmation: Confirmation | None) -> dict[str, Any]:
     """The winner, as plain data."""
-    return {**_trial_row(best), "recipe": _whole_recipe(study, best, defaults=True)}
+    winner = confirmation.winner if confirmation is not None else None
+    found = study.best
+    return {
+        **_trial_row(best),
+        "confirmed": None if winner is None else repeated_document(winner),
+        "best_of_search": None if found is None else {"trial": found.number, "value": main_value(found)},
+        "recipe": _whole_recipe(study, best, defaults=True),
+    }
+
+
+def list_row(path: Path, name: str, study: StudySnapshot | None) -> dict[str, Any]:
+    """A study in the list of studies, as plain data; None stands for one that is not ours."""
+    found = confirmation_of(path, study) if study is not None else None
+    winner = found.winner if found is not None else None
+    best = study.best if study is not None and study.confirms is None else None
+    return {
+        "study": name,
+        "trials": study.counts if study is not None else {},
+        "metric": ", ".join(study.spec.study.metrics) if study is not None else None,
+        "best": main_value(best) if best is not None else None,
+        "confirmed": winner.mean if winner is not None else None,
+    }
 
 
 def _whole_recipe(study: StudySnapshot, trial: FrozenTrial, *, defaults: bool = False) -> dict[str, Any]:
@@ -72,16 +97,21 @@ def _of_trial(rows: list[dict[str, Any]], trial: FrozenTrial) -> list[dict[str, 
     return [{key: row[key] for key in row if key != "study_uuid"} for row in rows if row["trial"] == trial.number]
 
 
-def show_study(out: Console, study: StudySnapshot) -> None:
+def show_study(out: Console, study: StudySnapshot, confirmation: Confirmation | None = None) -> None:
     """Print the study's figures and a line per trial."""
     out.print(Text(study.name, style="bold"), end="")
     out.print(f": {counts_line(study.counts) or 'no trial yet'}; {duration(study.active_seconds)} of work")
-    if study.best is not None:
+    if study.confirms is not None:
+        original = study.name.removesuffix(CONFIRMATION)
+        out.print(f"the best of {original} on new seeds; what that says: tunefast study watch {study.name}")
+    elif study.best is not None:
         out.print(f"best {values_in_words(study, study.best)}, trial {study.best.number}")
     elif study.spec.study.target is not None and study.nearest is not None:
         _show_nearest(out, study, study.nearest)
-    if study.spec.study.has_several and study.front:
+    if study.spec.study.has_several and study.front and study.confirms is None:
         out.print(f"best in one way or another: trials {', '.join(str(trial.number) for trial in study.front)}")
+    if confirmation is not None and confirmation.winner is not None:
+        out.print(f"confirmed: {winner_in_words(study, confirmation.winner)}", soft_wrap=True)
     for edit in study.edits:
         changes = ", ".join(change_in_words(path, *values) for path, values in edit.changes.items())
         out.print(f"edited after {edit.trials} trials: {changes}", soft_wrap=True)
@@ -95,6 +125,7 @@ def show_study(out: Console, study: StudySnapshot) -> None:
     names = ("trial", "state", *metrics, "epochs", "why", "params")
     table = plain_table(*names, right=("trial", *metrics, "epochs"))
     shown = study.front if study.spec.study.has_several else [study.best]
+    shown = shown if study.confirms is None else []
     for trial in study.trials:
         planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
         epochs = f"{study.epochs_reached[trial.number]}{planned}"
@@ -152,7 +183,7 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
         out.print(f"tries trial {trial.user_attrs[RETRIES]} again")
     if SPLITS in trial.user_attrs:
         out.print(f"its batches were halved {trial.user_attrs[SPLITS]} times for lack of memory")
-    _show_params(out, trial)
+    show_settings(out, settings_of(trial))
     for row in _of_trial(study.attempts, trial):
         where = f"{row['worker']} on {row['device']}, {_threads(row['threads'])}, seed {row['seed']}"
         ending = " ".join(filter(None, [row["ending"] or "running", row["reason"]]))
@@ -222,10 +253,12 @@ def _show_details(out: Console, details: list[dict[str, float]]) -> None:
         out.print(f"fp16: {skipped:.0f} optimizer steps left out because gradients overflowed")
 
 
-def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
+def show_best(out: Console, study: StudySnapshot, best: FrozenTrial, confirmation: Confirmation | None) -> None:
     """Print the winner's value, parameters and whole recipe."""
     title = f"# {values_in_words(study, best)}, trial {best.number}: {short_params(best.params)}"
     out.print(Text(title, style="bold green"), soft_wrap=True)
+    for line in _of_confirmation(study, confirmation):
+        out.print(f"# {line}", soft_wrap=True)
     recipe = _whole_recipe(study, best)
     section = study.spec.study
     direction = {} if section.direction is None else {"direction": section.direction}
@@ -234,12 +267,21 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial) -> None:
     out.print(tomlkit.dumps(told), markup=False, soft_wrap=True, end="")
 
 
+def _of_confirmation(study: StudySnapshot, confirmation: Confirmation | None) -> list[str]:
+    """How sure the winner is, where somebody asked for that."""
+    winner = confirmation.winner if confirmation is not None else None
+    if confirmation is None or study.best is None:
+        return []
+    if winner is None:
+        what = "is not finished" if confirmation.is_unfinished else "names none: no trial is complete on all seeds"
+        return [f"the best of the search; its confirmation {what}"]
+    said = [f"confirmed: {winner_in_words(study, winner)}"]
+    if study.best.number != winner.trial:
+        again = next((each for each in confirmation.trials if each.trial == study.best.number), None)
+        mean = "not confirmed" if again is None else f"mean {number(again.mean)}"
+        said.append(f"the best of the search was trial {study.best.number}, {number(main_value(study.best))}; {mean}")
+    return said
+
+
 def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
-
-
-def _show_params(out: Console, trial: FrozenTrial) -> None:
-    settings = settings_of(trial)
-    width = max((len(path) for path in settings), default=0)
-    for path, value in settings.items():
-        out.print(f"  {path:<{width}}  {setting(value)}", markup=False)

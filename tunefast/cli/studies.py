@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli import check, editing, importing, watch
+from tunefast.cli import check, confirming, editing, importing, watch
 from tunefast.cli.lend import lend
 from tunefast.cli.options import (
     Detach,
@@ -24,20 +25,30 @@ from tunefast.cli.options import (
     storage_flag,
 )
 from tunefast.cli.output import console, counts_line, number, plain_table, print_json
-from tunefast.cli.showing import best_document, show_best, show_study, show_trial, study_document, trial_document
+from tunefast.cli.showing import (
+    best_document,
+    list_row,
+    show_best,
+    show_study,
+    show_trial,
+    study_document,
+    trial_document,
+)
 from tunefast.cli.specs import differences, find_spec
-from tunefast.errors import SpecChanged, StudyExists, UserError
+from tunefast.errors import SpecChanged, StudyExists, StudyNotOurs, UserError
 from tunefast.run.commands import create_study, delete_study, extend_study, is_worked_on
 from tunefast.run.enqueuing import retry_trials
 from tunefast.run.host import GRACE_SECONDS
 from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
+from tunefast.search.confirmed import best_trial, confirmation_of
+from tunefast.search.confirming import check_extensible
 from tunefast.spec.samplers import GridSampler
 from tunefast.spec.sections import Budget
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
-from tunefast.store.rows import main_value, num_in_budget
-from tunefast.store.snapshot import snapshot, study_names
+from tunefast.store.rows import num_in_budget
+from tunefast.store.snapshot import confirmation, snapshot, study_names
 from tunefast.store.studies import check_usable
 
 app = typer.Typer(help="Create, run, look at, change and delete studies.", no_args_is_help=True)
@@ -143,27 +154,20 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
     path = database_path(storage)
     studies: list[dict[str, Any]] = []
     for name, ours in study_names(path).items():
-        read = snapshot(path, name) if ours else None
-        best = read.best if read else None
-        studies.append(
-            {
-                "study": name,
-                "trials": read.counts if read else {},
-                "metric": ", ".join(read.spec.study.metrics) if read else None,
-                "best": main_value(best) if best else None,
-            }
-        )
+        studies.append(list_row(path, name, snapshot(path, name) if ours else None))
     if to_json:
         print_json(studies)
         return
-    table = plain_table("study", "metric", "best", "trials", right=("best",))
+    table = plain_table("study", "metric", "best", "confirmed", "trials", right=("best", "confirmed"))
     for row in studies:
         trials = counts_line(row["trials"]) or ("none yet" if row["metric"] else "not created by tunefast")
-        table.add_row(Text(row["study"]), row["metric"] or "-", number(row["best"]), trials)
+        values = (number(row["best"]), number(row["confirmed"]))
+        table.add_row(Text(row["study"]), row["metric"] or "-", *values, trials)
     console().print(table if studies else "No study yet. Create one: tunefast study create FILE")
 
 
 app.command("check")(check.check_)
+app.command("confirm")(confirming.confirm)
 app.command("edit")(editing.edit)
 app.command("watch")(watch.watch)
 app.command("logs")(watch.logs)
@@ -184,7 +188,7 @@ def show(
         print_json(study_document(study))
         return
     if trial is None:
-        show_study(console(), study)
+        show_study(console(), study, confirmation_of(database_path(storage), study))
         unfinished = study.counts.get("running", 0)
         if unfinished and not is_worked_on(database_path(storage), name):
             again = f"tunefast study run {name}{storage_flag(storage)}"
@@ -196,14 +200,12 @@ def show(
 
 @app.command("best")
 def best(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Verbose = False) -> None:
-    """Print the best trial's value, parameters and whole recipe."""
-    study = snapshot(database_path(storage), name)
-    if study.best is None:
-        raise UserError(message=f"study {name!r} has no complete trial yet")
-    if to_json:
-        print_json(best_document(study, study.best))
-    else:
-        show_best(console(), study, study.best)
+    """Print the winner's value, parameters and whole recipe: the confirmed one where there is one."""
+    path = database_path(storage)
+    study = snapshot(path, name)
+    found = confirmation_of(path, study)
+    winner = best_trial(study, found)
+    print_json(best_document(study, winner, found)) if to_json else show_best(console(), study, winner, found)
 
 
 @app.command("extend")
@@ -222,7 +224,9 @@ def extend(
     if minutes is not None and minutes <= 0:
         raise UserError(message=f"--minutes {minutes:g}: must be greater than 0")
     path = database_path(storage)
-    num_trials = num_in_budget(snapshot(path, name).trials)
+    study = snapshot(path, name)
+    check_extensible(study)
+    num_trials = num_in_budget(study.trials)
     if trials is not None and trials < num_trials:
         raise UserError(message=f"--trials {trials}: study {name!r} has {num_trials} trials already")
     extend_study(path, name, Budget(trials=trials, minutes=minutes, target=target))
@@ -276,6 +280,17 @@ def delete(
     if name in known and not yes and not sys.stdin.isatty():
         raise UserError(message=f"nobody is there to ask; delete study {name!r} with --yes")
     if name in known and not yes:
-        typer.confirm(f"Delete study {name} with all its trials?", abort=True, err=to_json)
+        typer.confirm(
+            f"Delete study {name} with all its trials{_and_its_confirmation(path, name)}?", abort=True, err=to_json
+        )
     delete_study(path, name)
     print_json({"deleted": name}) if to_json else console().print(f"Deleted study {name}.")
+
+
+def _and_its_confirmation(path: Path, name: str) -> str:
+    """What else goes with a study, in words."""
+    try:
+        found = confirmation(path, snapshot(path, name))
+    except StudyNotOurs:
+        return ""
+    return "" if found is None else f", and {found.name} with {len(found.trials)} more"

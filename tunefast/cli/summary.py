@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tunefast.cli.options import storage_flag
-from tunefast.cli.output import counts_line, duration, number, setting
+from tunefast.cli.output import counts_line, duration, number, show_commands, show_settings
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.spec.samplers import GridSampler
@@ -60,7 +60,7 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
         _show_best(console, study)
     _show_saved(console, study)
     if reason != "failing":  # which shows the whole error below
-        _show_failure(console, study, storage)
+        show_failure(console, study, storage)
     _show_next(console, study, storage)
 
 
@@ -76,9 +76,7 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
     values = [number(value) for value in best.values]
     also = "".join(f", {name} {value}" for name, value in zip(others, values[1:], strict=True))
     console.print(Text(f"Best {metric}: {values[0]}{also} (trial {best.number}{at})", style="bold green"))
-    width = max((len(path) for path in best.params), default=0)
-    for path, value in best.params.items():
-        console.print(f"  {path:<{width}}  {setting(value)}")
+    show_settings(console, best.params)
 
 
 def _why_infeasible(study: StudySnapshot) -> str:
@@ -87,7 +85,7 @@ def _why_infeasible(study: StudySnapshot) -> str:
     return "needed more memory than there was" if reasons == {OUT_OF_MEMORY} else "were infeasible"
 
 
-def _show_failure(console: Console, study: StudySnapshot, storage: str) -> None:
+def show_failure(console: Console, study: StudySnapshot, storage: str) -> None:
     """Print what the first failed trial failed with, where no error of all of them is shown."""
     again = retried(study.trials)
     failed = next(
@@ -128,12 +126,10 @@ def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
     commands = [(f"tunefast study show {study.name}{flag}", "every trial"), (f"tunefast dashboard{flag}", "browse it")]
     if study.best is not None and isinstance(study.spec.recipe_for(study.best.params), TrainingRecipe):
         commands.append((f"tunefast train --study {study.name}{flag}", "keep the best trial's model"))
+    if study.best is not None:
+        commands.append((f"tunefast study confirm {study.name}{flag}", "train the best 3 again on new seeds"))
     if study.counts.get("failed"):
         commands.append((f"tunefast study retry {study.name}{flag}", "train the failed trials again"))
     if study.best is not None and not isinstance(study.spec.study.sampler, GridSampler):
         commands.append((f"tunefast study extend {study.name} --trials {more}{flag}", "search on"))
-    width = max(len(command) for command, _ in commands)
-    console.print()
-    console.print("Next:")
-    for command, meaning in commands:
-        console.print(f"  {command:<{width}}  {meaning}", soft_wrap=True)
+    show_commands(console, commands)

@@ -21,6 +21,7 @@ from tunefast.run.jobs import Job, job_of_spec, job_of_trial
 from tunefast.run.model_files import METRICS_FILE, Export, Trained
 from tunefast.run.slots import devices_for
 from tunefast.run.training import train_job
+from tunefast.search.confirmed import best_trial, confirmation_of
 from tunefast.spec.progress import EpochReport
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
@@ -40,7 +41,12 @@ def train(
         str | None, typer.Option("--study", help="Train a trial of this study instead.", metavar="NAME")
     ] = None,
     trial: Annotated[
-        str, typer.Option("--trial", help="With --study: the trial's number, or best.", metavar="N")
+        str,
+        typer.Option(
+            "--trial",
+            help="With --study: the trial's number, or best: the confirmed one, else the search's.",
+            metavar="N",
+        ),
     ] = "best",
     output: Annotated[
         Path | None,
@@ -86,9 +92,7 @@ def _job(file: str | None, study: str | None, trial: str, storage: str) -> Job:
     read = snapshot(database_path(storage), str(study))
     if trial != "best":
         return job_of_trial(read, int(trial))
-    if read.best is None:
-        raise UserError(message=f"study {study!r} has no complete trial yet")
-    return job_of_trial(read, read.best.number)
+    return job_of_trial(read, best_trial(read, confirmation_of(database_path(storage), read)).number)
 
 
 def _show(out: Console, job: Job, trained: Trained, directory: Path) -> None:

@@ -13,7 +13,7 @@ from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.live import LiveView
 from tunefast.cli.options import Json, Storage, StudyName, Verbose, storage_flag
 from tunefast.cli.output import console, print_json
-from tunefast.cli.summary import document, show_summary
+from tunefast.cli.result import result_document, show_result
 from tunefast.run.channel import Channel
 from tunefast.run.commands import connect, is_worked_on
 from tunefast.run.messages import Note, Over, Refused, State, Watch
@@ -38,8 +38,8 @@ def watch(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = F
             reason = _follow(channel, name, view)
     study = snapshot(path, name)
     if to_json:
-        print_json(document(study, reason))
-    show_summary(out, study, reason, storage)
+        print_json(result_document(path, study, reason))
+    show_result(out, path, study, reason, storage)
     limit = study.spec.budget.trials
     if not reason and (limit is None or len(study.trials) < limit or study.counts.get("running")):
         out.print(f"\nNobody works on it. Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)

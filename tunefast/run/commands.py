@@ -23,7 +23,7 @@ from tunefast.store.clock import utc_now
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.rows import IMPORTED, num_in_budget, read_trials, restate
-from tunefast.store.snapshot import snapshot
+from tunefast.store.snapshot import StudySnapshot, snapshot
 
 
 def create_study(path: Path, spec: StudySpec) -> None:
@@ -53,8 +53,20 @@ def edit_study(path: Path, name: str, changes: Mapping[str, Any]) -> dict[str, A
     return _administer(path, Command(verb="edit", study=name, argument=dict(changes)))
 
 
+def confirm_study(path: Path, study: StudySnapshot, spec: StudySpec) -> None:
+    """Store `spec` as the confirmation of `study`, or queue those of its points that the confirmation has not.
+
+    Raises `UserError` where the study is gone, or another one has the confirmation's name.
+    """
+    argument = {"spec": spec.model_dump(mode="json"), "confirmed": study.uuid}
+    _administer(path, Command(verb="confirm", study=spec.study.name, argument=argument))
+
+
 def delete_study(path: Path, name: str) -> None:
-    """Delete the study with all its trials. Raises `StudyNotFound`, and `UserError` while it is being worked on."""
+    """Delete the study with all its trials, and its confirmation.
+
+    Raises `StudyNotFound`, and `UserError` while it is being worked on.
+    """
     _administer(path, Command(verb="delete", study=name))
 
 
@@ -83,10 +95,14 @@ def _restate(path: Path, name: str, spec: StudySpec) -> None:
     """Let all trials have one distribution a setting, as trials of an edited study have."""
     database = studies.open_database(path)
     try:
-        with database.transaction() as connection:
-            restate(connection, name, covering(spec.space, read_trials(connection, name)))
+        _restate_rows(database, name, spec)
     finally:
         database.close()
+
+
+def _restate_rows(database: Database, name: str, spec: StudySpec) -> None:
+    with database.transaction() as connection:
+        restate(connection, name, covering(spec.space, read_trials(connection, name)))
 
 
 def list_workers(path: Path) -> dict[str, Any]:
@@ -114,12 +130,10 @@ def execute(database: Database, command: Command, live: Mapping[str, LiveStudy])
                 live[command.study].change(spec)
         case "edit":
             return _edit(database, command, live.get(command.study))
+        case "confirm":
+            _confirm(database, command, live.get(command.study))
         case "delete":
-            if command.study in live:
-                raise UserError(message=f"Study {command.study!r} is being worked on; stop its workers first (Ctrl-C).")
-            uuid = studies.delete(database, command.study)
-            if uuid is not None:
-                shutil.rmtree(StateDirectory(database.path).trials(uuid), ignore_errors=True)
+            _delete(database, command.study, live)
         case _:
             raise UserError(message=f"unknown command {command.verb!r}")
     return {}
@@ -148,6 +162,26 @@ def _edit(database: Database, command: Command, live: LiveStudy | None) -> dict[
             live.change(spec)
     outside = sum(not _inside(trial.params, spec) for trial in trials)
     return {"changes": changes, "outside": outside}
+
+
+def _confirm(database: Database, command: Command, live: LiveStudy | None) -> None:
+    if live is not None:
+        live.flush()
+    spec = studies.confirm(database, StudySpec.model_validate(command.argument["spec"]), command.argument["confirmed"])
+    _restate_rows(database, command.study, spec)
+    if live is not None:
+        live.reconcile()
+        live.change(spec)
+
+
+def _delete(database: Database, name: str, live: Mapping[str, LiveStudy]) -> None:
+    with database.transaction() as connection:
+        names = [name, *studies.confirmation_names(connection, name)]
+    for each in names:
+        if each in live:
+            raise UserError(message=f"Study {each!r} is being worked on; stop its workers first (Ctrl-C).")
+    for uuid in studies.delete(database, name):
+        shutil.rmtree(StateDirectory(database.path).trials(uuid), ignore_errors=True)
 
 
 def _inside(params: Mapping[str, Any], spec: StudySpec) -> bool:

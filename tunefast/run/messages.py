@@ -137,7 +137,7 @@ class Command(Record):
     """Something to do to a study, from a command line that found a coordinator at work."""
 
     kind: Literal["command"] = "command"
-    verb: Literal["create", "extend", "edit", "delete", "workers"]
+    verb: Literal["create", "extend", "edit", "delete", "confirm", "workers"]
     study: str = ""
     argument: dict[str, Any] = Field(default_factory=dict)
 

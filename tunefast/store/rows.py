@@ -82,9 +82,10 @@ def insert_study(connection: Connection, name: str, uuid: str, objectives: Mappi
 
 
 def insert_waiting(connection: Connection, name: str, points: Sequence[Mapping[str, Any]]) -> None:
-    """Add trials that wait to a new study, with these settings, as stock Optuna's ``enqueue_trial`` makes them."""
+    """Add trials that wait to a study, with these settings, as stock Optuna's ``enqueue_trial`` makes them."""
     study_id = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == name)).scalar_one()
-    for number, point in enumerate(points):
+    in_study = sa.select(sa.func.count()).where(TRIALS.c.study_id == study_id)
+    for number, point in enumerate(points, start=connection.execute(in_study).scalar_one()):
         trial = {"number": number, "study_id": study_id, "state": TrialState.WAITING}
         trial_id = new_id(connection.execute(sa.insert(TRIALS).values(trial)))
         fixed = {"trial_id": trial_id, "key": _FIXED_PARAMS, "value_json": json.dumps(dict(point))}

@@ -18,8 +18,16 @@ from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
-from tunefast.store.rows import EXTRAPOLATED, num_in_budget, read_trials, retried, state_word, study_uuids
-from tunefast.store.studies import Edit, edits, find
+from tunefast.store.rows import (
+    EXTRAPOLATED,
+    num_in_budget,
+    read_trials,
+    retried,
+    state_word,
+    study_attribute,
+    study_uuids,
+)
+from tunefast.store.studies import CONFIRMATION, CONFIRMS_ATTRIBUTE, Edit, edits, find
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class StudySnapshot:
     epochs: list[dict[str, Any]]
     edits: list[Edit] = field(default_factory=list)
     """How its spec was changed, in order."""
+    confirms: str | None = None
+    """The uuid of the study whose best trials it trains again; None where it is no confirmation."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -50,7 +60,12 @@ class StudySnapshot:
     @property
     def best(self) -> FrozenTrial | None:
         """The complete trial with the best value, the earliest of equals; None where none is complete."""
-        return min(self._complete, key=lambda trial: (self._costs(trial)[0], trial.number), default=None)
+        return next(iter(self.ranking), None)
+
+    @property
+    def ranking(self) -> list[FrozenTrial]:
+        """The complete trials, best first, the earlier of equals; of several objectives the first one counts."""
+        return sorted(self._complete, key=lambda trial: (self._costs(trial)[0], trial.number))
 
     @property
     def nearest(self) -> FrozenTrial | None:
@@ -143,7 +158,26 @@ def snapshot(path: Path, name: str) -> StudySnapshot:
             attempts=_rows(connection, tables.attempts, stored.uuid),
             epochs=_rows(connection, tables.epochs, stored.uuid),
             edits=edits(connection, name),
+            confirms=study_attribute(connection, name, CONFIRMS_ATTRIBUTE),
         )
+
+
+def confirmation(path: Path, study: StudySnapshot) -> StudySnapshot | None:
+    """The study that trains the best trials of `study` again, in the database at `path`, if there is one."""
+    name = f"{study.name}{CONFIRMATION}"
+    if not study_names(path).get(name):
+        return None
+    found = snapshot(path, name)
+    return found if found.confirms == study.uuid else None
+
+
+def confirmed_study(path: Path, confirming: StudySnapshot) -> StudySnapshot | None:
+    """The study whose best trials `confirming` trains again; None where it is no confirmation, or that one is gone."""
+    name = confirming.name.removesuffix(CONFIRMATION)
+    if confirming.confirms is None or not study_names(path).get(name):
+        return None
+    found = snapshot(path, name)
+    return found if confirming.confirms == found.uuid else None
 
 
 def study_names(path: Path) -> dict[str, bool]:

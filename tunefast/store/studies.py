@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from optuna.distributions import BaseDistribution
 from sqlalchemy.engine import Connection
 
-from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs, nearest
+from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs, UserError, nearest
 from tunefast.spec.points import FromStudy
 from tunefast.spec.sections import Budget
 from tunefast.spec.study import StudySpec
@@ -25,6 +25,10 @@ from tunefast.store.schema import check_schema, create_file, create_schema
 
 EDITS_ATTRIBUTE = "tunefast:edits"
 """User attribute of the Optuna study that holds how its spec was changed."""
+CONFIRMS_ATTRIBUTE = "tunefast:confirms"
+"""User attribute of the Optuna study of a confirmation: the uuid of the study whose best trials it trains again."""
+CONFIRMATION = ".confirm"
+"""What a confirmation is called after its study's name."""
 
 
 class StoredStudy(NamedTuple):
@@ -85,16 +89,19 @@ def prepare(database: Database) -> None:
 
 def create(database: Database, spec: StudySpec) -> None:
     """Store a new study. Raises `StudyExists`."""
-    name, study_uuid = spec.study.name, str(uuid.uuid4())
     with database.transaction() as connection:
-        if name in study_uuids(connection):
-            raise StudyExists(name=name, storage=database.path)
-        objectives = dict(zip(spec.study.metrics, spec.study.maximizes, strict=True))
-        insert_study(connection, name, study_uuid, objectives)
-        insert_waiting(connection, name, [point for point in spec.enqueue if not isinstance(point, FromStudy)])
-        queued = spec.model_copy(update={"enqueue": []})  # its points wait as trials now
-        row = {"uuid": study_uuid, "spec": queued.model_dump(mode="json"), "active_seconds": 0.0}
-        connection.execute(sa.insert(tables.studies).values(row))
+        if spec.study.name in study_uuids(connection):
+            raise StudyExists(name=spec.study.name, storage=database.path)
+        _insert(connection, spec)
+
+
+def _insert(connection: Connection, spec: StudySpec) -> None:
+    name, study_uuid = spec.study.name, str(uuid.uuid4())
+    insert_study(connection, name, study_uuid, dict(zip(spec.study.metrics, spec.study.maximizes, strict=True)))
+    insert_waiting(connection, name, [point for point in spec.enqueue if not isinstance(point, FromStudy)])
+    queued = spec.model_copy(update={"enqueue": []})  # its points wait as trials now
+    row = {"uuid": study_uuid, "spec": queued.model_dump(mode="json"), "active_seconds": 0.0}
+    connection.execute(sa.insert(tables.studies).values(row))
 
 
 def find(connection: Connection, name: str, storage: object) -> StoredStudy:
@@ -120,6 +127,42 @@ def extend(database: Database, name: str, budget: Budget) -> StudySpec:
         spec = stored.spec.model_copy(update={"budget": stored.spec.budget.model_copy(update=changes)})
         _store_spec(connection, stored.uuid, spec)
     return spec
+
+
+def confirm(database: Database, spec: StudySpec, confirmed: str) -> StudySpec:
+    """Store the confirmation of the study of uuid `confirmed`, or let it train what is asked for in `spec` too.
+
+    Its space becomes that of `spec`, of whose points those are queued that it has not; returns its spec. Raises
+    `UserError` where that study is gone, or another one has the confirmation's name.
+    """
+    name = spec.study.name
+    with database.transaction() as connection:
+        known = study_uuids(connection)
+        if confirmed not in known.values():
+            raise UserError(message=f"study {name.removesuffix(CONFIRMATION)!r} was deleted meanwhile")
+        if name not in known:
+            _insert(connection, spec)
+            rows.set_study_attribute(connection, name, CONFIRMS_ATTRIBUTE, confirmed)
+            return spec
+        _check_confirms(connection, name, confirmed, database.path)
+        stored, trials = find(connection, name, database.path), rows.read_trials(connection, name)
+        missing = [point for point in spec.enqueue if point not in [rows.settings_of(trial) for trial in trials]]
+        insert_waiting(connection, name, [point for point in missing if not isinstance(point, FromStudy)])
+        budget = stored.spec.budget.model_copy(update={"trials": rows.num_in_budget(trials) + len(missing)})
+        changed = stored.spec.model_copy(update={"budget": budget, "space": spec.space})
+        _store_spec(connection, stored.uuid, changed)
+    return changed
+
+
+def _check_confirms(connection: Connection, name: str, confirmed: str, storage: Path) -> None:
+    """Raise `UserError` for a study that is no confirmation of the study of uuid `confirmed`."""
+    other = rows.study_attribute(connection, name, CONFIRMS_ATTRIBUTE)
+    if other == confirmed:
+        return
+    what = "is no confirmation" if other is None else "confirms an earlier study of that name, which was deleted"
+    raise UserError(
+        message=f"study {name!r} in {storage} {what}; it is in the way: tunefast study delete {name} makes room"
+    )
 
 
 class Edit(NamedTuple):
@@ -155,15 +198,28 @@ def _store_spec(connection: Connection, study_uuid: str, spec: StudySpec) -> Non
     connection.execute(changed.values(spec=spec.model_dump(mode="json")))
 
 
-def delete(database: Database, name: str) -> str | None:
-    """Delete the study with all its trials; returns its uuid, where it was ours. Raises `StudyNotFound`."""
+def delete(database: Database, name: str) -> list[str]:
+    """Delete the study with all its trials, and its confirmation; returns the uuids of what was ours.
+
+    Raises `StudyNotFound`.
+    """
     with database.transaction() as connection:
         known = study_uuids(connection)
         if name not in known:
             raise StudyNotFound(name=name, storage=database.path, hint=nearest(name, known))
-        _delete_rows(connection, name)
-        tables.sweep(connection, [uuid for other, uuid in known.items() if other != name and uuid is not None])
-    return known[name]
+        gone = {name, *confirmation_names(connection, name)}
+        for each in gone:
+            _delete_rows(connection, each)
+        tables.sweep(connection, [uuid for other, uuid in known.items() if other not in gone and uuid is not None])
+    return [uuid for each in gone if (uuid := known[each]) is not None]
+
+
+def confirmation_names(connection: Connection, name: str) -> list[str]:
+    """The name of a study's confirmation, if it has one."""
+    confirmed = study_uuids(connection).get(name)
+    its_name = f"{name}{CONFIRMATION}"
+    there = confirmed is not None and rows.study_attribute(connection, its_name, CONFIRMS_ATTRIBUTE) == confirmed
+    return [its_name] if there else []
 
 
 def _delete_rows(connection: Connection, name: str) -> None:

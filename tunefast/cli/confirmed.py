@@ -1,0 +1,145 @@
+"""Confirmations as people read them, and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from tunefast.cli.options import storage_flag
+from tunefast.cli.output import counts_line, number, plain_table, show_commands, show_settings
+from tunefast.cli.summary import show_failure
+from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.search.confirmed import Confirmation, Interval, Lead, Repeated, confirmed
+from tunefast.store.rows import settings_of
+from tunefast.store.snapshot import StudySnapshot
+
+
+def repeated_document(repeated: Repeated) -> dict[str, Any]:
+    """A trial that was trained again, as plain data."""
+    return {
+        "trial": repeated.trial,
+        "value": repeated.searched,
+        "mean": repeated.mean,
+        "interval": repeated.interval,
+        "values": repeated.values,
+        "not_complete": repeated.others,
+    }
+
+
+def confirmation_document(study: StudySnapshot, confirming: StudySnapshot, reason: str) -> dict[str, Any]:
+    """What came of the best trials of `study` on new seeds, as plain data."""
+    found = confirmed(study, confirming)
+    return {
+        "study": study.name,
+        "confirmation": confirming.name,
+        "ended": reason,
+        "metric": study.spec.study.main_metric,
+        "trials": [{**repeated_document(each), "params": study.trial(each.trial).params} for each in found.trials],
+        "winner": None if found.winner is None else found.winner.trial,
+        "lead": None if found.lead is None else {**found.lead._asdict(), "certain": found.lead.is_certain},
+        "order": found.order,
+        "order_in_search": found.searched_order,
+        "order_held": found.order == found.searched_order,
+        "optimism": found.optimism,
+    }
+
+
+def show_confirmation(out: Console, study: StudySnapshot, confirming: StudySnapshot, reason: str, storage: str) -> None:
+    """Print the means on new seeds beside the search's values, who is confirmed, and how sure that is."""
+    found = confirmed(study, confirming)
+    out.print(Text(f"The best of {study.name} on new seeds.", style="bold"))
+    if reason in ("failing", "paused", "minutes"):
+        out.print(f"It ended before all was trained; every run: tunefast study show {confirming.name}", soft_wrap=True)
+    if not found.trials:
+        return
+    out.print()
+    _show_table(out, found)
+    out.print()
+    _show_winner(out, study, found, f"{confirming.name}{storage_flag(storage)}")
+    for line in [] if found.is_unfinished else _remarks(found, is_ours=study.trains_with_ours):
+        out.print(line, soft_wrap=True)
+    if reason != "failing":  # which shows the whole error below
+        show_failure(out, confirming, storage)
+    _show_next(out, study, confirming, found, storage_flag(storage))
+
+
+def _show_table(out: Console, found: Confirmation) -> None:
+    columns = ("trial", "in the search", "seeds", "mean", "95 % interval", "difference")
+    lost = ("not complete",) if any(each.others for each in found.trials) else ()
+    table = plain_table(*columns, *lost, right=columns)
+    for each in found.trials:
+        row = (str(each.trial), number(each.searched), str(len(each.values)), number(each.mean), _span(each.interval))
+        gap = "-" if each.mean is None else f"{each.mean - each.searched:+.4f}"
+        style = "green" if each is found.winner else ""
+        table.add_row(*row, gap, *(counts_line(each.others) for _ in lost), style=style)
+    out.print(table)
+
+
+def _span(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{number(interval.low)} to {number(interval.high)}"
+
+
+def winner_in_words(study: StudySnapshot, winner: Repeated) -> str:
+    """The confirmed trial, with its mean and how sure that is."""
+    seeds = f"{len(winner.values)} new seed{'s' * (len(winner.values) != 1)}"
+    interval = "" if winner.interval is None else f", 95 % interval {_span(winner.interval)}"
+    return f"trial {winner.trial}, mean {study.spec.study.main_metric} {number(winner.mean)} on {seeds}{interval}"
+
+
+def _show_winner(out: Console, study: StudySnapshot, found: Confirmation, confirming: str) -> None:
+    if found.is_unfinished:
+        left = sum(count for each in found.trials for state, count in each.others.items() if state in _LEFT)
+        out.print(f"{left} runs are still to be trained: tunefast study run {confirming}", soft_wrap=True)
+    elif found.winner is None:
+        out.print("None is confirmed, since no trial is complete on all of its seeds.", soft_wrap=True)
+    else:
+        out.print(Text(f"Confirmed: {winner_in_words(study, found.winner)}", style="bold green"), soft_wrap=True)
+        show_settings(out, settings_of(study.trial(found.winner.trial)))
+
+
+_LEFT = ("waiting", "running")
+
+
+def _remarks(found: Confirmation, *, is_ours: bool) -> list[str]:
+    """What people should know before they believe in the winner."""
+    said = [] if found.lead is None else [_lead_in_words(found.lead)]
+    lost = [str(each.trial) for each in found.trials if not each.can_win]
+    if lost and found.winner is not None:
+        said.append(f"Not complete on all of its seeds, so no winner: trial {', '.join(lost)}.")
+    if len(found.order) > 1 and found.order == found.searched_order:
+        said.append("The order of the search held.")
+    elif len(found.order) > 1:
+        orders = (", ".join(map(str, order)) for order in (found.searched_order, found.order))
+        said.append("The order did not hold: {} in the search, {} on new seeds.".format(*orders))
+    if found.optimism is not None and found.optimism > 0:
+        gap = number(found.optimism)
+        said.append(f"The search's values are better than the means by {gap} on average: who is picked was lucky too.")
+    if found.ignores_seeds and not is_ours:
+        said.append("Every seed gave the same value: does the training use its seed?")
+    return said
+
+
+def _lead_in_words(lead: Lead) -> str:
+    seeds = "the same seed" if lead.num_seeds == 1 else f"the same {lead.num_seeds} seeds"
+    words = f"It is better than trial {lead.over} by {number(lead.mean)} on {seeds}"
+    if lead.interval is None:
+        return f"{words}; whether that is chance, one seed cannot tell."
+    verdict = "more than chance" if lead.is_certain else "that may be chance"
+    return f"{words}, 95 % interval {_span(lead.interval)}: {verdict}."
+
+
+def _show_next(out: Console, study: StudySnapshot, confirming: StudySnapshot, found: Confirmation, flag: str) -> None:
+    commands = [(f"tunefast study show {confirming.name}{flag}", "every run")]
+    if found.winner is not None:
+        commands.append((f"tunefast study best {study.name}{flag}", "its whole recipe"))
+        if isinstance(study.spec.recipe_for(study.trial(found.winner.trial).params), TrainingRecipe):
+            commands.append((f"tunefast train --study {study.name}{flag}", "keep its model"))
+    if confirming.counts.get("failed"):
+        commands.append((f"tunefast study retry {confirming.name}{flag}", "train the failed runs again"))
+    if found.winner is not None and not (found.lead is not None and found.lead.is_certain):
+        top, seeds = len(found.trials), 2 * len(found.winner.values)
+        more = f"tunefast study confirm {study.name} --top {top} --seeds {seeds}{flag}"
+        commands.append((more, "to be surer"))
+    show_commands(out, commands)
