@@ -13,6 +13,7 @@ from tests.search.playing import claimed, finish, live_study, report
 from tests.store.databases import STUDY, stock_trials, study_spec
 from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import Ending, Verdict
+from tunefast.spec.study_section import StudySection
 from tunefast.store.database import Database
 from tunefast.store.engine import file_url
 from tunefast.store.snapshot import snapshot
@@ -142,6 +143,12 @@ def test_refused(settings: dict[str, Any], problem: str) -> None:
     """What cannot be optimised, or compared by, is refused in words."""
     with pytest.raises(ValidationError, match=problem):
         study_spec(**settings)
+
+
+def test_no_pruner_unless_given() -> None:
+    """A trial that is bad in one objective may be good in another: nobody is stopped by default."""
+    assert StudySection.model_validate({"name": "a", "metric": TWO}).pruner.name == "none"
+    assert StudySection.model_validate({"name": "a", "metric": ["val_loss"]}).pruner.name == "safe"
 
 
 def test_directions_of_each() -> None:

@@ -16,6 +16,7 @@ from tunefast.errors import StorageError, StudyNotFound, StudyNotOurs
 from tunefast.spec.progress import Assignment, EpochReport
 from tunefast.store import studies
 from tunefast.store.database import Database
+from tunefast.store.engine import file_url
 from tunefast.store.epochs import TrialLog
 from tunefast.store.snapshot import snapshot, study_names
 
@@ -175,3 +176,11 @@ def test_studies_are_told_apart(database: Database, tmp_path: Path) -> None:
         study_names(tmp_path / "missing.db")
     execute(tmp_path / "foreign.db", "CREATE TABLE bookmarks (x)")
     assert study_names(tmp_path / "foreign.db") == {}
+
+
+def test_a_copy_is_listed_as_not_ours(database: Database) -> None:
+    """A study that stock Optuna copied carries our uuid along, and is none of ours; listing says so for each."""
+    studies.create(database, study_spec())
+    url = str(file_url(database.path))
+    optuna.copy_study(from_study_name=STUDY, from_storage=url, to_storage=url, to_study_name="copy")
+    assert study_names(database.path) == {STUDY: True, "copy": False}

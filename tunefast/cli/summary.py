@@ -81,8 +81,11 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
 
 def _why_infeasible(study: StudySnapshot) -> str:
     """What the trials that were infeasible lacked."""
-    reasons = {trial.user_attrs.get("reason") for trial in study.trials if state_word(trial) == "infeasible"}
-    return "needed more memory than there was" if reasons == {OUT_OF_MEMORY} else "were infeasible"
+    reasons = [trial.user_attrs.get("reason") for trial in study.trials if state_word(trial) == "infeasible"]
+    if OUT_OF_MEMORY not in reasons:
+        return "violated a constraint"
+    others = "" if set(reasons) == {OUT_OF_MEMORY} else ", or violated a constraint"
+    return f"needed more memory than there was{others}"
 
 
 def show_failure(console: Console, study: StudySnapshot, storage: str) -> None:

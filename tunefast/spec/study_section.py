@@ -67,11 +67,12 @@ class StudySection(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _race_prunes_itself(cls, table: Any) -> Any:
-        """A race stops trials that cannot win; no pruner does besides, unless one is given."""
-        if isinstance(table, dict) and table.get("target") is not None and "pruner" not in table:
-            return {**table, "pruner": {"name": "none"}}
-        return table
+    def _pruned_by_one_metric_only_on_demand(cls, table: Any) -> Any:
+        """A race stops trials by itself, and of several objectives a trial that is bad in one may be good in others."""
+        if not isinstance(table, dict) or "pruner" in table:
+            return table
+        several = isinstance(table.get("metric"), list) and len(table["metric"]) > 1
+        return {**table, "pruner": {"name": "none"}} if several or table.get("target") is not None else table
 
     @model_validator(mode="after")
     def _race_is_one(self) -> StudySection:

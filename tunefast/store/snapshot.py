@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import Connection
 
-from tunefast.errors import UserError
+from tunefast.errors import StudyNotOurs, UserError
 from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
@@ -185,7 +185,17 @@ def study_names(path: Path) -> dict[str, bool]:
     engine = reading_engine(path)
     with checked(path), engine.connect() as connection:
         has_studies = sa.inspect(connection).has_table("studies")
-        return {name: uuid is not None for name, uuid in study_uuids(connection).items()} if has_studies else {}
+        known = study_uuids(connection) if has_studies else {}
+        return {name: uuid is not None and _is_ours(connection, name) for name, uuid in known.items()}
+
+
+def _is_ours(connection: Connection, name: str) -> bool:
+    """Whether a study that carries our uuid is the one that it was made for, and no copy."""
+    try:
+        find(connection, name, "")
+    except StudyNotOurs:
+        return False
+    return True
 
 
 def _rows(connection: Connection, table: sa.Table, uuid: str) -> list[dict[str, Any]]:
