@@ -16,6 +16,7 @@ from tunefast.run.host import GRACE_SECONDS
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
 from tunefast.search.confirming import confirmation_spec, ranking
+from tunefast.spec.costs import RACES
 from tunefast.store.engine import database_path
 from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import StudySnapshot, snapshot
@@ -44,6 +45,7 @@ def confirm(
     confirm_study(path, study, spec)
     confirming = snapshot(path, spec.study.name)
     out = console(to_json=to_json)
+    workers = 1 if workers is None and _compares_seconds(study) else workers
     if not confirming.is_used_up:
         out.print(_announced(study, confirming, top, seeds), soft_wrap=True)
         code = lend(confirming.name, workers, device, storage, grace, detached=detached, to_json=to_json)
@@ -52,6 +54,12 @@ def confirm(
         print_json(result_document(path, confirming, "trials"))
     show_result(out, path, confirming, "trials", storage)
     raise typer.Exit(0 if confirming.best is not None else 1)
+
+
+def _compares_seconds(study: StudySnapshot) -> bool:
+    """Whether its trials are compared by seconds, which they are to have for themselves, one after the other."""
+    section = study.spec.study
+    return "train_seconds" in (*section.metrics, *(RACES[metric] for metric in section.metrics if metric in RACES))
 
 
 def _announced(study: StudySnapshot, confirming: StudySnapshot, top: int, seeds: int) -> str:
