@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tunefast.cli.confirmed import repeated_document, winner_in_words
+from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
 from tunefast.run.provenance import in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
@@ -19,9 +20,9 @@ from tunefast.search.pruning import num_missing
 from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
 from tunefast.search.race import BEST, CURVES, NEEDED, SPENT
 from tunefast.spec.costs import RACES
-from tunefast.spec.progress import RACE
+from tunefast.spec.progress import PRUNER, RACE
 from tunefast.spec.study_section import StudySection
-from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
+from tunefast.store.rows import AUDITED, CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
@@ -33,6 +34,7 @@ def study_document(study: StudySnapshot) -> dict[str, Any]:
         "spec": study.spec.model_dump(mode="json"),
         "active_seconds": study.active_seconds,
         "edits": [edit._asdict() for edit in study.edits],
+        "regret": regret_document(study),
         "trials": [_trial_row(trial) for trial in study.trials],
     }
 
@@ -115,6 +117,7 @@ def show_study(out: Console, study: StudySnapshot, confirmation: Confirmation | 
     for edit in study.edits:
         changes = ", ".join(change_in_words(path, *values) for path, values in edit.changes.items())
         out.print(f"edited after {edit.trials} trials: {changes}", soft_wrap=True)
+    show_regret(out, study)
     missing = num_missing(study.spec.study.pruner, study.counts.get("complete", 0))
     if missing and study.trials:
         out.print(f"the {study.spec.study.pruner.name} pruner needs {missing} more complete trials before it stops any")
@@ -162,7 +165,7 @@ def _short(value: Any) -> str:
 def _why(study: StudySnapshot, trial: FrozenTrial) -> str:
     """Why a trial ended before its last epoch, in a word or two."""
     reason = str(trial.user_attrs.get("reason", ""))
-    words = {"early_stopping": "patience", "pruner": study.spec.study.pruner.name}
+    words = {"early_stopping": "patience", PRUNER: study.spec.study.pruner.name}
     return words.get(reason, reason.partition(":")[0])
 
 
@@ -202,7 +205,11 @@ def _show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: li
     """Print a line per epoch, with what the pruner measured the trial against."""
     judged = [row["details"] or {} for row in rows]
     last, name = judged[-1], study.spec.study.pruner.name
-    if trial.user_attrs.get("reason") == "pruner" and THRESHOLD in last:
+    if AUDITED in trial.user_attrs:
+        out.print(
+            f"would have been stopped at epoch {trial.user_attrs[AUDITED]} by the {name} pruner; ran on for the audit"
+        )
+    if trial.user_attrs.get("reason") == PRUNER and THRESHOLD in last:
         section = study.spec.study
         curve = [row["metrics"][section.curve_metric] for row in rows if section.curve_metric in row["metrics"]]
         best = (max if section.curve_maximize else min)(curve)

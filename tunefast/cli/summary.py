@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 from rich.text import Text
 
+from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, show_commands, show_settings
 from tunefast.recipe.recipe import TrainingRecipe
@@ -39,6 +40,7 @@ def document(study: StudySnapshot, reason: str) -> dict[str, Any]:
         "train_seconds": study.train_seconds,
         "epochs_run": study.epochs_run,
         "epochs_planned": study.epochs_planned,
+        "regret": regret_document(study),
     }
 
 
@@ -59,6 +61,7 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     if study.best is not None:
         _show_best(console, study)
     _show_saved(console, study)
+    show_regret(console, study)
     if reason != "failing":  # which shows the whole error below
         show_failure(console, study, storage)
     _show_next(console, study, storage)

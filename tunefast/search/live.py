@@ -7,11 +7,13 @@ from typing import Any
 from tunefast.errors import StorageError
 from tunefast.search import budget
 from tunefast.search.asking import Asker
+from tunefast.search.auditing import runs_on
 from tunefast.search.budget import End
 from tunefast.search.running import MAX_IDLE_ATTEMPTS, Running
 from tunefast.search.samplers import covering
 from tunefast.search.state import StudyState
 from tunefast.spec.progress import (
+    PRUNER,
     Answer,
     Assignment,
     Ending,
@@ -110,6 +112,9 @@ class LiveStudy(StudyState):
         self.check_budget()
         best = self.tally.best[1] if self.tally.best is not None else None
         answer, numbers = self._judge.answer(running, report, self.spec, self.end, best)
+        if answer.reason == PRUNER and runs_on(self.spec, self.storage.get_trial(running.trial_id)):
+            self.recorder.audits(running, report.epoch)
+            answer = Answer(verdict=Verdict.CONTINUE)
         self.recorder.store(running, report, numbers)
         return answer
 

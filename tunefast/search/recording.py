@@ -10,7 +10,7 @@ from tunefast.search.running import STATES, Running
 from tunefast.search.tally import Ended
 from tunefast.spec.progress import STOPPED_EARLY, CheckpointFile, Ending, EpochReport, Outcome
 from tunefast.store.epochs import TrialLog
-from tunefast.store.rows import CONSTRAINT, VIOLATED
+from tunefast.store.rows import AUDITED, CONSTRAINT, VIOLATED
 from tunefast.store.trials import MirroredStorage
 
 
@@ -45,6 +45,11 @@ class Recorder:
             seen = value if math.isfinite(value) else math.nan  # or a sampler could take infinity for the best
             self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, seen)
         self._log.report(self._storage.group, running.number, running.attempt, report)
+
+    def audits(self, running: Running, epoch: int) -> None:
+        """Note that a trial runs on which the pruner would have stopped after `epoch`."""
+        running.audited = epoch
+        self._storage.set_trial_user_attr(running.trial_id, AUDITED, epoch)
 
     def recall(self, running: Running, reports: Sequence[EpochReport]) -> None:
         """Note epochs that a trial goes on from: those its coordinator could not store, or of the one it varies."""

@@ -51,6 +51,8 @@ class Running:
     """For which it was trained, over all attempts."""
     reached_target: bool = False
     """Whether it was told to end because it is as good as the target."""
+    audited: int | None = None
+    """The epoch after which the pruner would have stopped it; it runs on, to see what pruning costs."""
     device_errors: int = 0
     """Attempts that ended since their device broke."""
     assignment: Assignment | None = None

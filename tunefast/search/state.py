@@ -19,7 +19,7 @@ from tunefast.search.waiting import WaitingTrials
 from tunefast.spec.progress import BY_ITSELF, STOPPED_EARLY
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import Attempts, TrialLog
-from tunefast.store.rows import IMPORTED, OURS, RETRIES, SPLITS, main_value, state_word
+from tunefast.store.rows import AUDITED, IMPORTED, OURS, RETRIES, SPLITS, main_value, state_word
 from tunefast.store.studies import find
 from tunefast.store.trials import MirroredStorage
 
@@ -127,7 +127,8 @@ class StudyState:
     def _prepared(self, trial: FrozenTrial) -> Running:
         recipe = self.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
         warmup = warmup_epochs(self.spec.study.pruner, recipe)
-        return Running(trial.number, trial._trial_id, recipe, warmup)  # noqa: SLF001
+        audited = trial.user_attrs.get(AUDITED)
+        return Running(trial.number, trial._trial_id, recipe, warmup, audited=audited)  # noqa: SLF001
 
     # The outside.
 

@@ -11,7 +11,7 @@ from tunefast.search.objectives import Objectives
 from tunefast.search.pruning import Curve, Decision, Standing, halfway, pruning_rule
 from tunefast.search.race import RaceRule
 from tunefast.search.running import Running
-from tunefast.spec.progress import RACE, Answer, EpochReport, Verdict
+from tunefast.spec.progress import PRUNER, RACE, Answer, EpochReport, Verdict
 from tunefast.spec.study import StudySpec
 
 TIME_LIMIT = "time limit"
@@ -59,7 +59,8 @@ class Judge:
         if reached and self._objectives.is_feasible(running, report.epoch):
             running.reached_target = True
             return Answer(verdict=Verdict.STOP, reason=End.TARGET), {}
-        decision = self._rule.judge(standing)
+        decision = self._rule.judge(standing)  # also of one that is audited: rules learn from being asked
+        decision = decision if running.audited is None else Decision(prune=False)
         numbers = decision.numbers() | (lap.numbers if lap is not None else {})
         if lap is not None and lap.stop is not None:
             return _of_study(end) or Answer(verdict=Verdict.PRUNE, reason=RACE), numbers
@@ -85,7 +86,7 @@ class Judge:
 
 def _of_trial(running: Running, decision: Decision, minutes: float | None) -> Answer:
     if decision.prune:
-        return Answer(verdict=Verdict.PRUNE, reason="pruner")
+        return Answer(verdict=Verdict.PRUNE, reason=PRUNER)
     if minutes is not None and running.seconds >= minutes * 60:
         return Answer(verdict=Verdict.STOP, reason=TIME_LIMIT)
     return Answer(verdict=Verdict.CONTINUE)

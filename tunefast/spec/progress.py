@@ -41,7 +41,9 @@ MISSED = "missed"
 """Reason of an outcome: the trial of a race trained to its end without getting to the target."""
 BY_ITSELF = (MISSED, "early_stopping")
 """Reasons of outcomes of a race whose training ended by itself, short of the target."""
-STOPPED_EARLY = ("pruner", "early_stopping", RACE)
+PRUNER = "pruner"
+"""Reason of a verdict: the trial was stopped because others are better."""
+STOPPED_EARLY = (PRUNER, "early_stopping", RACE)
 """Reasons of outcomes that saved the epochs which were left."""
 
 

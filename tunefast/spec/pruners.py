@@ -20,6 +20,11 @@ class JudgingPruner(Part):
 
     metric: str | None = Field(None, min_length=1)
     """What trials are compared by, one of the reports' metrics; by default what the study optimises."""
+    audit: float | None = Field(None, ge=0, le=1)
+    """Share of the trials to be stopped that run on, to see what pruning costs; they spend budget as others do.
+
+    By default 0.05 in studies of 100 trials or more, and none in smaller ones or where the budget is in minutes.
+    """
 
 
 class MedianPruner(JudgingPruner):

@@ -55,6 +55,8 @@ CONTINUES = "tunefast:continues"
 """System attribute of a trial that goes on from the checkpoint of another: that one's number."""
 SPLITS = "tunefast:splits"
 """User attribute of a trial whose batches were halved for lack of memory: how often."""
+AUDITED = "audited"
+"""User attribute of a trial that ran on where its study's pruner would have stopped it: after which epoch."""
 RETRIES = "tunefast:retry_of"
 """User attribute of a trial that tries a failed one again: that one's number."""
 EXTRAPOLATED = "extrapolated_cost"
@@ -183,8 +185,12 @@ def main_value(trial: FrozenTrial) -> float | None:
 def state_word(trial: FrozenTrial) -> str:
     """How a trial stands, in tunefast's words: to Optuna one that was infeasible has a constraint that it violates."""
     ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-    violated = ended and any(value > 0 for value in trial.constraints.values())
-    return "infeasible" if violated else STATE_WORDS[trial.state]
+    return "infeasible" if ended and is_infeasible(trial) else STATE_WORDS[trial.state]
+
+
+def is_infeasible(trial: FrozenTrial) -> bool:
+    """Whether a trial violates a constraint that was told of it."""
+    return any(value > 0 for value in trial.constraints.values())
 
 
 def num_in_budget(trials: Iterable[FrozenTrial]) -> int:

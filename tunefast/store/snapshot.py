@@ -65,7 +65,7 @@ class StudySnapshot:
     @property
     def ranking(self) -> list[FrozenTrial]:
         """The complete trials, best first, the earlier of equals; of several objectives the first one counts."""
-        return sorted(self._complete, key=lambda trial: (self._costs(trial)[0], trial.number))
+        return sorted(self.complete, key=lambda trial: (self.costs(trial)[0], trial.number))
 
     @property
     def nearest(self) -> FrozenTrial | None:
@@ -76,19 +76,20 @@ class StudySnapshot:
     @property
     def front(self) -> list[FrozenTrial]:
         """The complete trials than which no other is as good in every objective and better in one; the best first."""
-        costs = {trial.number: self._costs(trial) for trial in self._complete}
+        costs = {trial.number: self.costs(trial) for trial in self.complete}
         beaten = {
             number
             for number, mine in costs.items()
             if any(all(map(operator.le, other, mine)) and other != mine for other in costs.values())
         }
-        return sorted((trial for trial in self._complete if trial.number not in beaten), key=self._costs)
+        return sorted((trial for trial in self.complete if trial.number not in beaten), key=self.costs)
 
     @property
-    def _complete(self) -> list[FrozenTrial]:
+    def complete(self) -> list[FrozenTrial]:
+        """The complete trials with their values."""
         return [trial for trial in self.trials if state_word(trial) == "complete" and trial.values]
 
-    def _costs(self, trial: FrozenTrial) -> list[float]:
+    def costs(self, trial: FrozenTrial) -> list[float]:
         """A trial's values, of which less is better."""
         pairs = zip(trial.values, self.spec.study.maximizes, strict=True)
         return [-value if maximize else value for value, maximize in pairs]
