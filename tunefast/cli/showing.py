@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from tunefast.cli.confirmed import repeated_document, winner_in_words
+from tunefast.cli.judging import race_cost, show_curve, show_missing
 from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
 from tunefast.run.provenance import in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
-from tunefast.search.pruning import num_missing
-from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
-from tunefast.search.race import BEST, CURVES, NEEDED, SPENT
-from tunefast.spec.costs import RACES
-from tunefast.spec.progress import PRUNER, RACE
-from tunefast.spec.study_section import StudySection
-from tunefast.store.rows import AUDITED, CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
+from tunefast.spec.progress import PRUNER
+from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
@@ -118,9 +113,7 @@ def show_study(out: Console, study: StudySnapshot, confirmation: Confirmation | 
         changes = ", ".join(change_in_words(path, *values) for path, values in edit.changes.items())
         out.print(f"edited after {edit.trials} trials: {changes}", soft_wrap=True)
     show_regret(out, study)
-    missing = num_missing(study.spec.study.pruner, study.counts.get("complete", 0))
-    if missing and study.trials:
-        out.print(f"the {study.spec.study.pruner.name} pruner needs {missing} more complete trials before it stops any")
+    show_missing(out, study)
     if not study.trials:
         return
     out.print()
@@ -143,7 +136,7 @@ def _show_nearest(out: Console, study: StudySnapshot, trial: FrozenTrial) -> Non
     section = study.spec.study
     if section.target is not None:
         aim = f"{section.target.metric} {number(section.target.value)}"
-        needed = _cost(section, trial.user_attrs[EXTRAPOLATED])
+        needed = race_cost(section, trial.user_attrs[EXTRAPOLATED])
         out.print(f"no trial got to {aim} yet; by its curve trial {trial.number} would have, in {needed}")
 
 
@@ -195,58 +188,10 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     rows = _of_trial(study.epochs, trial)
     _show_details(out, [row["details"] or {} for row in rows])
     if rows:
-        _show_curve(out, study, trial, rows)
+        show_curve(out, study, trial, rows)
     if "error" in trial.user_attrs:
         out.print()
         out.print(trial.user_attrs["error"], markup=False)
-
-
-def _show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: list[dict[str, Any]]) -> None:
-    """Print a line per epoch, with what the pruner measured the trial against."""
-    judged = [row["details"] or {} for row in rows]
-    last, name = judged[-1], study.spec.study.pruner.name
-    if AUDITED in trial.user_attrs:
-        out.print(
-            f"would have been stopped at epoch {trial.user_attrs[AUDITED]} by the {name} pruner; ran on for the audit"
-        )
-    if trial.user_attrs.get("reason") == PRUNER and THRESHOLD in last:
-        section = study.spec.study
-        curve = [row["metrics"][section.curve_metric] for row in rows if section.curve_metric in row["metrics"]]
-        best = (max if section.curve_maximize else min)(curve)
-        against = f"{number(last[THRESHOLD])}, from {last.get(NUM_CURVES, 0):.0f} trials"
-        out.print(f"stopped by the {name} pruner: its best was {number(best)}, against {against}")
-    elif trial.user_attrs.get("reason") == RACE and SPENT in last:
-        out.print(_why_it_lost(study, last), soft_wrap=True)
-    elif MISSING in last:
-        out.print(f"the {name} pruner needed {last[MISSING]:.0f} more complete trials to judge it")
-    out.print()
-    metrics = list(rows[0]["metrics"])
-    measured = (name,) if any(THRESHOLD in numbers for numbers in judged) else ()
-    names = ("epoch", *metrics, *measured, "rate", "seconds")
-    table = plain_table(*names, right=names)
-    for row, numbers in zip(rows, judged, strict=True):
-        values = [number(row["metrics"].get(metric)) for metric in metrics]
-        thresholds = [number(numbers.get(THRESHOLD)) for _ in measured]
-        rate = "-" if row["learning_rate"] is None else f"{row['learning_rate']:.3g}"
-        table.add_row(str(row["epoch"]), *values, *thresholds, rate, f"{row['train_seconds']:.2f}")
-    out.print(table)
-
-
-def _why_it_lost(study: StudySnapshot, last: Mapping[str, float]) -> str:
-    """Why a trial of a race was stopped, in numbers."""
-    section = study.spec.study
-    spent = f"it had spent {_cost(section, last[SPENT])}"
-    best = f", where the best trial took {_cost(section, last[BEST])}" if BEST in last else ""
-    if NEEDED not in last:
-        return f"stopped since it could not win: {spent}{best}"
-    needed = f"its {section.curve_metric} had to be {number(last[NEEDED])} by then"
-    return f"stopped since it would not get there in time: {needed}, from {last[CURVES]:.0f} trials; {spent}{best}"
-
-
-def _cost(section: StudySection, value: float) -> str:
-    """What a trial of a race took, with its unit."""
-    unit = RACES[section.main_metric]
-    return f"{number(value)} s" if unit == "train_seconds" else f"{scaled(value)}{'FLOP' if unit == 'flops' else unit}"
 
 
 def _show_details(out: Console, details: list[dict[str, float]]) -> None:

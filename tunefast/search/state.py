@@ -74,7 +74,7 @@ class StudyState:
             for report in self.log.reports(trial.number):
                 self.objectives.take(running, report)
                 running.seconds += report.train_seconds + report.eval_seconds
-            self._learn(running.number, running.values, running.recipe.epochs)
+            self._learn(running.number, running.values, running.recipe.epochs, running=True)
             self._waiting.append(running)
         elif trial.state.is_finished():
             self._take_in(trial)
@@ -105,8 +105,10 @@ class StudyState:
         """Whether a trial of a race trained to its end without getting to the target."""
         return self.objectives.target is not None and trial.user_attrs.get("reason") in BY_ITSELF
 
-    def _learn(self, number: int, values: Mapping[int, float], planned: int, *, complete: bool = False) -> None:
-        self._judge.learn(Curve(number, values, planned if self.spec.knows_epochs else None, complete))
+    def _learn(
+        self, number: int, values: Mapping[int, float], planned: int, *, complete: bool = False, running: bool = False
+    ) -> None:
+        self._judge.learn(Curve(number, values, planned if self.spec.knows_epochs else None, complete, running))
 
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)

@@ -41,6 +41,8 @@ class MedianPruner(JudgingPruner):
     """Completed trials before any trial is judged."""
     min_curves: int = Field(1, ge=1)
     """Completed trials that reached the epoch, before a trial is judged at it."""
+    include_running: bool = False
+    """Whether other trials that run count as complete ones do, at the epochs that they have reached."""
 
 
 class PercentilePruner(JudgingPruner):
@@ -58,6 +60,8 @@ class PercentilePruner(JudgingPruner):
     """Completed trials before any trial is judged."""
     min_curves: int = Field(1, ge=1)
     """Completed trials that reached the epoch, before a trial is judged at it."""
+    include_running: bool = False
+    """Whether other trials that run count as complete ones do, at the epochs that they have reached."""
 
 
 class AshaPruner(JudgingPruner):

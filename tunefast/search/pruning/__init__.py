@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from tunefast.recipe.base import RecipePart
 from tunefast.search.pruning.forecast import ForecastRule
@@ -29,6 +30,7 @@ __all__ = [
     "NeverPrune",
     "PruningRule",
     "Standing",
+    "counts_running",
     "halfway",
     "num_missing",
     "pruning_rule",
@@ -48,10 +50,14 @@ def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningR
     """The rule that the spec asks for; `seed` is the study's."""
     rule: PruningRule = NeverPrune()
     match settings:
-        case MedianPruner(startup_trials=startup, min_curves=least):
-            rule = PercentileRule(startup, maximize=maximize, min_curves=least)
-        case PercentilePruner(startup_trials=startup, min_curves=least, percentile=percent):
-            rule = PercentileRule(startup, maximize=maximize, percentile=percent, min_curves=least)
+        case MedianPruner() | PercentilePruner():
+            rule = PercentileRule(
+                settings.startup_trials,
+                maximize=maximize,
+                percentile=settings.percentile if isinstance(settings, PercentilePruner) else 50.0,
+                min_curves=settings.min_curves,
+                include_running=settings.include_running,
+            )
         case AshaPruner(min_epochs=first, reduction=reduction):
             rule = HalvingRule(first, reduction, maximize=maximize)
         case HyperbandPruner(min_epochs=first, reduction=reduction):
@@ -71,9 +77,15 @@ def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningR
     return rule
 
 
-def num_missing(settings: Pruner, num_complete: int) -> int:
-    """Trials that have to complete before any is judged, beside those that have."""
-    return max(0, getattr(settings, "startup_trials", 0) - num_complete)
+def num_missing(settings: Pruner, counts: Mapping[str, int]) -> int:
+    """Trials that have to complete before any is judged, beside those that have; `counts` are trials by state."""
+    counted = ("complete", "running") if counts_running(settings) else ("complete",)
+    return max(0, getattr(settings, "startup_trials", 0) - sum(counts.get(state, 0) for state in counted))
+
+
+def counts_running(settings: Pruner) -> bool:
+    """Whether trials that run count as complete ones do."""
+    return isinstance(settings, MedianPruner | PercentilePruner) and settings.include_running
 
 
 def warmup_epochs(settings: Pruner, recipe: RecipePart) -> int:

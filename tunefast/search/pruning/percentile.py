@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from bisect import insort
-from collections import defaultdict
+from collections.abc import Sequence
 
+from tunefast.search.pruning.counted import ExactCurves
 from tunefast.search.pruning.rule import Curve, Decision, Standing
 
 
@@ -14,29 +14,46 @@ class PercentileRule:
 
     For every epoch the values of the completed trials are kept sorted: a report costs one look-up, an ended trial one
     insertion per epoch. Optuna's ``n_warmup_steps`` is ``warmup_epochs + 1`` here, since epochs count from 1.
+    With `include_running` other trials that run count as if they were complete, at the epochs that they have reached;
+    then a report costs an insertion too.
     """
 
-    def __init__(self, startup_trials: int, *, maximize: bool, percentile: float = 50.0, min_curves: int = 1) -> None:
+    def __init__(
+        self,
+        startup_trials: int,
+        *,
+        maximize: bool,
+        percentile: float = 50.0,
+        min_curves: int = 1,
+        include_running: bool = False,
+    ) -> None:
         self._startup_trials = startup_trials
         self._maximize = maximize
         self._percentile = 100 - percentile if maximize else percentile
         self._min_curves = min_curves
+        self._include_running = include_running
         self._num_complete = 0
-        self._values: dict[int, list[float]] = defaultdict(list)
+        self._curves = ExactCurves()
 
     def learn(self, curve: Curve) -> None:
-        """Take in the curve of a trial that completed."""
-        if not curve.complete:
-            return
-        self._num_complete += 1
-        for epoch, value in curve.values.items():
-            if not math.isnan(value):
-                insort(self._values[epoch], value)
+        """Take in the curve of a trial that completed, or runs on; of one that ended otherwise nothing counts."""
+        self._curves.withdraw(curve.number)
+        running = curve.running and self._include_running
+        if curve.complete or running:
+            self._num_complete += curve.complete
+            self._curves.add(curve.number, curve.values, running=running)
 
     def judge(self, standing: Standing) -> Decision:
         """Stop a trial whose best is worse than the percentile at the epoch; one that has only NaN is stopped too."""
-        values = self._values.get(standing.epoch, [])
-        missing = max(0, self._startup_trials - self._num_complete)
+        self._curves.withdraw(standing.number, standing.epoch)  # an attempt before may have got further
+        decision = self._decision(standing, self._curves.at(standing.epoch))
+        if self._include_running:
+            self._curves.add(standing.number, {standing.epoch: standing.value}, running=True)
+        return decision
+
+    def _decision(self, standing: Standing, values: Sequence[float]) -> Decision:
+        known = self._num_complete + self._curves.num_running(standing.epoch)
+        missing = max(0, self._startup_trials - known)
         if missing or standing.epoch <= standing.warmup_epochs:
             return Decision(prune=False, num_curves=len(values), missing=missing)
         if math.isnan(standing.best):
@@ -48,7 +65,7 @@ class PercentileRule:
         return Decision(worse, threshold, len(values))
 
 
-def percentile(ordered: list[float], percent: float) -> float:
+def percentile(ordered: Sequence[float], percent: float) -> float:
     """A percentile of sorted numbers as NumPy computes it, to the last bit."""
     where = (len(ordered) - 1) * (percent / 100)
     low, high = ordered[math.floor(where)], ordered[math.ceil(where)]

@@ -22,7 +22,9 @@ class Curve(NamedTuple):
     planned: int | None
     """Epochs that it trains for when nothing stops it; None where nobody knows."""
     complete: bool = False
-    """Whether it ended as a complete trial; else it runs, or was stopped."""
+    """Whether it ended as a complete trial; else it runs, or ended in another way."""
+    running: bool = False
+    """Whether it goes on."""
 
 
 def halfway(epoch: int) -> int:
