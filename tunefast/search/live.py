@@ -126,7 +126,7 @@ class LiveStudy(StudyState):
         self._note_error(error if ended.state == Ending.FAILED else None)
         if number not in self.flush():
             whole = ended.state == Ending.COMPLETE or self._ended_itself(self.storage.get_trial(running.trial_id))
-            self._learn(number, running.values, running.recipe.epochs, complete=whole)
+            self._learn(running, complete=whole)
 
     def _note_error(self, error: str | None) -> None:
         """Stop the study where all of its first trials failed in the same way: what is wrong is not the recipe."""

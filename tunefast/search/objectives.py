@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from tunefast.search.pruning import COUNTED
 from tunefast.search.race import extrapolated
 from tunefast.search.running import Running
 from tunefast.spec.costs import COSTS, RACES, cost
@@ -48,6 +49,8 @@ class Objectives:
         self.target = section.target
         """What the study races to, if it does."""
         self._maximize = section.curve_maximize
+        self.counts = COUNTED.get(getattr(section.pruner, "axis", ""))
+        """What of the reports is summed, where that says how far a trial is."""
         self.stores_curve = [self._curve] == self._metrics
         """Whether Optuna is told what was reported on the way: of the one objective, or it would rank by another."""
 
@@ -60,6 +63,9 @@ class Objectives:
         running.values[report.epoch] = report.metrics[self._curve]
         if self._bounds or not self.stores_curve:
             running.reports[report.epoch] = report
+        if self.counts is not None:
+            before = next(reversed(running.spent.values()), 0.0)
+            running.spent[report.epoch] = before + getattr(report, self.counts)
 
     def judged(self, running: Running, outcome: Outcome) -> Judged:
         """How a trial ended, as Optuna gets it."""

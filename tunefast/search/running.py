@@ -37,6 +37,8 @@ class Running:
     """By epoch, what trials are compared by."""
     reports: dict[int, EpochReport] = field(default_factory=dict)
     """By epoch, where the study's objectives need more than that."""
+    spent: dict[int, float] = field(default_factory=dict)
+    """By epoch, steps or seconds of training until then, where trials are compared by these."""
     attempt: int = 0
     idle_attempts: int = 0
     not_before: float = -math.inf
@@ -64,6 +66,7 @@ class Running:
         for number in later:
             del self.values[number]
             self.reports.pop(number, None)
+            self.spent.pop(number, None)
         return later
 
     def is_poison(self, *, paused: bool) -> bool:

@@ -55,6 +55,8 @@ class StudyState:
         self._judge = Judge(self.spec, self.objectives)
         self._curves = {} if self.objectives.stores_curve else self.log.curves(self.spec.study.curve_metric)
         """What the trials that had ended before were compared by, where Optuna was not told."""
+        self._spent = {} if self.objectives.counts is None else self.log.spent(self.objectives.counts)
+        """By trial and epoch, how far those were, where that is not counted in epochs."""
         self.asker = Asker(self.spec, self.storage)
         attempts = self.log.attempts()
         for trial in self.storage.all_trials():
@@ -74,7 +76,7 @@ class StudyState:
             for report in self.log.reports(trial.number):
                 self.objectives.take(running, report)
                 running.seconds += report.train_seconds + report.eval_seconds
-            self._learn(running.number, running.values, running.recipe.epochs, running=True)
+            self._learn(running, running=True)
             self._waiting.append(running)
         elif trial.state.is_finished():
             self._take_in(trial)
@@ -91,7 +93,9 @@ class StudyState:
         run, planned = len(curve), self.spec.epochs_for(trial.params)
         planned = max(curve, default=0) if IMPORTED in trial.user_attrs else planned
         if trial.number not in self.tally:
-            self._learn(trial.number, curve, planned, complete=value is not None or self._ended_itself(trial))
+            known, spent = planned if self.spec.knows_epochs else None, self._spent.get(trial.number, {})
+            whole = value is not None or self._ended_itself(trial)
+            self._judge.learn(Curve(trial.number, curve, known, complete=whole, spent=spent))
         planned = planned if trial.user_attrs.get("reason") in STOPPED_EARLY else run
         self._count(trial.number, Ended(word, value, run, planned, IMPORTED in trial.user_attrs))
 
@@ -105,10 +109,9 @@ class StudyState:
         """Whether a trial of a race trained to its end without getting to the target."""
         return self.objectives.target is not None and trial.user_attrs.get("reason") in BY_ITSELF
 
-    def _learn(
-        self, number: int, values: Mapping[int, float], planned: int, *, complete: bool = False, running: bool = False
-    ) -> None:
-        self._judge.learn(Curve(number, values, planned if self.spec.knows_epochs else None, complete, running))
+    def _learn(self, trial: Running, *, complete: bool = False, running: bool = False) -> None:
+        planned = trial.recipe.epochs if self.spec.knows_epochs else None
+        self._judge.learn(Curve(trial.number, trial.values, planned, complete, running, trial.spent))
 
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)

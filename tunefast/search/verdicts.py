@@ -81,6 +81,7 @@ class Judge:
             running.recipe.epochs if self._knows_epochs else None,
             running.warmup_epochs,
             running.best(maximize=self._maximize, until=halfway(epoch)),
+            running.spent.get(epoch, 0.0),
         )
 
 

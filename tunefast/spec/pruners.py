@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tunefast.recipe.part import Part
+
+Axis = Literal["epochs", "steps", "seconds", "share"]
+
+
+def _rungs_stand(axis: Any) -> Any:
+    if axis in ("steps", "seconds"):
+        raise ValueError(
+            f'no rung can stand at {axis}: min_epochs says where the first one is; use "epochs" or "share"'
+        )
+    return axis
+
+
+RungAxis = Annotated[Literal["epochs", "share"], BeforeValidator(_rungs_stand)]
 
 
 class NoPruner(Part):
@@ -27,14 +40,9 @@ class JudgingPruner(Part):
     """
 
 
-class MedianPruner(JudgingPruner):
-    """Stop a trial whose best value so far is worse than the median of the completed trials at the same epoch.
+class RankingPruner(JudgingPruner):
+    """What the pruners have in common that rank a trial among completed ones."""
 
-    Buys about two thirds of the epochs; costs the best recipe in a few percent of studies, and in many with no warm-up.
-    Source: Golovin et al., "Google Vizier", KDD 2017.
-    """
-
-    name: Literal["median"] = "median"
     warmup_epochs: int | None = Field(None, ge=0)
     """Epochs before a trial is judged; by default 3, or 30 % of them where the schedule anneals, if that is more."""
     startup_trials: int = Field(5, ge=1)
@@ -43,9 +51,31 @@ class MedianPruner(JudgingPruner):
     """Completed trials that reached the epoch, before a trial is judged at it."""
     include_running: bool = False
     """Whether other trials that run count as complete ones do, at the epochs that they have reached."""
+    align: Literal["exact", "carry"] = "exact"
+    """How curves meet: at equal epochs only, or drawn through between reports and carried on from the last one."""
+    axis: Axis = "epochs"
+    """Where curves meet: after as many epochs, steps or seconds of training, or at the same share of their epochs."""
+
+    @model_validator(mode="after")
+    def _meets(self) -> RankingPruner:
+        if self.axis != "epochs" and self.align == "exact":
+            raise ValueError(
+                f'axis = "{self.axis}" needs align = "carry": no two trials report at exactly the same place of it'
+            )
+        return self
 
 
-class PercentilePruner(JudgingPruner):
+class MedianPruner(RankingPruner):
+    """Stop a trial whose best value so far is worse than the median of the completed trials at the same epoch.
+
+    Buys about two thirds of the epochs; costs the best recipe in a few percent of studies, and in many with no warm-up.
+    Source: Golovin et al., "Google Vizier", KDD 2017.
+    """
+
+    name: Literal["median"] = "median"
+
+
+class PercentilePruner(RankingPruner):
     """Stop a trial that is not among the best `percentile` percent of the completed ones at the same epoch.
 
     The median is the 50th. Less is bolder: more epochs saved, and more often the best recipe lost.
@@ -54,14 +84,6 @@ class PercentilePruner(JudgingPruner):
     name: Literal["percentile"] = "percentile"
     percentile: float = Field(25.0, gt=0, lt=100)
     """Of the completed trials, counted from the best: a trial has to be among them."""
-    warmup_epochs: int | None = Field(None, ge=0)
-    """Epochs before a trial is judged; by default 3, or 30 % of them where the schedule anneals, if that is more."""
-    startup_trials: int = Field(5, ge=1)
-    """Completed trials before any trial is judged."""
-    min_curves: int = Field(1, ge=1)
-    """Completed trials that reached the epoch, before a trial is judged at it."""
-    include_running: bool = False
-    """Whether other trials that run count as complete ones do, at the epochs that they have reached."""
 
 
 class AshaPruner(JudgingPruner):
@@ -77,6 +99,9 @@ class AshaPruner(JudgingPruner):
     """The first rung."""
     reduction: int = Field(4, ge=2)
     """Of so many trials at a rung the best one goes on."""
+    axis: RungAxis = "epochs"
+    """Where rungs stand: at epochs, or at shares of a trial's own epochs, which are 1 divided by `reduction`, by its
+    square and so on, as far down as `min_epochs`."""
 
 
 class HyperbandPruner(JudgingPruner):
@@ -90,6 +115,8 @@ class HyperbandPruner(JudgingPruner):
     """The first rung of the first bracket."""
     reduction: int = Field(3, ge=2)
     """Of so many trials at a rung the best one goes on."""
+    axis: RungAxis = "epochs"
+    """Where rungs stand: at epochs, or at shares of a trial's own epochs; see asha."""
 
 
 class ThresholdPruner(JudgingPruner):

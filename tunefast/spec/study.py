@@ -77,6 +77,7 @@ class StudySpec(Part):
         own = "objective" in self.recipe or "command" in self.recipe
         if own and self.study.target is not None and RACES[self.study.main_metric] == "flops":
             raise ValueError("metric: operations are known of tunefast's own training only; race by seconds or steps")
+        _check_axis(self)
         grid = isinstance(self.study.sampler, GridSampler)
         if grid and self.enqueue:
             raise ValueError("enqueue: a grid tries every cell, and no other; use another sampler")
@@ -169,6 +170,15 @@ def _check_conditions(space: Space, path: str) -> None:
             if not domain.contains(value):
                 known = map(str, domain.labels) if isinstance(domain, Choice) else ()
                 raise ValueError(f"{where}: {parent!r} is never {value!r}.{nearest(str(value), known)}")
+
+
+def _check_axis(spec: StudySpec) -> None:
+    """Refuse a pruner that compares by what its trials do not say."""
+    axis = getattr(spec.study.pruner, "axis", "epochs")
+    if axis == "share" and not spec.knows_epochs:
+        raise ValueError('pruner: axis = "share" needs to know how long trials are; give epochs in [recipe]')
+    if axis == "steps" and ("objective" in spec.recipe or "command" in spec.recipe):
+        raise ValueError('pruner: axis = "steps" is for tunefast\'s own loop: other training reports no steps')
 
 
 def _leaves(table: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -87,6 +87,17 @@ class TrialLog:
                     found.setdefault(trial, {})[epoch] = metrics[metric]
         return found
 
+    def spent(self, column: str) -> dict[int, dict[int, float]]:
+        """What each trial had spent by the end of each epoch, of a column of its reports, as far as it is written."""
+        table = tables.epochs
+        wanted = sa.select(table.c.trial, table.c.epoch, table.c[column]).where(table.c.study_uuid == self._uuid)
+        found: dict[int, dict[int, float]] = {}
+        with self._database.transaction() as connection:
+            for trial, epoch, amount in connection.execute(wanted.order_by(table.c.trial, table.c.epoch)):
+                totals = found.setdefault(trial, {})
+                totals[epoch] = next(reversed(totals.values()), 0.0) + amount
+        return found
+
     def saved(self, group: Group, trial: int, file: CheckpointFile) -> None:
         """Note a checkpoint."""
         self._add(group, tables.checkpoints, trial, ("epoch",), file.model_dump())

@@ -210,11 +210,14 @@ class _StopRules:
         if won:
             self._best = min(_spent(trial), self._best or math.inf)
         if won or epoch >= len(kind.curve):
-            self._learn(Curve(trial.number, dict(enumerate(kind.curve[:epoch], start=1)), kind.epochs, complete=True))
+            curve = dict(enumerate(kind.curve[:epoch], start=1))
+            seconds = {each: each * kind.epoch_seconds for each in curve}
+            self._learn(Curve(trial.number, curve, kind.epochs, complete=True, spent=seconds))
             return True
         value, best, before = kind.curve[epoch - 1], kind.best[epoch - 1], kind.best[halfway(epoch) - 1]
-        standing = Standing(trial.number, epoch, value, best, kind.epochs, kind.warmup_epochs, before)
-        lost = self._race is not None and self._race.judge(standing, _spent(trial), self._best).stop is not None
+        spent = _spent(trial)  # steps take about as long in all trials
+        standing = Standing(trial.number, epoch, value, best, kind.epochs, kind.warmup_epochs, before, spent)
+        lost = self._race is not None and self._race.judge(standing, spent, self._best).stop is not None
         return self._rule.judge(standing).prune or lost
 
     def _learn(self, curve: Curve) -> None:

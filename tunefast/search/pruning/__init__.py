@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from tunefast.recipe.base import RecipePart
+from tunefast.search.pruning.axis import COUNTED
 from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.search.pruning.halving import HalvingRule, HyperbandRule
 from tunefast.search.pruning.percentile import PercentileRule
@@ -17,14 +18,15 @@ from tunefast.spec.pruners import (
     FastPruner,
     ForecastPruner,
     HyperbandPruner,
-    MedianPruner,
     PercentilePruner,
     Pruner,
+    RankingPruner,
     SafePruner,
     ThresholdPruner,
 )
 
 __all__ = [
+    "COUNTED",
     "Curve",
     "Decision",
     "NeverPrune",
@@ -50,18 +52,20 @@ def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningR
     """The rule that the spec asks for; `seed` is the study's."""
     rule: PruningRule = NeverPrune()
     match settings:
-        case MedianPruner() | PercentilePruner():
+        case RankingPruner():
             rule = PercentileRule(
                 settings.startup_trials,
                 maximize=maximize,
                 percentile=settings.percentile if isinstance(settings, PercentilePruner) else 50.0,
                 min_curves=settings.min_curves,
                 include_running=settings.include_running,
+                carry=settings.align == "carry",
+                axis=settings.axis,
             )
-        case AshaPruner(min_epochs=first, reduction=reduction):
-            rule = HalvingRule(first, reduction, maximize=maximize)
-        case HyperbandPruner(min_epochs=first, reduction=reduction):
-            rule = HyperbandRule(first, reduction, maximize=maximize, seed=seed)
+        case AshaPruner(min_epochs=first, reduction=reduction, axis=axis):
+            rule = HalvingRule(first, reduction, maximize=maximize, shares=axis == "share")
+        case HyperbandPruner(min_epochs=first, reduction=reduction, axis=axis):
+            rule = HyperbandRule(first, reduction, maximize=maximize, seed=seed, shares=axis == "share")
         case ThresholdPruner(lower=lower, upper=upper):
             rule = ThresholdRule(lower, upper)
         case ForecastPruner(startup_trials=startup, margin=margin):
@@ -85,7 +89,7 @@ def num_missing(settings: Pruner, counts: Mapping[str, int]) -> int:
 
 def counts_running(settings: Pruner) -> bool:
     """Whether trials that run count as complete ones do."""
-    return isinstance(settings, MedianPruner | PercentilePruner) and settings.include_running
+    return isinstance(settings, RankingPruner) and settings.include_running
 
 
 def warmup_epochs(settings: Pruner, recipe: RecipePart) -> int:
@@ -95,6 +99,6 @@ def warmup_epochs(settings: Pruner, recipe: RecipePart) -> int:
     given = getattr(settings, "warmup_epochs", None)
     if given is not None:
         return int(given)
-    if not isinstance(settings, MedianPruner | PercentilePruner):
+    if not isinstance(settings, RankingPruner):
         return 0
     return max(WARMUP_EPOCHS, math.ceil(WARMUP_SHARE * recipe.epochs)) if recipe.annealed else WARMUP_EPOCHS

@@ -15,26 +15,39 @@ BRACKETS = 3
 
 
 class HalvingRule:
-    """Asynchronous successive halving over rungs at ``min_epochs * reduction ** k``."""
+    """Asynchronous successive halving over rungs at ``min_epochs * reduction ** k``.
 
-    def __init__(self, min_epochs: int, reduction: int, *, maximize: bool) -> None:
+    With `shares` the rungs stand at ``reduction ** -k`` of a trial's own epochs, where that is `min_epochs` or later.
+    Rungs are numbered: by k, and with `shares` by -k.
+    """
+
+    def __init__(
+        self, min_epochs: int, reduction: int, *, maximize: bool, shares: bool = False, lowest: float = -math.inf
+    ) -> None:
         self._min_epochs = min_epochs
         self._reduction = reduction
+        self._shares = shares
+        self._lowest = lowest
+        """The number of the first rung, if there are lower ones that are left out."""
         self._sign = -1.0 if maximize else 1.0
         self._rungs: dict[int, list[float]] = defaultdict(list)
         """Best values of the trials that reached a rung, as costs, sorted."""
         self._at: dict[tuple[int, int], tuple[float, int]] = {}
         """The same by rung and trial, and the epoch at which the trial had got there."""
 
-    def _rung(self, epoch: int, number: int) -> int | None:
+    def _rung(self, epoch: int, planned: int | None, number: int) -> int | None:
         """The rung that a trial gets to with an epoch; None where it has passed that before, or there is none yet."""
         if epoch < self._min_epochs:
             return None
-        rung = self._min_epochs
-        while rung * self._reduction <= epoch:
-            rung *= self._reduction
+        first, rung = self._lowest, self._rungs_between(self._min_epochs, epoch)
+        if self._shares and planned is not None:
+            first = max(first, -self._rungs_between(self._min_epochs, planned))
+            rung = self._rungs_between(planned, epoch)
         passed = self._at.get((rung, number))
-        return None if passed is not None and passed[1] < epoch else rung
+        return None if rung < first or (passed is not None and passed[1] < epoch) else rung
+
+    def _rungs_between(self, first: int, last: int) -> int:
+        return math.floor(math.log(last / first, self._reduction) + 1e-9)
 
     def learn(self, curve: Curve) -> None:
         """Take in where a trial stood at each rung that it reached."""
@@ -42,13 +55,13 @@ class HalvingRule:
         for epoch in sorted(curve.values):
             cost = self._sign * curve.values[epoch]
             best = min(best, cost) if math.isfinite(cost) else best
-            rung = self._rung(epoch, curve.number)
+            rung = self._rung(epoch, curve.planned, curve.number)
             if rung is not None:
                 self._stands(rung, curve.number, best, epoch)
 
     def judge(self, standing: Standing) -> Decision:
         """Stop a trial that is not among the best at a rung; between rungs none, nor one that is done."""
-        rung = self._rung(standing.epoch, standing.number)
+        rung = self._rung(standing.epoch, standing.planned, standing.number)
         if rung is None:
             return Decision(prune=False)
         cost = math.inf if math.isnan(standing.best) else self._sign * standing.best
@@ -70,11 +83,13 @@ class HalvingRule:
 class HyperbandRule:
     """Successive halving in brackets, each of which begins `reduction` times later than the one before."""
 
-    def __init__(self, min_epochs: int, reduction: int, *, maximize: bool, seed: int) -> None:
+    def __init__(self, min_epochs: int, reduction: int, *, maximize: bool, seed: int, shares: bool = False) -> None:
         self._settings = min_epochs, reduction
+        self._shares = shares
         self._maximize = maximize
         self._seed = seed
-        self._brackets: list[HalvingRule] = []
+        self._brackets: dict[int, HalvingRule] = {}
+        """By the number of their first rung."""
 
     def learn(self, curve: Curve) -> None:
         """Take in where a trial stood at the rungs of its bracket."""
@@ -89,10 +104,12 @@ class HyperbandRule:
         min_epochs, reduction = self._settings
         rungs = math.log(max(1.0, planned / min_epochs), reduction) if planned is not None else BRACKETS - 1
         count = 1 + math.floor(rungs + 1e-9)
-        while len(self._brackets) < count:
-            first = min_epochs * reduction ** len(self._brackets)
-            self._brackets.append(HalvingRule(first, reduction, maximize=self._maximize))
         shares = [math.ceil(count * reduction**left / (left + 1)) for left in reversed(range(count))]
         drawn = derive_seed(self._seed, number, "bracket") % sum(shares)
         index = next(index for index, total in enumerate(itertools.accumulate(shares)) if drawn < total)
-        return self._brackets[index]
+        lowest = index if not self._shares else index + 1 - count
+        if lowest not in self._brackets:
+            self._brackets[lowest] = HalvingRule(
+                min_epochs, reduction, maximize=self._maximize, shares=self._shares, lowest=lowest
+            )
+        return self._brackets[lowest]

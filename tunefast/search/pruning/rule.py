@@ -25,6 +25,8 @@ class Curve(NamedTuple):
     """Whether it ended as a complete trial; else it runs, or ended in another way."""
     running: bool = False
     """Whether it goes on."""
+    spent: Mapping[int, float] = {}
+    """By epoch the steps or seconds of training until then, where trials are compared by these."""
 
 
 def halfway(epoch: int) -> int:
@@ -48,6 +50,8 @@ class Standing(NamedTuple):
     """Epochs before it is judged."""
     halfway: float = math.nan
     """The best up to half of its epochs; NaN where there is no number."""
+    spent: float = 0.0
+    """Steps or seconds of training, where trials are compared by these."""
 
     @property
     def is_done(self) -> bool:
