@@ -79,6 +79,13 @@ def _learn(rule: PruningRule, *curves: dict[int, float]) -> None:
         rule.learn(Curve(number, curve, None, complete=True))
 
 
+def test_a_curve_without_a_number_has_got_there() -> None:
+    """A completed trial that reported NaN at the epoch counts among the curves that a trial is judged by, not there."""
+    rule = PercentileRule(1, maximize=True, min_curves=2)
+    _learn(rule, {1: 0.5, 2: 0.5}, {1: 0.5, 2: math.nan}, {1: math.nan, 2: math.nan, 3: math.nan})
+    assert [rule.judge(Standing(9, epoch, 0.1, 0.1)).prune for epoch in (1, 2, 3)] == [True, True, False]
+
+
 def test_a_decision_names_its_numbers() -> None:
     """What a trial was measured against can be shown: the median, of how many curves it is, how many are missing."""
     rule = PercentileRule(2, maximize=True)

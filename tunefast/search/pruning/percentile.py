@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from tunefast.search.pruning.axis import Axis
@@ -37,6 +38,8 @@ class PercentileRule:
         self._min_curves = min_curves
         self._include_running = include_running
         self._num_complete = 0
+        self._num_nan: Counter[int] = Counter()
+        """Completed trials that reached an epoch without a number: they count among `min_curves`, as with Optuna."""
         self._axis = Axis(axis)
         self._curves: CountedCurves = CarriedCurves(self._axis) if carry else ExactCurves()
 
@@ -46,6 +49,7 @@ class PercentileRule:
         running = curve.running and self._include_running
         if curve.complete or running:
             self._num_complete += curve.complete
+            self._num_nan.update(epoch for epoch, value in curve.values.items() if curve.complete and math.isnan(value))
             self._curves.add(curve.number, self._axis.points(curve), running=running)
 
     def judge(self, standing: Standing) -> Decision:
@@ -64,7 +68,7 @@ class PercentileRule:
             return Decision(prune=False, num_curves=len(values), missing=missing)
         if math.isnan(standing.best):
             return Decision(prune=True, num_curves=len(values))
-        if len(values) < self._min_curves:
+        if not values or len(values) + self._num_nan[standing.epoch] < self._min_curves:
             return Decision(prune=False, num_curves=len(values))
         threshold = percentile(values, self._percentile)
         worse = standing.best < threshold if self._maximize else standing.best > threshold
