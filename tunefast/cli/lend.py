@@ -70,7 +70,7 @@ def lend(
 
 
 def _show_how_to_go_on(out: Console, study: StudySnapshot, command: str) -> None:
-    running = study.counts.get("running", 0)
+    running = study.num_unfinished
     unfinished = "1 unfinished trial goes" if running == 1 else f"{running} unfinished trials go"
     where = "from the last epoch" if study.trains_with_ours else "from what the training has kept"
     out.print(f"Stopped. {unfinished} on {where}, when you type:", soft_wrap=True)

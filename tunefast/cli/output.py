@@ -97,5 +97,5 @@ def show_commands(out: Console, commands: Sequence[tuple[str, str]]) -> None:
 
 def counts_line(counts: Mapping[str, int]) -> str:
     """Trials by state, in words."""
-    order = ("complete", "pruned", "infeasible", "failed", "retried", "running", "waiting")
+    order = ("complete", "pruned", "infeasible", "failed", "retried", "running", "paused", "waiting")
     return ", ".join(f"{counts[state]} {state}" for state in order if counts.get(state))

@@ -16,6 +16,8 @@ from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
 from tunefast.run.provenance import in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
+from tunefast.search.pruning.promoting import Place
+from tunefast.search.rungs import places, where_in_words
 from tunefast.spec.progress import PRUNER
 from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
@@ -120,13 +122,14 @@ def show_study(out: Console, study: StudySnapshot, confirmation: Confirmation | 
     metrics = study.spec.study.metrics
     names = ("trial", "state", *metrics, "epochs", "why", "params")
     table = plain_table(*names, right=("trial", *metrics, "epochs"))
+    waiting = places(study)
     shown = study.front if study.spec.study.has_several else [study.best]
     shown = shown if study.confirms is None else []
     for trial in study.trials:
         planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
         epochs = f"{study.epochs_reached[trial.number]}{planned}"
         values = [number(value) for value in trial.values or [None] * len(metrics)]
-        row = (str(trial.number), state_word(trial), *values, epochs, _why(study, trial))
+        row = (str(trial.number), state_word(trial), *values, epochs, _why(study, trial, waiting))
         table.add_row(*row, short_params(settings_of(trial)), style="green" if trial in shown else "")
     out.print(table)
 
@@ -155,8 +158,10 @@ def _short(value: Any) -> str:
     return "none" if value is None else setting(value)
 
 
-def _why(study: StudySnapshot, trial: FrozenTrial) -> str:
-    """Why a trial ended before its last epoch, in a word or two."""
+def _why(study: StudySnapshot, trial: FrozenTrial, waiting: Mapping[int, Place]) -> str:
+    """Why a trial ended before its last epoch, or waits, in a word or two."""
+    if trial.number in waiting:
+        return where_in_words(waiting[trial.number])
     reason = str(trial.user_attrs.get("reason", ""))
     words = {"early_stopping": "patience", PRUNER: study.spec.study.pruner.name}
     return words.get(reason, reason.partition(":")[0])
@@ -170,7 +175,9 @@ def _because(trial: FrozenTrial) -> str:
 def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     """Print one trial: how it ended, its parameters, its attempts, its curve."""
     trial = study.trials[index]
-    out.print(Text(f"{study.name}, trial {trial.number}: {state_word(trial)}{_because(trial)}", style="bold"))
+    waiting = places(study).get(trial.number)
+    state = where_in_words(waiting) if waiting is not None else f"{state_word(trial)}{_because(trial)}"
+    out.print(Text(f"{study.name}, trial {trial.number}: {state}", style="bold"))
     if trial.values:
         out.print(f"{values_in_words(study, trial)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
     if CLONED in trial.user_attrs:

@@ -189,7 +189,7 @@ def show(
         return
     if trial is None:
         show_study(console(), study, confirmation_of(database_path(storage), study))
-        unfinished = study.counts.get("running", 0)
+        unfinished = study.num_unfinished
         if unfinished and not is_worked_on(database_path(storage), name):
             again = f"tunefast study run {name}{storage_flag(storage)}"
             console().print(f"\nNobody works on it; the running ones go on with: {again}", soft_wrap=True)

@@ -41,9 +41,9 @@ def watch(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = F
         print_json(result_document(path, study, reason))
     show_result(out, path, study, reason, storage)
     limit = study.spec.budget.trials
-    if not reason and (limit is None or len(study.trials) < limit or study.counts.get("running")):
+    if not reason and (limit is None or len(study.trials) < limit or study.num_unfinished):
         out.print(f"\nNobody works on it. Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
-    if study.trials and study.best is None and not study.counts.get("running"):
+    if study.trials and study.best is None and not study.num_unfinished:
         raise typer.Exit(1)
 
 

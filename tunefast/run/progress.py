@@ -31,7 +31,7 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
         curve=study.spec.study.curve_metric,
         direction="maximize" if study.spec.study.maximize else "minimize",
         trials=trials,
-        counts={**tally.counts, "running": len(study.running)},
+        counts={**tally.counts, "running": len(study.running), "paused": len(study.paused)},
         best_trial=best_trial,
         best_value=best_value,
         target=study.spec.budget.target,

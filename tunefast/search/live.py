@@ -13,6 +13,7 @@ from tunefast.search.running import MAX_IDLE_ATTEMPTS, Running
 from tunefast.search.samplers import covering
 from tunefast.search.state import StudyState
 from tunefast.spec.progress import (
+    AT_RUNG,
     PRUNER,
     Answer,
     Assignment,
@@ -39,7 +40,7 @@ class LiveStudy(StudyState):
         self.check_budget()
         if self._is_ending or any(running.reached_target for running in self.running.values()):
             return None
-        running = self._waiting.next() or self._new()
+        running = self._waiting.next() or self._promoted() or self._new()
         if running is None:
             return None
         self.running[running.number] = running
@@ -57,8 +58,26 @@ class LiveStudy(StudyState):
         self._put_back(running)
 
     def _put_back(self, running: Running) -> None:
-        """Let a trial wait for a worker, before those that wait already."""
-        self._waiting.appendleft(self.running.pop(running.number))
+        """Let a trial wait for a worker, before those that wait already, or at its rung."""
+        self._wait(self.running.pop(running.number), first=True)
+
+    def _promoted(self) -> Running | None:
+        """A trial that waited at its rung and goes on."""
+        number, rule = self._next_promoted(), self._judge.promoting
+        running = self._unpause(number) if number is not None else None
+        if running is not None and rule is not None:
+            rule.promote(running.number)
+            running.at_rung = False
+        return running
+
+    def _next_promoted(self) -> int | None:
+        """Who is among the best at its rung; at the study's end, where no trial got to its own, the best one."""
+        rule = self._judge.promoting
+        if rule is None or not self.paused:
+            return None
+        number = rule.promotable()
+        nobody_else = self.end is not None and not self.running and not self._waiting
+        return rule.leader() if number is None and nobody_else else number
 
     def _new(self) -> Running | None:
         """A new trial within the budget, else None; also where its parameters make no recipe, so that it failed."""
@@ -89,7 +108,7 @@ class LiveStudy(StudyState):
 
     @property
     def _num_handed_out(self) -> int:
-        return self.tally.num_trained + len(self.running) + len(self._waiting) + len(self._foreign)
+        return self.tally.num_trained + len(self.running) + len(self._waiting) + len(self.paused) + len(self._foreign)
 
     def start(self, running: Running, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
         """Note who trains a claimed trial."""
@@ -141,9 +160,10 @@ class LiveStudy(StudyState):
         """
         running = self.running[number]
         if running.assignment is not None:
+            reason = AT_RUNG if running.at_rung and paused else reason
             self.log.end(self.storage.group, running.assignment, "paused" if paused else LOST, reason)
             running.assignment = None
-        if running.is_poison(paused=paused):
+        if not running.at_rung and running.is_poison(paused=paused):
             reason = f"poison: {MAX_IDLE_ATTEMPTS} attempts ended without a new epoch; the last one: {reason}"
             self.finish(number, Outcome(ending=Ending.FAILED, reason=reason))
             return
@@ -158,11 +178,16 @@ class LiveStudy(StudyState):
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do: the study ended, and no trial runs or still has to."""
-        over = self._is_ending or (self.end is not None and not self._waiting)
-        return over and not self.running
+        if self.running or self.end is None:
+            return False
+        return self._is_ending or (not self._waiting and self._next_promoted() is None)
 
     def settle(self) -> None:
         """End the trials that wait for a worker and will get none, since the study is over."""
+        while self.paused and self.end in (End.TRIALS, End.TARGET, End.MINUTES):
+            number, running = self.paused.popitem()
+            self.running[number] = running
+            self.finish(number, Outcome(ending=Ending.PRUNED, reason=PRUNER))
         while self._waiting and self.end in (End.TARGET, End.MINUTES):
             running = self._waiting.popleft()
             self.running[running.number] = running

@@ -55,6 +55,8 @@ class Running:
     """Whether it was told to end because it is as good as the target."""
     audited: int | None = None
     """The epoch after which the pruner would have stopped it; it runs on, to see what pruning costs."""
+    at_rung: bool = False
+    """Whether it was told to wait until it is among the best where it is."""
     device_errors: int = 0
     """Attempts that ended since their device broke."""
     assignment: Assignment | None = None

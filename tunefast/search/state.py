@@ -11,6 +11,7 @@ from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
 from tunefast.search.objectives import Objectives
 from tunefast.search.pruning import Curve, warmup_epochs
+from tunefast.search.pruning.rule import PAUSED
 from tunefast.search.recording import Recorder
 from tunefast.search.running import Running
 from tunefast.search.tally import Ended, Tally
@@ -49,6 +50,8 @@ class StudyState:
         self.error: str | None = None
         """What the first trials failed with, or what is wrong with the machine, where the study ended for that."""
         self._waiting = WaitingTrials()
+        self.paused: dict[int, Running] = {}
+        """Trials that wait until they are among the best at their rung."""
         self._first_errors = FirstErrors()
         self.objectives = Objectives(self.spec)
         self.recorder = Recorder(self.storage, self.log, self.objectives)
@@ -72,14 +75,32 @@ class StudyState:
             trial = self.asker.completed(trial)
         if trial.state == TrialState.RUNNING:
             running = self._prepared(trial)
-            running.attempt, running.threads, running.idle_attempts, running.device_errors = attempts
-            for report in self.log.reports(trial.number):
+            running.attempt, running.threads, running.idle_attempts, running.device_errors = attempts[:4]
+            reports = self.log.reports(trial.number)
+            for report in reports:
                 self.objectives.take(running, report)
                 running.seconds += report.train_seconds + report.eval_seconds
-            self._learn(running, running=True)
-            self._waiting.append(running)
+            told_to_wait = attempts.got_on and bool(reports) and PAUSED in reports[-1].details
+            running.at_rung = self._judge.promoting is not None and (attempts.at_rung or told_to_wait)
+            self._learn(running, running=True, paused=running.at_rung)
+            self._wait(running)
         elif trial.state.is_finished():
             self._take_in(trial)
+
+    def _wait(self, running: Running, *, first: bool = False) -> None:
+        """Let a trial wait for a worker, before the others or after them, or at its rung where it was told to."""
+        if running.at_rung:
+            self.paused[running.number] = running
+            self.storage.view.paused.add(running.number)
+        elif first:
+            self._waiting.appendleft(running)
+        else:
+            self._waiting.append(running)
+
+    def _unpause(self, number: int) -> Running | None:
+        """Take a trial from its rung, if it waits at one."""
+        self.storage.view.paused.discard(number)
+        return self.paused.pop(number, None)
 
     def _note_retry(self, trial: FrozenTrial) -> None:
         if RETRIES in trial.user_attrs:
@@ -109,9 +130,9 @@ class StudyState:
         """Whether a trial of a race trained to its end without getting to the target."""
         return self.objectives.target is not None and trial.user_attrs.get("reason") in BY_ITSELF
 
-    def _learn(self, trial: Running, *, complete: bool = False, running: bool = False) -> None:
+    def _learn(self, trial: Running, *, complete: bool = False, running: bool = False, paused: bool = False) -> None:
         planned = trial.recipe.epochs if self.spec.knows_epochs else None
-        self._judge.learn(Curve(trial.number, trial.values, planned, complete, running, trial.spent))
+        self._judge.learn(Curve(trial.number, trial.values, planned, complete, running, trial.spent, paused))
 
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)
@@ -127,7 +148,8 @@ class StudyState:
     @property
     def epochs_run(self) -> int:
         """Epochs that were run, over all trials and starts."""
-        return self.tally.epochs_run + sum(len(running.values) for running in (*self.running.values(), *self._waiting))
+        going = (*self.running.values(), *self._waiting, *self.paused.values())
+        return self.tally.epochs_run + sum(len(running.values) for running in going)
 
     def _prepared(self, trial: FrozenTrial) -> Running:
         recipe = self.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
@@ -162,6 +184,7 @@ class StudyState:
         trials = self.storage.all_trials() if numbers else []
         for number in numbers:
             self.running.pop(number, None)
+            self._unpause(number)
             if trials[number].state.is_finished():
                 self._take_in(trials[number])
         self._waiting = self._waiting.without(numbers)

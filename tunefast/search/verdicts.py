@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from tunefast.search import budget
 from tunefast.search.budget import End
 from tunefast.search.objectives import Objectives
-from tunefast.search.pruning import Curve, Decision, Standing, halfway, pruning_rule
+from tunefast.search.pruning import Curve, Decision, PromotingRule, Standing, halfway, pruning_rule
+from tunefast.search.pruning.rule import PAUSED
 from tunefast.search.race import RaceRule
 from tunefast.search.running import Running
-from tunefast.spec.progress import PRUNER, RACE, Answer, EpochReport, Verdict
+from tunefast.spec.progress import AT_RUNG, PRUNER, RACE, Answer, EpochReport, Verdict
 from tunefast.spec.study import StudySpec
 
 TIME_LIMIT = "time limit"
@@ -25,6 +26,8 @@ class Judge:
         self._objectives = objectives
         self._maximize = spec.study.curve_maximize
         self._rule = pruning_rule(spec.study.pruner, maximize=self._maximize, seed=spec.study.seed)
+        self.promoting = self._rule if isinstance(self._rule, PromotingRule) else None
+        """The rule, where trials wait for it to let them go on."""
         self._race = RaceRule(spec.study.target, maximize=self._maximize) if spec.study.target is not None else None
         self._knows_epochs = spec.knows_epochs
 
@@ -64,7 +67,10 @@ class Judge:
         numbers = decision.numbers() | (lap.numbers if lap is not None else {})
         if lap is not None and lap.stop is not None:
             return _of_study(end) or Answer(verdict=Verdict.PRUNE, reason=RACE), numbers
-        return _of_study(end) or _of_trial(running, decision, spec.trial.minutes), numbers
+        answer = _of_study(end) or _of_trial(running, decision, spec.trial.minutes)
+        running.at_rung = answer.reason == PRUNER and self.promoting is not None
+        answer = Answer(verdict=Verdict.PAUSE, reason=AT_RUNG) if running.at_rung else answer
+        return answer, numbers | ({PAUSED: 1.0} if running.at_rung else {})
 
     def _won(self, running: Running, spec: StudySpec) -> Answer:
         """A trial of a race got to the target: it ends, and the study too where it took no more than the budget's."""

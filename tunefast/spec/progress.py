@@ -43,6 +43,8 @@ BY_ITSELF = (MISSED, "early_stopping")
 """Reasons of outcomes of a race whose training ended by itself, short of the target."""
 PRUNER = "pruner"
 """Reason of a verdict: the trial was stopped because others are better."""
+AT_RUNG = "rung"
+"""Reason of a verdict, and of the end of an attempt: the trial waits until it is among the best where it is."""
 STOPPED_EARLY = (PRUNER, "early_stopping", RACE)
 """Reasons of outcomes that saved the epochs which were left."""
 
@@ -197,4 +199,4 @@ class Progress(Record):
     @property
     def finished(self) -> int:
         """Trials that have ended and are not tried again."""
-        return sum(count for state, count in self.counts.items() if state not in ("running", "retried"))
+        return sum(count for state, count in self.counts.items() if state not in ("running", "paused", "retried"))

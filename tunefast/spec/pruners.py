@@ -102,6 +102,17 @@ class AshaPruner(JudgingPruner):
     axis: RungAxis = "epochs"
     """Where rungs stand: at epochs, or at shares of a trial's own epochs, which are 1 divided by `reduction`, by its
     square and so on, as far down as `min_epochs`."""
+    promote: bool = False
+    """Whether trials wait at a rung, with a checkpoint, and go on as soon as they are among the best there.
+
+    Else they end there, and the first one always goes on.
+    """
+
+    @model_validator(mode="after")
+    def _stops_some(self) -> AshaPruner:
+        if self.promote and self.audit:
+            raise ValueError("audit is for trials that are stopped; with promote = true they wait")
+        return self
 
 
 class HyperbandPruner(JudgingPruner):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from tunefast.spec.progress import Assignment, CheckpointFile, EpochReport
+from tunefast.spec.progress import AT_RUNG, Assignment, CheckpointFile, EpochReport
 from tunefast.store import tables
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database, Group
@@ -28,6 +28,10 @@ class Attempts(NamedTuple):
     """Of the last ones: that lost their workers without a new epoch."""
     num_broken: int = 0
     """During which a device broke."""
+    at_rung: bool = False
+    """Whether the last one ended so that the trial waits at a rung."""
+    got_on: bool = False
+    """Whether the last one came to a new epoch."""
 
 
 class TrialLog:
@@ -57,6 +61,8 @@ class TrialLog:
                     threads=row.threads,
                     num_idle=0 if (row.trial, row.attempt) in got_on else idle,
                     num_broken=before.num_broken + (row.reason == DEVICE_BROKE),
+                    at_rung=row.reason == AT_RUNG,
+                    got_on=(row.trial, row.attempt) in got_on,
                 )
         return found
 

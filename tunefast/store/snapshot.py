@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import StudyNotOurs, UserError
-from tunefast.spec.progress import STOPPED_EARLY
+from tunefast.spec.progress import AT_RUNG, STOPPED_EARLY
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
@@ -49,8 +49,23 @@ class StudySnapshot:
     @property
     def counts(self) -> dict[str, int]:
         """Trials by state."""
-        again = retried(self.trials)
-        return dict(Counter("retried" if trial.number in again else state_word(trial) for trial in self.trials))
+        special = dict.fromkeys(self.paused, "paused") | dict.fromkeys(retried(self.trials), "retried")
+        return dict(Counter(special.get(trial.number) or state_word(trial) for trial in self.trials))
+
+    @cached_property
+    def paused(self) -> set[int]:
+        """The trials that wait until they are among the best at their rung."""
+        reasons = {row["trial"]: row["reason"] for row in self.attempts}  # the last attempt's, since they are in order
+        return {
+            trial.number
+            for trial in self.trials
+            if trial.state == TrialState.RUNNING and reasons.get(trial.number) == AT_RUNG
+        }
+
+    @property
+    def num_unfinished(self) -> int:
+        """Trials that were begun and have not ended."""
+        return self.counts.get("running", 0) + self.counts.get("paused", 0)
 
     @property
     def trains_with_ours(self) -> bool:

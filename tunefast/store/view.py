@@ -34,12 +34,16 @@ class SamplersView:
         """About how many of the ended trials samplers see; all where it is None."""
         self.races = False
         """Whether samplers take what stopped trials would have cost for their values."""
+        self.paused: set[int] = set()
+        """Trials that wait until they are among the best where they are: till then as good as stopped there."""
         self._stand_ins: dict[int, FrozenTrial] = {}
         self._kept: set[int] = set()
         self._chosen_at = -CHOOSE_EVERY
 
     def of(self, trials: list[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
         """What is seen of these trials."""
+        if self.paused:
+            trials = [_as_stopped(trial) if trial.number in self.paused else trial for trial in trials]
         if self.races:
             trials = self._with_costs(trials)
         if self.most_seen is not None and len(trials) > self.most_seen:
@@ -87,6 +91,15 @@ class SamplersView:
         seen = copy.copy(trial)
         seen.distributions = kinds
         return seen
+
+
+def _as_stopped(trial: FrozenTrial) -> FrozenTrial:
+    """A trial that waits as one that was pruned, with its curve: one that runs would count as bad."""
+    if trial.state != TrialState.RUNNING:
+        return trial
+    seen = copy.copy(trial)
+    seen.state = TrialState.PRUNED
+    return seen
 
 
 def _best(trials: Sequence[FrozenTrial], num: int, directions: Sequence[StudyDirection]) -> set[int]:

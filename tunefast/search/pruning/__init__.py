@@ -10,6 +10,7 @@ from tunefast.search.pruning.axis import COUNTED
 from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.search.pruning.halving import HalvingRule, HyperbandRule
 from tunefast.search.pruning.percentile import PercentileRule
+from tunefast.search.pruning.promoting import PromotingRule
 from tunefast.search.pruning.rule import Curve, Decision, NeverPrune, PruningRule, Standing, halfway
 from tunefast.search.pruning.threshold import ThresholdRule
 from tunefast.search.pruning.together import LaterRule, TogetherRule
@@ -30,6 +31,7 @@ __all__ = [
     "Curve",
     "Decision",
     "NeverPrune",
+    "PromotingRule",
     "PruningRule",
     "Standing",
     "counts_running",
@@ -62,6 +64,8 @@ def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningR
                 carry=settings.align == "carry",
                 axis=settings.axis,
             )
+        case AshaPruner(min_epochs=first, reduction=reduction, axis=axis, promote=True):
+            rule = PromotingRule(first, reduction, maximize=maximize, shares=axis == "share")
         case AshaPruner(min_epochs=first, reduction=reduction, axis=axis):
             rule = HalvingRule(first, reduction, maximize=maximize, shares=axis == "share")
         case HyperbandPruner(min_epochs=first, reduction=reduction, axis=axis):

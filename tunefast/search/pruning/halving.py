@@ -30,8 +30,8 @@ class HalvingRule:
         self._lowest = lowest
         """The number of the first rung, if there are lower ones that are left out."""
         self._sign = -1.0 if maximize else 1.0
-        self._rungs: dict[int, list[float]] = defaultdict(list)
-        """Best values of the trials that reached a rung, as costs, sorted."""
+        self._rungs: dict[int, list[tuple[float, int]]] = defaultdict(list)
+        """Best values of the trials that reached a rung, as costs, with the trials' numbers, sorted."""
         self._at: dict[tuple[int, int], tuple[float, int]] = {}
         """The same by rung and trial, and the epoch at which the trial had got there."""
 
@@ -66,17 +66,17 @@ class HalvingRule:
             return Decision(prune=False)
         cost = math.inf if math.isnan(standing.best) else self._sign * standing.best
         ordered = self._stands(rung, standing.number, cost, standing.epoch)
-        threshold = ordered[max(1, len(ordered) // self._reduction) - 1]
+        threshold, _ = ordered[max(1, len(ordered) // self._reduction) - 1]
         worse = cost > threshold or math.isinf(cost)
         return Decision(worse and not standing.is_done, self._sign * threshold, len(ordered))
 
-    def _stands(self, rung: int, number: int, cost: float, epoch: int) -> list[float]:
+    def _stands(self, rung: int, number: int, cost: float, epoch: int) -> list[tuple[float, int]]:
         """Note where a trial stands, in place of what was noted of it before; returns all at that rung."""
         ordered = self._rungs[rung]
         if (rung, number) in self._at:
-            del ordered[bisect_left(ordered, self._at[rung, number][0])]
+            del ordered[bisect_left(ordered, (self._at[rung, number][0], number))]
         self._at[rung, number] = cost, epoch
-        insort(ordered, cost)
+        insort(ordered, (cost, number))
         return ordered
 
 

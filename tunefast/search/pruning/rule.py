@@ -9,7 +9,9 @@ from typing import NamedTuple, Protocol
 THRESHOLD = "pruner_threshold"
 NUM_CURVES = "pruner_curves"
 MISSING = "pruner_missing"
-"""Among a report's details: what the trial was measured against, from how many trials, and how many were missing."""
+PAUSED = "pruner_paused"
+"""Among a report's details: what the trial was measured against, from how many trials, and how many were missing;
+whether it was to wait there."""
 
 
 class Curve(NamedTuple):
@@ -27,6 +29,8 @@ class Curve(NamedTuple):
     """Whether it goes on."""
     spent: Mapping[int, float] = {}
     """By epoch the steps or seconds of training until then, where trials are compared by these."""
+    paused: bool = False
+    """Whether it waits where it is, among those that go on."""
 
 
 def halfway(epoch: int) -> int:

@@ -1,0 +1,122 @@
+"""Pause and promote: who goes on from a rung, and when."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tunefast.search.pruning import Curve, Standing, pruning_rule
+from tunefast.search.pruning.promoting import Place, PromotingRule
+from tunefast.spec.pruners import AshaPruner
+
+EPOCHS = 16
+
+
+class Played:
+    """Trials with known costs, handed out as a study does it: promotable ones first."""
+
+    def __init__(self, reduction: int, costs: list[float]) -> None:
+        self.reduction, self.costs = reduction, costs
+        self.rule = PromotingRule(1, reduction, maximize=False)
+        self.at: dict[int, list[int]] = {}
+        """By rung's epoch, the trials that got there."""
+        self.reached: dict[int, int] = {}
+        """By trial, the epoch that it has got to."""
+
+    def top(self, epoch: int) -> set[int]:
+        """Who is among the best at a rung, by the definition."""
+        ordered = sorted(self.at[epoch], key=lambda number: (self.costs[number], number))
+        return set(ordered[: len(ordered) // self.reduction])
+
+    def train(self, number: int) -> None:
+        """Train a trial until it is held, or done."""
+        for epoch in range(self.reached.get(number, 0) + 1, EPOCHS + 1):
+            self.reached[number] = epoch
+            cost = self.costs[number]
+            decision = self.rule.judge(Standing(number, epoch, cost, cost, EPOCHS))
+            is_rung = epoch in [self.reduction**power for power in range(5)]
+            if is_rung:
+                self.at.setdefault(epoch, []).append(number)
+                assert decision.num_curves == len(self.at[epoch])
+            assert decision.prune == (is_rung and epoch < EPOCHS and number not in self.top(epoch))
+            if decision.prune:
+                return
+        self.rule.learn(Curve(number, dict.fromkeys(range(1, EPOCHS + 1), self.costs[number]), EPOCHS, complete=True))
+
+
+@given(
+    reduction=st.integers(2, 4),
+    costs=st.lists(st.floats(0, 1) | st.sampled_from([0.25, 0.5]), min_size=1, max_size=40),
+    restarts=st.sets(st.integers(0, 80)),
+)
+@settings(max_examples=100)
+def test_nobody_goes_on_who_is_not_among_the_best(reduction: int, costs: list[float], restarts: set[int]) -> None:
+    """No trial leaves its rung but in the best of those there at the time; at the end all of these have left."""
+    played = Played(reduction, costs)
+    new = iter(range(len(costs)))
+    for step in range(400):
+        number = played.rule.promotable()
+        if number is not None:
+            epoch = played.reached[number]
+            assert number in played.top(epoch)
+            assert not any(
+                other in played.top(rung) and played.reached[other] == rung
+                for rung, there in played.at.items()
+                if epoch < rung < EPOCHS
+                for other in there
+            )
+            played.rule.promote(number)
+        else:
+            number = next(new, None)
+        if number is None:
+            break
+        played.train(number)
+        if step in restarts:
+            played.rule = restarted(played)
+    for epoch, there in played.at.items():
+        left = [number for number in there if played.reached[number] > epoch]
+        assert epoch == EPOCHS or len(left) >= len(there) // reduction
+        assert epoch == EPOCHS or played.top(epoch) <= set(left)
+
+
+def restarted(played: Played) -> PromotingRule:
+    """The rule as a coordinator finds it that starts anew."""
+    rule = PromotingRule(1, played.reduction, maximize=False)
+    for number, reached in played.reached.items():
+        curve = dict.fromkeys(range(1, reached + 1), played.costs[number])
+        done = reached == EPOCHS
+        rule.learn(Curve(number, curve, EPOCHS, complete=done, running=not done, paused=not done))
+    return rule
+
+
+def test_where_a_trial_waits() -> None:
+    """Its rung, and its rank among those that got there; it moves when others come."""
+    rule = pruning_rule(AshaPruner(min_epochs=2, reduction=2, promote=True), maximize=True)
+    assert isinstance(rule, PromotingRule)
+    judged = [rule.judge(Standing(number, 2, value, value, 8)).prune for number, value in enumerate((0.5, 0.4, 0.3))]
+    assert judged == [True, True, True]
+    assert [rule.place(number) for number in range(3)] == [Place(2, 1, 3), Place(2, 2, 3), Place(2, 3, 3)]
+    assert rule.promotable() == 0
+    assert not rule.judge(Standing(3, 2, 0.6, 0.6, 8)).prune
+    assert rule.place(2) == Place(2, 4, 4)
+
+
+def test_a_trial_that_goes_on_is_not_held_there_again() -> None:
+    """One that trains the epochs of its rung again, after its worker died, is not held there again."""
+    rule = PromotingRule(1, 2, maximize=True)
+    for number, value in enumerate((0.5, 0.4)):
+        rule.judge(Standing(number, 1, value, value, 8))
+    rule.promote(0)
+    for number, value in ((2, 0.9), (3, 0.8)):
+        rule.judge(Standing(number, 1, value, value, 8))
+    assert not rule.judge(Standing(0, 1, 0.5, 0.5, 8)).prune
+
+
+def test_the_best_goes_on_where_nobody_is_done() -> None:
+    """Of the highest rung the best, until a trial has trained to its end."""
+    rule = PromotingRule(1, 4, maximize=True)
+    for number, value in enumerate((0.5, 0.7, 0.6)):
+        rule.judge(Standing(number, 1, value, value, 8))
+    assert (rule.promotable(), rule.leader()) == (None, 1)
+    rule.learn(Curve(9, {1: 0.1}, 8, complete=True))
+    assert rule.leader() is None

@@ -1,0 +1,91 @@
+"""Pause and promote: successive halving whose trials wait at a rung until they are among the best there."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from typing import NamedTuple
+
+from tunefast.search.pruning.halving import HalvingRule
+from tunefast.search.pruning.rule import Curve, Decision, Standing
+
+
+class Place(NamedTuple):
+    """Where a paused trial stands."""
+
+    epoch: int
+    rank: int
+    """Among the trials that reached its rung, from 1 on."""
+    num_trials: int
+
+
+class PromotingRule(HalvingRule):
+    """Asynchronous successive halving that lets a trial go on as soon as it is in the best ``1 / reduction`` at a rung.
+
+    What it stops is to be paused, and may be promoted later. A trial that was let go on from a rung stays so, whoever
+    comes after it. Of equals the earlier number is the better one. Source: Li et al., "A system for massively parallel
+    hyperparameter tuning", MLSys 2020, algorithm 2.
+    """
+
+    def __init__(self, min_epochs: int, reduction: int, *, maximize: bool, shares: bool = False) -> None:
+        super().__init__(min_epochs, reduction, maximize=maximize, shares=shares)
+        self._promoted: set[tuple[int, int]] = set()
+        """Rung and number of the trials that were let go on."""
+        self._paused: dict[int, int] = {}
+        """The rung of each trial that waits."""
+        self._num_whole = 0
+        """Trials that trained to their end."""
+
+    def learn(self, curve: Curve) -> None:
+        """Take in where a trial stood at each rung; one that runs was let go on there, but for where it is paused."""
+        super().learn(curve)
+        self._paused.pop(curve.number, None)
+        self._num_whole += curve.complete
+        reached = [rung for rung in self._rungs if (rung, curve.number) in self._at] if curve.running else []
+        if curve.paused and reached:
+            self._paused[curve.number] = max(reached)
+        self._promoted.update((rung, curve.number) for rung in reached if self._paused.get(curve.number) != rung)
+
+    def judge(self, standing: Standing) -> Decision:
+        """Hold a trial at a rung where it is not among the best; between rungs none, nor one that is done."""
+        rung = self._rung(standing.epoch, standing.planned, standing.number)
+        if rung is None:
+            return Decision(prune=False)
+        cost = math.inf if math.isnan(standing.best) else self._sign * standing.best
+        ordered = self._stands(rung, standing.number, cost, standing.epoch)
+        num_best = len(ordered) // self._reduction
+        threshold = self._sign * ordered[num_best - 1][0] if num_best else None
+        if standing.is_done or (rung, standing.number) in self._promoted or self._is_best(rung, standing.number):
+            self._promoted.add((rung, standing.number))
+            return Decision(prune=False, threshold=threshold, num_curves=len(ordered))
+        self._paused[standing.number] = rung
+        return Decision(prune=True, threshold=threshold, num_curves=len(ordered))
+
+    def promotable(self) -> int | None:
+        """The paused trial that may go on: of the highest rung where there is one, the best."""
+        return self._first([number for number, rung in self._paused.items() if self._is_best(rung, number)])
+
+    def leader(self) -> int | None:
+        """The best paused trial of the highest rung, unless some trial trained to its end."""
+        return self._first(list(self._paused)) if not self._num_whole else None
+
+    def _first(self, numbers: list[int]) -> int | None:
+        return min(numbers, key=lambda number: (-self._paused[number], self._rank(number)), default=None)
+
+    def promote(self, number: int) -> None:
+        """Let a paused trial go on."""
+        self._promoted.add((self._paused.pop(number), number))
+
+    def place(self, number: int) -> Place:
+        """Where a paused trial stands."""
+        rung = self._paused[number]
+        return Place(self._at[rung, number][1], self._rank(number) + 1, len(self._rungs[rung]))
+
+    def _rank(self, number: int) -> int:
+        rung = self._paused[number]
+        return bisect_left(self._rungs[rung], (self._at[rung, number][0], number))
+
+    def _is_best(self, rung: int, number: int) -> bool:
+        ordered = self._rungs[rung]
+        cost = self._at[rung, number][0]
+        return math.isfinite(cost) and bisect_left(ordered, (cost, number)) < len(ordered) // self._reduction
