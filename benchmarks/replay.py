@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.curves import Task
 from tunefast.recipe.recipe import RECIPE
 from tunefast.recipe.stopping import EarlyStopping
-from tunefast.search.pruning import Curve, PruningRule, Standing, halfway, pruning_rule, warmup_epochs
+from tunefast.search.pruning import Curve, PromotingRule, PruningRule, Standing, halfway, pruning_rule, warmup_epochs
 from tunefast.spec.pruners import NoPruner, Pruner
 
 
@@ -130,6 +130,7 @@ class _Replay:
         self._patience: dict[int, EarlyStopping] = {}
         self._costs: dict[int, list[float]] = {}
         """The best of each running trial so far, after each epoch."""
+        self._paused: dict[int, Trial] = {}
         self._value = math.inf
         self._hit: dict[int, int] = {}
         """When a running trial reached the goal, in epochs spent."""
@@ -139,18 +140,47 @@ class _Replay:
         numbers = itertools.count()
         spent = now = started = 0
         while True:
-            while len(running) < self._workers and started < trials and (recipe := self._proposer.next()) is not None:
-                heapq.heappush(running, self._begun(now, next(numbers), recipe))
-                started += 1
+            while len(running) < self._workers:
+                begun = self._promoted(now, last=started == trials)
+                if begun is None and started < trials and (recipe := self._proposer.next()) is not None:
+                    begun = self._begun(now, next(numbers), recipe)
+                    started += 1
+                elif begun is None:
+                    started = trials  # there are no more
+                    begun = self._promoted(now, last=True)
+                if begun is None:
+                    break
+                heapq.heappush(running, begun)
             if not running or spent > most_epochs:
                 return Replayed(spent, self._value, reached=False)
             trial = heapq.heappop(running)
             now, spent = trial.reports_at, spent + 1
             ending = self._ends(trial, spent)
+            if ending is False and self._waits(trial):
+                continue
             if ending is None:
                 heapq.heappush(running, trial._replace(reports_at=now + 1, epoch=trial.epoch + 1))
             elif self._told(trial, complete=ending) and trial.number in self._hit:
                 return Replayed(self._hit[trial.number], self._value, reached=True)
+
+    def _waits(self, trial: Trial) -> bool:
+        """Whether a trial that was not let go on waits at its rung; one that diverged has ended."""
+        if not isinstance(self._rule, PromotingRule) or not math.isfinite(self._value_of(trial)):
+            return False
+        self._paused[trial.number] = trial
+        return True
+
+    def _promoted(self, now: int, *, last: bool) -> Trial | None:
+        """A trial that waited and goes on."""
+        number = self._rule.promotable(last=last) if isinstance(self._rule, PromotingRule) else None
+        if number is None or not isinstance(self._rule, PromotingRule):
+            return None
+        self._rule.promote(number)
+        waited = self._paused.pop(number)
+        return waited._replace(reports_at=now + 1, epoch=waited.epoch + 1)
+
+    def _value_of(self, trial: Trial) -> float:
+        return float(self._task.curves[trial.recipe][trial.epoch - 1])
 
     def _begun(self, now: int, number: int, recipe: int) -> Trial:
         self._costs[number] = []

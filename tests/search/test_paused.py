@@ -9,11 +9,11 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from tests.search.playing import claimed, finish, live_study, report
-from tests.store.databases import STUDY, stock_trials, study_spec
+from tests.store.databases import STUDY, stock_trials
 from tunefast.cli.showing import show_study
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
-from tunefast.search.running import MAX_IDLE_ATTEMPTS
+from tunefast.search.running import MAX_IDLE_ATTEMPTS, Running
 from tunefast.spec.progress import AT_RUNG, Ending, Verdict
 from tunefast.store.database import Database
 from tunefast.store.snapshot import snapshot
@@ -148,7 +148,40 @@ def test_a_budget_is_exact_though_trials_wait(database: Database, ending: Ending
     assert all(trial.state.is_finished() for trial in stock_trials(database.path))
 
 
-def test_no_audit_of_who_waits() -> None:
-    """An audit is for trials that are stopped."""
-    with pytest.raises(ValueError, match="audit is for trials that are stopped"):
-        study_spec(pruner=ASHA | {"audit": 0.1})
+def test_who_still_waits_at_the_end_is_audited(database: Database) -> None:
+    """Of those that would be pruned at the end a share runs on to its last epoch, and is not held again."""
+    live = live_study(database, pruner=ASHA | {"audit": 1.0}, recipe={"epochs": EPOCHS}, budget={"trials": 3})
+    for value in (0.3, 0.2, None, 0.1):
+        train(live, value)
+    assert not live.finished
+    while not live.finished:
+        train(live)
+    live.settle()
+    trials = stock_trials(database.path)
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3
+    assert {trial.number: trial.user_attrs.get("audited") for trial in trials}[2] == 1
+
+
+def test_second_chances(database: Database) -> None:
+    """With the safe pruner the best five of seven at a rung go on when no more trials begin."""
+    safe = {"name": "safe", "promote": True, "warmup_epochs": 1, "margin": 100.0}
+    live = live_study(database, pruner=safe, recipe={"epochs": 2}, budget={"trials": 7})
+
+    def finished(running: Running) -> None:
+        report(live, running, 2, running.best(maximize=True) + 0.5)
+        finish(live, running)
+
+    for value in (0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1):
+        running = claimed(live)
+        while running.values:  # who was promoted meanwhile
+            finished(running)
+            running = claimed(live)
+        if report(live, running, 1, value).verdict is Verdict.PAUSE:
+            live.release(running.number, "paused", paused=True)
+        else:
+            finished(running)
+    while not live.finished:
+        finished(claimed(live))
+    live.settle()
+    complete = [trial.number for trial in stock_trials(database.path) if trial.state == TrialState.COMPLETE]
+    assert complete == [0, 1, 2, 3, 4]

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from tunefast.recipe.seed import derive_seed
 from tunefast.spec.progress import PRUNER, RACE
-from tunefast.spec.pruners import AshaPruner, JudgingPruner
+from tunefast.spec.pruners import JudgingPruner
 from tunefast.spec.study import StudySpec
 from tunefast.store.rows import AUDITED, is_infeasible, state_word
 from tunefast.store.snapshot import StudySnapshot
@@ -28,7 +28,7 @@ _SEEDS = 2**63
 def audit_share(spec: StudySpec) -> float:
     """Of the trials that the pruner would stop, the share that runs on."""
     pruner, budget = spec.study.pruner, spec.budget
-    if not isinstance(pruner, JudgingPruner) or (isinstance(pruner, AshaPruner) and pruner.promote):
+    if not isinstance(pruner, JudgingPruner):
         return 0.0
     if pruner.audit is not None:
         return pruner.audit

@@ -64,10 +64,14 @@ class LiveStudy(StudyState):
     def _promoted(self) -> Running | None:
         """A trial that waited at its rung and goes on."""
         number, rule = self._next_promoted(), self._judge.promoting
-        running = self._unpause(number) if number is not None else None
+        audited = self._next_audited() if number is None else None
+        chosen = number if number is not None else audited
+        running = self._unpause(chosen) if chosen is not None else None
         if running is not None and rule is not None:
             rule.promote(running.number)
             running.at_rung = False
+            if audited is not None:
+                self.recorder.audits(running, running.epochs)
         return running
 
     def _next_promoted(self) -> int | None:
@@ -75,9 +79,20 @@ class LiveStudy(StudyState):
         rule = self._judge.promoting
         if rule is None or not self.paused:
             return None
-        number = rule.promotable()
-        nobody_else = self.end is not None and not self.running and not self._waiting
-        return rule.leader() if number is None and nobody_else else number
+        number = rule.promotable(last=self.end is not None)
+        number = rule.leader() if number is None and self._nobody_else else number
+        return number if number in self.paused else None
+
+    @property
+    def _nobody_else(self) -> bool:
+        """Whether the study ended, and no trial goes on by itself."""
+        return self.end is not None and not self.running and not self._waiting
+
+    def _next_audited(self) -> int | None:
+        """At the study's end, a trial that would be stopped at its rung and is drawn to run on."""
+        if not self._nobody_else:
+            return None
+        return next((number for number in self.paused if runs_on(self.spec, self.storage.all_trials()[number])), None)
 
     def _new(self) -> Running | None:
         """A new trial within the budget, else None; also where its parameters make no recipe, so that it failed."""
@@ -180,7 +195,8 @@ class LiveStudy(StudyState):
         """Whether nothing is left to do: the study ended, and no trial runs or still has to."""
         if self.running or self.end is None:
             return False
-        return self._is_ending or (not self._waiting and self._next_promoted() is None)
+        left = self._next_promoted() if not self._waiting else None
+        return self._is_ending or (not self._waiting and left is None and self._next_audited() is None)
 
     def settle(self) -> None:
         """End the trials that wait for a worker and will get none, since the study is over."""

@@ -25,7 +25,9 @@ class Judge:
     def __init__(self, spec: StudySpec, objectives: Objectives) -> None:
         self._objectives = objectives
         self._maximize = spec.study.curve_maximize
-        self._rule = pruning_rule(spec.study.pruner, maximize=self._maximize, seed=spec.study.seed)
+        self._rule = pruning_rule(
+            spec.study.pruner, maximize=self._maximize, seed=spec.study.seed, resumes=spec.resumes
+        )
         self.promoting = self._rule if isinstance(self._rule, PromotingRule) else None
         """The rule, where trials wait for it to let them go on."""
         self._race = RaceRule(spec.study.target, maximize=self._maximize) if spec.study.target is not None else None
@@ -62,7 +64,9 @@ class Judge:
         if reached and self._objectives.is_feasible(running, report.epoch):
             running.reached_target = True
             return Answer(verdict=Verdict.STOP, reason=End.TARGET), {}
-        decision = self._rule.judge(standing)  # also of one that is audited: rules learn from being asked
+        decision = Decision(prune=False)
+        if running.audited is None or self.promoting is None:  # rules learn from being asked, but for who waits
+            decision = self._rule.judge(standing)
         decision = decision if running.audited is None else Decision(prune=False)
         numbers = decision.numbers() | (lap.numbers if lap is not None else {})
         if lap is not None and lap.stop is not None:

@@ -108,12 +108,6 @@ class AshaPruner(JudgingPruner):
     Else they end there, and the first one always goes on.
     """
 
-    @model_validator(mode="after")
-    def _stops_some(self) -> AshaPruner:
-        if self.promote and self.audit:
-            raise ValueError("audit is for trials that are stopped; with promote = true they wait")
-        return self
-
 
 class HyperbandPruner(JudgingPruner):
     """Successive halving in brackets that begin at later and later rungs, so that slow starters have a chance.
@@ -183,14 +177,21 @@ class SafePruner(JudgingPruner):
     """Completed trials before any trial is judged."""
     rank_after: float = Field(0.2, ge=0, le=1)
     """Share of a trial's epochs before its rank counts, for which two more trials have to be complete."""
+    promote: bool = False
+    """Whether trials wait instead, with a checkpoint: at the end of the warm-up, and at every doubling of it.
+
+    The better half goes on there, unless its forecast falls short with twice the margin, and at the study's end five of
+    seven. Saves as much, and loses the best recipe less often; needs training that goes on from a checkpoint.
+    """
 
 
 class FastPruner(JudgingPruner):
     """Forecast and halving together: the boldest rule that still reaches what full training reaches.
 
-    At epochs 2, 4, 8 and so on only the better half of the trials goes on, of which those are stopped whose forecast
-    falls short. Buys the most epochs; loses the best recipe in about one study of seven, for one nearly as good.
-    Source: measured, docs/benchmarks.md.
+    At epochs 2, 4, 8 and so on only the better half of the trials goes on, but for those whose forecast falls short.
+    Trials of tunefast's own loop wait there with a checkpoint, and go on as soon as they are in the better half; others
+    are stopped. Buys the most epochs; loses the best recipe in about one study of ten, for one nearly as good. Source:
+    measured, docs/benchmarks.md.
     """
 
     name: Literal["fast"] = "fast"
@@ -199,7 +200,13 @@ class FastPruner(JudgingPruner):
     reduction: int = Field(2, ge=2)
     """Of so many trials at a rung the best one goes on."""
     margin: float = Field(1.0, ge=0)
-    """Times the gains that the forecast allows."""
+    """Times the gains that the forecast allows, and half as much again where trials wait."""
+    promote: bool | None = None
+    """Whether trials wait at a rung; by default those of tunefast's own loop do, since they go on for little."""
+
+    def promotes(self, *, resumes: bool) -> bool:
+        """Whether trials wait; `resumes` is whether they go on for little."""
+        return resumes if self.promote is None else self.promote
 
 
 Pruner = Annotated[

@@ -125,6 +125,11 @@ class StudySpec(Part):
         return {**named, **self.recipe}
 
     @property
+    def resumes(self) -> bool:
+        """Whether trials go on from a checkpoint for little: those of tunefast's own loop do."""
+        return "objective" not in self.recipe and "command" not in self.recipe
+
+    @property
     def knows_epochs(self) -> bool:
         """Whether trials have a planned end: own training has one only where the spec says it."""
         own = "objective" in self.recipe or "command" in self.recipe

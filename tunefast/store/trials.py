@@ -242,9 +242,9 @@ class MirroredStorage(InMemoryStorage):
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """What samplers see."""
-        trials = super().get_all_trials(study_id, deepcopy, None if self.view.paused else states)
-        seen = self.view.of(trials, self.get_study_directions(study_id))
-        return seen if states is None or not self.view.paused else [trial for trial in seen if trial.state in states]
+        wanted = None if self.view.restates else states
+        seen = self.view.of(super().get_all_trials(study_id, deepcopy, wanted), self.get_study_directions(study_id))
+        return seen if states is None or not self.view.restates else [trial for trial in seen if trial.state in states]
 
     def _add(self, trials: Iterable[FrozenTrial]) -> None:
         """What Optuna does for a template, but for copying it, which takes longer than reading it."""

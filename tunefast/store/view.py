@@ -40,6 +40,11 @@ class SamplersView:
         self._kept: set[int] = set()
         self._chosen_at = -CHOOSE_EVERY
 
+    @property
+    def restates(self) -> bool:
+        """Whether trials are shown in another state than they are in."""
+        return self.races or bool(self.paused)
+
     def of(self, trials: list[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
         """What is seen of these trials."""
         if self.paused:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunefast.search.pruning import Curve, Standing, pruning_rule
+from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.search.pruning.promoting import Place, PromotingRule
-from tunefast.spec.pruners import AshaPruner
+from tunefast.spec.pruners import AshaPruner, FastPruner
 
 EPOCHS = 16
 
@@ -120,3 +122,36 @@ def test_the_best_goes_on_where_nobody_is_done() -> None:
     assert (rule.promotable(), rule.leader()) == (None, 1)
     rule.learn(Curve(9, {1: 0.1}, 8, complete=True))
     assert rule.leader() is None
+
+
+def test_nobody_goes_on_who_will_not_be_the_best() -> None:
+    """With a forecast a trial that is among the better half waits all the same, where it cannot become the best."""
+    rule = PromotingRule(1, 2, maximize=True, forecast=ForecastRule(1, 1.0, maximize=True))
+    rule.learn(Curve(0, {1: 0.9, 2: 0.9, 3: 0.9, 4: 0.9}, 4, complete=True))
+    for number, value in ((1, 0.1), (2, 0.2), (3, 0.3)):
+        assert rule.judge(Standing(number, 1, value, value, 4, 0, value)).prune
+    assert rule.promotable() is None
+    rule.learn(Curve(4, {1: 0.0, 2: 0.9, 3: 0.9, 4: 0.9}, 4, complete=True))
+    assert rule.promotable() == 3
+
+
+def test_trends_count_in_the_order() -> None:
+    """With a trend a trial that still gains is ahead of one that is a little better and gains nothing."""
+    order = {}
+    for trend in (0.0, 0.5):
+        rule = PromotingRule(4, 2, maximize=True, trend=trend)
+        assert rule.judge(Standing(0, 4, 0.52, 0.52, 16, 0, 0.52)).prune
+        order[trend] = rule.judge(Standing(1, 4, 0.5, 0.5, 16, 0, 0.3)).prune
+    assert order == {0.0: True, 0.5: False}
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_fast_lets_trials_wait_where_they_go_on_for_little(resumes: bool) -> None:
+    """Trials of tunefast's own loop wait; others are stopped, unless the spec says otherwise."""
+
+    def waits(pruner: FastPruner) -> bool:
+        return isinstance(pruning_rule(pruner, maximize=True, resumes=resumes), PromotingRule)
+
+    assert waits(FastPruner()) == resumes
+    assert waits(FastPruner(promote=True))
+    assert not waits(FastPruner(promote=False))

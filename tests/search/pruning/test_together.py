@@ -11,7 +11,7 @@ from tunefast.spec.pruners import FastPruner, SafePruner
 
 def test_fast_is_halving_and_forecast() -> None:
     """The worse half of a rung is stopped, and between the rungs whoever is forecast to fall short."""
-    rule = pruning_rule(FastPruner(), maximize=True)
+    rule = pruning_rule(FastPruner(), maximize=True, resumes=False)
     assert warmup_epochs(FastPruner(), RECIPE.validate_python({"objective": "a:b"})) == 1
 
     def stopped(number: int, epoch: int, best: float) -> bool:
@@ -28,7 +28,7 @@ def test_fast_is_halving_and_forecast() -> None:
 
 def test_the_numbers_are_those_of_the_rule_that_stops() -> None:
     """At a rung the decision is halving's where that stops a trial."""
-    rule = pruning_rule(FastPruner(), maximize=False)
+    rule = pruning_rule(FastPruner(), maximize=False, resumes=False)
     rule.judge(Standing(0, 2, 0.1, 0.1, 8, 1))
     decision = rule.judge(Standing(1, 2, 0.3, 0.3, 8, 1))
     assert (decision.prune, decision.threshold, decision.num_curves) == (True, 0.1, 2)

@@ -179,7 +179,8 @@ class _StopRules:
         section = spec.study
         self._stops = stops
         self._sign = 1 if section.curve_maximize else -1
-        self._rule = pruning_rule(section.pruner if stops else NoPruner(), maximize=section.curve_maximize)
+        settings = section.pruner if stops else NoPruner()
+        self._rule = pruning_rule(settings, maximize=section.curve_maximize, resumes=spec.resumes)
         self._target = section.target
         self._race = RaceRule(section.target, maximize=section.curve_maximize) if section.target is not None else None
         self._best: float | None = None

@@ -45,13 +45,17 @@ MORE_FOR_RANKS = 2
 """Complete trials that a ranking needs beyond what a forecast does."""
 BEST_RANKS = 67.0
 """Percent of the complete trials, among which one has to be."""
+SAFE_MARGIN, SAFE_REDUCTION, SAFE_CHANCES = 2.0, 2, 1.4
+"""Where trials wait at rungs: times the margin, of so many one goes on, and of so many when no more trials begin."""
+FAST_MARGIN, FAST_TREND = 1.5, 0.2
+"""Likewise; and how much of a trial's last gain counts for every doubling of its epochs that is to come."""
 WARMUP_EPOCHS = 3
 WARMUP_SHARE = 0.3
 """Of an annealed schedule: before that, a large learning rate looks bad however good it will end."""
 
 
-def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningRule:
-    """The rule that the spec asks for; `seed` is the study's."""
+def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0, resumes: bool = True) -> PruningRule:
+    """The rule that the spec asks for; `seed` is the study's, `resumes` whether its trials go on for little."""
     rule: PruningRule = NeverPrune()
     match settings:
         case RankingPruner():
@@ -74,19 +78,39 @@ def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0) -> PruningR
             rule = ThresholdRule(lower, upper)
         case ForecastPruner(startup_trials=startup, margin=margin):
             rule = ForecastRule(startup, margin, maximize=maximize)
-        case SafePruner(startup_trials=startup, margin=margin, rank_after=share):
-            least = startup + MORE_FOR_RANKS
-            ranked = PercentileRule(least, maximize=maximize, percentile=BEST_RANKS, min_curves=least)
-            forecast = ForecastRule(startup, margin, maximize=maximize)
-            rule = TogetherRule([forecast, LaterRule(ranked, share)])
-        case FastPruner(min_epochs=first, reduction=reduction, margin=margin):
-            forecast = ForecastRule(1, margin, maximize=maximize)
-            rule = TogetherRule([forecast, HalvingRule(first, reduction, maximize=maximize)])
+        case SafePruner():
+            rule = _safe(settings, maximize=maximize)
+        case FastPruner():
+            rule = _fast(settings, maximize=maximize, promote=settings.promotes(resumes=resumes))
     return rule
+
+
+def _safe(settings: SafePruner, *, maximize: bool) -> PruningRule:
+    startup, margin = settings.startup_trials, settings.margin
+    if settings.promote:
+        hopeless = ForecastRule(1, SAFE_MARGIN * margin, maximize=maximize)
+        first = max(1, settings.warmup_epochs)
+        return PromotingRule(first, SAFE_REDUCTION, maximize=maximize, forecast=hopeless, chances=SAFE_CHANCES)
+    least = startup + MORE_FOR_RANKS
+    ranked = PercentileRule(least, maximize=maximize, percentile=BEST_RANKS, min_curves=least)
+    return TogetherRule([ForecastRule(startup, margin, maximize=maximize), LaterRule(ranked, settings.rank_after)])
+
+
+def _fast(settings: FastPruner, *, maximize: bool, promote: bool) -> PruningRule:
+    first, reduction, margin = settings.min_epochs, settings.reduction, settings.margin
+    if promote:
+        hopeless = ForecastRule(1, FAST_MARGIN * margin, maximize=maximize)
+        return PromotingRule(
+            first, reduction, maximize=maximize, forecast=hopeless, trend=FAST_TREND, chances=reduction
+        )
+    forecast = ForecastRule(1, margin, maximize=maximize)
+    return TogetherRule([forecast, HalvingRule(first, reduction, maximize=maximize)])
 
 
 def num_missing(settings: Pruner, counts: Mapping[str, int]) -> int:
     """Trials that have to complete before any is judged, beside those that have; `counts` are trials by state."""
+    if isinstance(settings, SafePruner) and settings.promote:
+        return 0
     counted = ("complete", "running") if counts_running(settings) else ("complete",)
     return max(0, getattr(settings, "startup_trials", 0) - sum(counts.get(state, 0) for state in counted))
 
@@ -100,6 +124,8 @@ def warmup_epochs(settings: Pruner, recipe: RecipePart) -> int:
     """Epochs of `recipe` before it is judged."""
     if isinstance(settings, FastPruner):
         return settings.min_epochs - 1
+    if isinstance(settings, SafePruner) and settings.promote:
+        return max(0, settings.warmup_epochs - 1)  # after it the first rung stands
     given = getattr(settings, "warmup_epochs", None)
     if given is not None:
         return int(given)

@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 
 from tunefast.recipe.seed import derive_seed
-from tunefast.search.pruning.rule import Curve, Decision, Standing
+from tunefast.search.pruning.rule import Curve, Decision, Standing, standing_at
 
 BRACKETS = 3
 """Of Hyperband, where nobody knows how long trials are."""
@@ -51,24 +51,25 @@ class HalvingRule:
 
     def learn(self, curve: Curve) -> None:
         """Take in where a trial stood at each rung that it reached."""
-        best = math.inf
         for epoch in sorted(curve.values):
-            cost = self._sign * curve.values[epoch]
-            best = min(best, cost) if math.isfinite(cost) else best
             rung = self._rung(epoch, curve.planned, curve.number)
             if rung is not None:
-                self._stands(rung, curve.number, best, epoch)
+                self._stands(rung, curve.number, self._cost(standing_at(curve, epoch, self._sign)), epoch)
 
     def judge(self, standing: Standing) -> Decision:
         """Stop a trial that is not among the best at a rung; between rungs none, nor one that is done."""
         rung = self._rung(standing.epoch, standing.planned, standing.number)
         if rung is None:
             return Decision(prune=False)
-        cost = math.inf if math.isnan(standing.best) else self._sign * standing.best
+        cost = self._cost(standing)
         ordered = self._stands(rung, standing.number, cost, standing.epoch)
         threshold, _ = ordered[max(1, len(ordered) // self._reduction) - 1]
         worse = cost > threshold or math.isinf(cost)
         return Decision(worse and not standing.is_done, self._sign * threshold, len(ordered))
+
+    def _cost(self, standing: Standing) -> float:
+        """What trials are ordered by at a rung, the least first."""
+        return math.inf if math.isnan(standing.best) else self._sign * standing.best
 
     def _stands(self, rung: int, number: int, cost: float, epoch: int) -> list[tuple[float, int]]:
         """Note where a trial stands, in place of what was noted of it before; returns all at that rung."""

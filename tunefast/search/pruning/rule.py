@@ -63,6 +63,17 @@ class Standing(NamedTuple):
         return self.planned is not None and self.epoch >= self.planned
 
 
+def standing_at(curve: Curve, epoch: int, sign: float) -> Standing:
+    """How a trial stood after an epoch of its curve; `sign` is 1 where less is better, else -1."""
+
+    def best(until: int) -> float:
+        costs = (sign * value for at, value in curve.values.items() if at <= until and math.isfinite(value))
+        return sign * min(costs, default=math.nan)
+
+    before = best(halfway(epoch))
+    return Standing(curve.number, epoch, curve.values[epoch], best(epoch), curve.planned, halfway=before)
+
+
 class Decision(NamedTuple):
     """What a rule says, and the numbers it says it by."""
 
