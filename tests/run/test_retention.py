@@ -6,11 +6,11 @@ from pathlib import Path
 
 import optuna
 
-from tests.search.playing import claimed, finish, live_study, play
+from tests.search.playing import claimed, finish, live_study, play, report
 from tests.store.databases import STUDY, stock
-from tunefast.run.retention import Retention
+from tunefast.run.retention import KEPT_PAUSED, Retention
 from tunefast.search.live import LiveStudy
-from tunefast.spec.progress import CHECKPOINTS, Ending
+from tunefast.spec.progress import CHECKPOINTS, Ending, Verdict
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.rows import enqueued
@@ -127,3 +127,18 @@ def test_no_byte_is_given_away_twice(database: Database) -> None:
     assert retention.room(second.number, 1) == 20
     play(live, [0.5])
     retention.close(wait=True)
+
+
+def test_trials_that_wait_far_from_going_on_begin_anew(database: Database) -> None:
+    """Of the trials that wait at a rung, those nearest to going on keep theirs; a promoted one goes on in any case."""
+    pruner = {"name": "asha", "min_epochs": 1, "reduction": 100, "promote": True}
+    live, state = live_study(database, pruner=pruner, budget={"trials": 90}), StateDirectory(database.path)
+    retention = Retention(live, state)
+    for index in range(KEPT_PAUSED + 5):
+        running = claimed(live)
+        _save(live, state, running.number)
+        assert report(live, running, 1, index / 100).verdict is Verdict.PAUSE
+        live.release(running.number, "paused", paused=True)
+        retention.tidy()
+    retention.close(wait=True)
+    assert _left(live, state) == list(range(5, KEPT_PAUSED + 5))

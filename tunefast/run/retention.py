@@ -15,6 +15,8 @@ from tunefast.spec.progress import CHECKPOINTS
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.rows import CONTINUES
 
+KEPT_PAUSED = 20
+"""Of how many trials that wait at a rung the checkpoints stay; others would begin anew, which is seldom and early."""
 _GONE = f".{CHECKPOINTS}-gone"
 
 
@@ -30,6 +32,8 @@ class Retention:
         """Where each of the study's trials has its directory."""
         self._rooms: dict[int, int] = {}
         """Bytes that the checkpoints of unfinished trials may take, as they were told."""
+        self._num_paused = 0
+        """When checkpoints of trials that wait were deleted last."""
         self._deleting = ThreadPoolExecutor(1, thread_name_prefix="deleting")
         self._serial = itertools.count(time.time_ns())
         places = self.trials.glob(f"*/{CHECKPOINTS}") if self.trials.is_dir() else ()
@@ -70,6 +74,17 @@ class Retention:
             self._present.update(ended, (number for number in sources if number is not None))
             ended.clear()
             self._sweep()
+        self._drop_paused()
+
+    def _drop_paused(self) -> None:
+        """Delete the checkpoints of trials that wait at a rung and are far from going on, where there are many."""
+        num_paused = len(self._study.paused)
+        if num_paused <= KEPT_PAUSED or num_paused == self._num_paused:
+            return
+        self._num_paused = num_paused
+        for number in self._study.waiting_at_rungs()[KEPT_PAUSED:]:
+            self._rooms.pop(number, None)
+            self._put_away(self._place(number))
 
     def _sweep(self) -> None:
         best = self._best()
@@ -100,6 +115,10 @@ class Retention:
     def _delete(self, number: int) -> None:
         place = self._place(number)
         if place.is_dir() and not _goes_on(self._study, number):
+            self._put_away(place)
+
+    def _put_away(self, place: Path) -> None:
+        if place.is_dir():
             gone = place.with_name(f"{_GONE}-{next(self._serial)}")
             with contextlib.suppress(OSError):  # it stays until the study is taken up again
                 place.rename(gone)

@@ -83,6 +83,11 @@ class LiveStudy(StudyState):
         number = rule.leader() if number is None and self._nobody_else else number
         return number if number in self.paused else None
 
+    def waiting_at_rungs(self) -> list[int]:
+        """The trials that wait until they are among the best at their rung, those first that are nearest to that."""
+        rule = self._judge.promoting
+        return [number for number in rule.waiting() if number in self.paused] if rule is not None else []
+
     @property
     def _nobody_else(self) -> bool:
         """Whether the study ended, and no trial goes on by itself."""

@@ -118,6 +118,10 @@ class PromotingRule(HalvingRule):
     def _first(self, numbers: list[int]) -> int | None:
         return min(numbers, key=lambda number: (-self._paused[number], self._rank(number)), default=None)
 
+    def waiting(self) -> list[int]:
+        """Who waits, those first that are nearest to going on: of the highest rung, and the best there."""
+        return sorted(self._paused, key=lambda number: (-self._paused[number], self._rank(number)))
+
     def promote(self, number: int) -> None:
         """Let a paused trial go on."""
         self._promoted.add((self._paused.pop(number), number))
