@@ -25,13 +25,14 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
     trials = study.spec.budget.trials
     left = max(trials - tally.num_trained, 0) if trials is not None else None
     best_trial, best_value = tally.best or (None, None)
+    paused = {"paused": len(study.paused)} if study.paused else {}
     return Progress(
         study=study.name,
         metric=study.spec.study.main_metric,
         curve=study.spec.study.curve_metric,
         direction="maximize" if study.spec.study.maximize else "minimize",
         trials=trials,
-        counts={**tally.counts, "running": len(study.running), "paused": len(study.paused)},
+        counts={**tally.counts, "running": len(study.running), **paused},
         best_trial=best_trial,
         best_value=best_value,
         target=study.spec.budget.target,
