@@ -168,6 +168,8 @@ class _Replay:
         if not isinstance(self._rule, PromotingRule) or not math.isfinite(self._value_of(trial)):
             return False
         self._paused[trial.number] = trial
+        values = dict(enumerate(self._task.curves[trial.recipe][: trial.epoch].tolist(), start=1))
+        self._rule.learn(Curve(trial.number, values, self._task.curves.shape[1], running=True, paused=True))
         return True
 
     def _promoted(self, now: int, *, last: bool) -> Trial | None:

@@ -155,6 +155,8 @@ class LiveStudy(StudyState):
             self.recorder.audits(running, report.epoch)
             answer = Answer(verdict=Verdict.CONTINUE)
         self.recorder.store(running, report, numbers)
+        if running.at_rung:
+            self._learn(running, running=True, paused=True)
         return answer
 
     def finish(self, number: int, outcome: Outcome) -> None:

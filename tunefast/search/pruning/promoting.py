@@ -59,7 +59,7 @@ class PromotingRule(HalvingRule):
     def learn(self, curve: Curve) -> None:
         """Take in where a trial stood at each rung; one that runs was let go on there, but for where it is paused."""
         super().learn(curve)
-        if self._forecast is not None and not curve.running:
+        if self._forecast is not None:
             self._forecast.learn(curve)
         self._paused.pop(curve.number, None)
         self._num_whole += curve.complete
