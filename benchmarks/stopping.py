@@ -43,7 +43,7 @@ FULL = Policy("random search, all in full")
 POLICIES = (
     Policy("median (tunefast's: warm-up 3 or 30 %)", MedianPruner()),
     Policy("safe", SafePruner()),
-    Policy("safe, promote", SafePruner(promote=True)),
+    Policy("safe, own training", SafePruner(promote=False)),
     Policy("safe, patience 10", SafePruner(), patience=10),
     Policy("forecast", ForecastPruner()),
     Policy("fast", FastPruner()),

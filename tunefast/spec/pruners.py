@@ -160,32 +160,39 @@ class ForecastPruner(JudgingPruner):
     """Completed trials before any trial is judged."""
 
 
-class SafePruner(JudgingPruner):
-    """Stop a trial that will not become the best, by its forecast, or that is among the worst third.
+class PromotingPruner(JudgingPruner):
+    """What pruners have in common that let trials wait at a rung."""
 
-    Forecast as in the pruner of that name; after a fifth of its training a trial has to be among the best two thirds
-    besides, of the completed ones at the same epoch. Buys as many epochs as a median without a warm-up, and loses the
-    best recipe in about three studies of a hundred. Source: measured, docs/benchmarks.md.
+    promote: bool | None = None
+    """Whether trials wait at a rung; by default those of tunefast's own loop do, since they go on for little."""
+
+    def promotes(self, *, resumes: bool) -> bool:
+        """Whether trials wait; `resumes` is whether they go on for little."""
+        return resumes if self.promote is None else self.promote
+
+
+class SafePruner(PromotingPruner):
+    """Let a trial go on only while it is in the better half, or may become the best; make up for it at the end.
+
+    Trials of tunefast's own loop wait with a checkpoint after epochs 3, 6, 12 and so on, and go on as soon as they are
+    in the better half there, unless their forecast (as in the pruner of that name) falls short by twice the margin.
+    When no more trials begin, five of seven at each rung go on. Other trainings are stopped: by their forecast, and
+    after a fifth of their epochs where they are among the worst third. Either buys two thirds of the epochs or more,
+    and loses the best recipe in two or three studies of a hundred. Source: measured, docs/benchmarks.md.
     """
 
     name: Literal["safe"] = "safe"
     margin: float = Field(1.0, ge=0)
-    """Times the gains that the forecast allows; more is safer, and saves less."""
+    """Times the gains that the forecast allows, twice as much where trials wait; more is safer, and saves less."""
     warmup_epochs: int = Field(3, ge=0)
-    """Epochs before a trial is judged."""
+    """Epochs before a trial is judged; after them the first rung stands."""
     startup_trials: int = Field(3, ge=1)
-    """Completed trials before any trial is judged."""
+    """Completed trials before any trial is stopped, where trials do not wait."""
     rank_after: float = Field(0.2, ge=0, le=1)
-    """Share of a trial's epochs before its rank counts, for which two more trials have to be complete."""
-    promote: bool = False
-    """Whether trials wait instead, with a checkpoint: at the end of the warm-up, and at every doubling of it.
-
-    The better half goes on there, unless its forecast falls short with twice the margin, and at the study's end five of
-    seven. Saves as much, and loses the best recipe less often; needs training that goes on from a checkpoint.
-    """
+    """Share of a trial's epochs before its rank counts, where trials do not wait; two more have to be complete."""
 
 
-class FastPruner(JudgingPruner):
+class FastPruner(PromotingPruner):
     """Forecast and halving together: the boldest rule that still reaches what full training reaches.
 
     At epochs 2, 4, 8 and so on only the better half of the trials goes on, but for those whose forecast falls short.
@@ -201,12 +208,6 @@ class FastPruner(JudgingPruner):
     """Of so many trials at a rung the best one goes on."""
     margin: float = Field(1.0, ge=0)
     """Times the gains that the forecast allows, and half as much again where trials wait."""
-    promote: bool | None = None
-    """Whether trials wait at a rung; by default those of tunefast's own loop do, since they go on for little."""
-
-    def promotes(self, *, resumes: bool) -> bool:
-        """Whether trials wait; `resumes` is whether they go on for little."""
-        return resumes if self.promote is None else self.promote
 
 
 Pruner = Annotated[

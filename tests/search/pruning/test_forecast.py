@@ -85,7 +85,7 @@ def test_before_it_judges() -> None:
 
 def test_a_value_without_a_curve_counts_for_nothing() -> None:
     """Trials that were brought from elsewhere with their results alone do not make up for curves."""
-    rule = pruning_rule(SafePruner(), maximize=True)
+    rule = pruning_rule(SafePruner(), maximize=True, resumes=False)
     for number in range(9):
         rule.learn(Curve(number, {}, 10, complete=True))
     rule.learn(Curve(9, dict.fromkeys(range(1, 11), 0.9), 10, complete=True))

@@ -38,7 +38,7 @@ def test_the_numbers_are_those_of_the_rule_that_stops() -> None:
 
 def test_safe_is_forecast_and_rank_later() -> None:
     """After a fifth of its epochs one of the worst third is stopped, before that one without hope, at its end none."""
-    rule = pruning_rule(SafePruner(startup_trials=2), maximize=True)
+    rule = pruning_rule(SafePruner(startup_trials=2), maximize=True, resumes=False)
     for number, last in enumerate((0.2, 0.3, 0.7, 0.8)):
         rule.learn(Curve(number, {epoch: 0.9 if epoch == 1 else last for epoch in range(1, 11)}, 10, complete=True))
     slow = {epoch: 0.1 * epoch for epoch in range(1, 11)}
@@ -59,7 +59,7 @@ def test_safe_is_forecast_and_rank_later() -> None:
 
 def test_safe_needs_two_more_for_ranks() -> None:
     """The forecast judges after three complete trials, the rank after five."""
-    rule = pruning_rule(SafePruner(), maximize=True)
+    rule = pruning_rule(SafePruner(), maximize=True, resumes=False)
     for number in range(4):
         rule.learn(Curve(number, {1: 0.1, 2: 0.1, 3: 0.1, 4: 0.5, 5: 0.9}, 5, complete=True))
     assert not rule.judge(Standing(9, 3, 0.08, 0.08, 5, 0, halfway=0.0)).prune

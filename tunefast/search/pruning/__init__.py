@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from tunefast.recipe.base import RecipePart
+from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.search.pruning.axis import COUNTED
 from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.search.pruning.halving import HalvingRule, HyperbandRule
@@ -79,15 +80,15 @@ def pruning_rule(settings: Pruner, *, maximize: bool, seed: int = 0, resumes: bo
         case ForecastPruner(startup_trials=startup, margin=margin):
             rule = ForecastRule(startup, margin, maximize=maximize)
         case SafePruner():
-            rule = _safe(settings, maximize=maximize)
+            rule = _safe(settings, maximize=maximize, promote=settings.promotes(resumes=resumes))
         case FastPruner():
             rule = _fast(settings, maximize=maximize, promote=settings.promotes(resumes=resumes))
     return rule
 
 
-def _safe(settings: SafePruner, *, maximize: bool) -> PruningRule:
+def _safe(settings: SafePruner, *, maximize: bool, promote: bool) -> PruningRule:
     startup, margin = settings.startup_trials, settings.margin
-    if settings.promote:
+    if promote:
         hopeless = ForecastRule(1, SAFE_MARGIN * margin, maximize=maximize)
         first = max(1, settings.warmup_epochs)
         return PromotingRule(first, SAFE_REDUCTION, maximize=maximize, forecast=hopeless, chances=SAFE_CHANCES)
@@ -107,9 +108,12 @@ def _fast(settings: FastPruner, *, maximize: bool, promote: bool) -> PruningRule
     return TogetherRule([forecast, HalvingRule(first, reduction, maximize=maximize)])
 
 
-def num_missing(settings: Pruner, counts: Mapping[str, int]) -> int:
-    """Trials that have to complete before any is judged, beside those that have; `counts` are trials by state."""
-    if isinstance(settings, SafePruner) and settings.promote:
+def num_missing(settings: Pruner, counts: Mapping[str, int], *, resumes: bool = True) -> int:
+    """Trials that have to complete before any is judged, beside those that have; `counts` are trials by state.
+
+    `resumes` is whether trials go on for little.
+    """
+    if isinstance(settings, SafePruner) and settings.promotes(resumes=resumes):
         return 0
     counted = ("complete", "running") if counts_running(settings) else ("complete",)
     return max(0, getattr(settings, "startup_trials", 0) - sum(counts.get(state, 0) for state in counted))
@@ -124,7 +128,7 @@ def warmup_epochs(settings: Pruner, recipe: RecipePart) -> int:
     """Epochs of `recipe` before it is judged."""
     if isinstance(settings, FastPruner):
         return settings.min_epochs - 1
-    if isinstance(settings, SafePruner) and settings.promote:
+    if isinstance(settings, SafePruner) and settings.promotes(resumes=isinstance(recipe, TrainingRecipe)):
         return max(0, settings.warmup_epochs - 1)  # after it the first rung stands
     given = getattr(settings, "warmup_epochs", None)
     if given is not None:
