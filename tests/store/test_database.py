@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.store.databases import execute, rows
 from tunefast.errors import StorageError
 from tunefast.store.database import Database, Group
+from tunefast.store.prepared import Prepared
 
 metadata = sa.MetaData()
 marks = sa.Table(
@@ -82,7 +83,8 @@ def test_only_the_living_are_written(database: Database) -> None:
 def test_updates_follow_the_inserts(database: Database) -> None:
     """An update finds the row that the same group inserts."""
     group = Group()
-    group.update(sa.update(marks).where(marks.c.pupil == 1).values(mark=6))
+    better = Prepared(sa.update(marks).where(marks.c.pupil == sa.bindparam("of")), ("mark",))
+    group.update(better, {"of": 1, "mark": 6})
     group.add(marks, KEY, row(1, 1, 2))
     write(database, group)
     assert rows(database.path, "marks")["marks"] == [(1, 1, 6, "2!")]
@@ -92,7 +94,7 @@ def test_a_group_knows_whether_it_is_empty() -> None:
     """A group with a row or an update is true."""
     empty, insert, update = Group(), Group(), Group()
     insert.add(marks, KEY, row(1, 1, 1))
-    update.update(sa.update(marks).values(mark=0))
+    update.update(Prepared(sa.update(marks), ("mark",)), {"mark": 0})
     assert [bool(group) for group in (empty, insert, update)] == [False, True, True]
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from tunefast.store.engine import checked, writing_engine
+from tunefast.store.prepared import Prepared, driver_of
 
 Row = Mapping[str, Any]
 
@@ -32,7 +33,7 @@ class Database:
         self._engine = writing_engine(path)
         self._connection = self._engine.connect()
         self._is_durable = True
-        self._seen_version = self._data_version()
+        self._seen_version = self.version
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -42,15 +43,18 @@ class Database:
         nobody was told, and would be done again in the same way.
         """
         with checked(self.path):
-            if durable != self._is_durable:
-                self._driver().execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-                self._is_durable = durable
+            self._set_durable(durable=durable)
             with self._connection.begin():
                 yield self._connection
 
+    def _set_durable(self, *, durable: bool) -> None:
+        if durable != self._is_durable:
+            driver_of(self._connection).execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._is_durable = durable
+
     def changed_outside(self) -> bool:
         """Whether another connection has committed anything since this was last asked."""
-        version = self._data_version()
+        version = self.version
         changed = version != self._seen_version
         self._seen_version = version
         return changed
@@ -60,15 +64,11 @@ class Database:
         self._connection.close()
         self._engine.dispose()
 
-    def _data_version(self) -> int:
+    @property
+    def version(self) -> int:
+        """A number that is another one as soon as another connection has committed anything."""
         with checked(self.path):
-            return int(self._driver().execute("PRAGMA data_version").fetchone()[0])
-
-    def _driver(self) -> Any:
-        driver = self._connection.connection.driver_connection
-        if driver is None:
-            raise RuntimeError("the database is closed")
-        return driver
+            return int(driver_of(self._connection).execute("PRAGMA data_version").fetchone()[0])
 
 
 class Group:
@@ -79,7 +79,7 @@ class Group:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[sa.Table, tuple[str, ...]], list[Row]] = {}
-        self._updates: list[sa.Update] = []
+        self._updates: list[tuple[Prepared, Row]] = []
         self._cleared: list[tuple[sa.Table, Row]] = []
 
     def __bool__(self) -> bool:
@@ -96,31 +96,31 @@ class Group:
         """Let `row` be written into `table`, in place of a row that is equal in the columns of `key`."""
         self._rows.setdefault((table, key), []).append(row)
 
-    def update(self, statement: sa.Update) -> None:
-        """Let `statement` be run after the inserts."""
-        self._updates.append(statement)
+    def update(self, statement: Prepared, row: Row) -> None:
+        """Let `statement` be run with `row` after the inserts."""
+        self._updates.append((statement, row))
 
     def write(self, connection: Connection, *, column: str, living: Mapping[sa.Table, set[Any]]) -> None:
         """Write all rows; those of the tables in `living` only where their `column` is among the values given there."""
         for table, row in self._cleared:
             if table not in living or row[column] in living[table]:
-                connection.execute(sa.delete(table).where(*(table.c[name] == value for name, value in row.items())))
+                _deleting(table, tuple(row)).run(connection, row)
         for (table, key), rows in self._rows.items():
             kept = [row for row in rows if table not in living or row[column] in living[table]]
             if kept:
-                _upsert(connection, table, key, kept)
-        for statement in self._updates:
-            connection.execute(statement)
-
-
-def _upsert(connection: Connection, table: sa.Table, key: tuple[str, ...], rows: list[Row]) -> None:
-    latest = {tuple(row[name] for name in key): row for row in rows}
-    connection.execute(_upserting(table, key, tuple(rows[0])), list(latest.values()))
+                latest = {tuple(row[name] for name in key): row for row in kept}
+                _upserting(table, key, tuple(kept[0])).run_all(connection, latest.values())
+        for statement, row in self._updates:
+            statement.run(connection, row)
 
 
 @functools.cache
-def _upserting(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...]) -> sa.Insert:
-    """The statement is made once: making it takes longer than running it."""
+def _upserting(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Prepared:
     statement = insert(table)
     updated = {name: statement.excluded[name] for name in columns if name not in key}
-    return statement.on_conflict_do_update(index_elements=key, set_=updated)
+    return Prepared(statement.on_conflict_do_update(index_elements=key, set_=updated), columns)
+
+
+@functools.cache
+def _deleting(table: sa.Table, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(sa.delete(table).where(*(table.c[name] == sa.bindparam(name) for name in columns)))

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from tunefast.errors import DiskFull, StorageError
+from tunefast.store.prepared import driver_of
 
 _PASSWORDS = (
     (re.compile(r"(//[^:/@]*:).*@"), r"\1***@"),
@@ -114,7 +115,7 @@ def _on_writing_connect(connection: Any, _record: Any) -> None:
 
 
 def _on_writing_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driver_of(connection).execute("BEGIN IMMEDIATE")
 
 
 def _on_reading_connect(connection: Any, _record: Any) -> None:

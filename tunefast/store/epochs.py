@@ -11,11 +11,22 @@ from tunefast.spec.progress import AT_RUNG, Assignment, CheckpointFile, EpochRep
 from tunefast.store import tables
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database, Group
+from tunefast.store.prepared import Prepared
 
 LOST = "lost"
 """How an attempt ended whose worker was gone."""
 DEVICE_BROKE = "its device broke"
 """Why one ended that may have broken its device."""
+_END = Prepared(
+    sa.update(tables.attempts)
+    .where(tables.attempts.c.study_uuid == sa.bindparam("of_study"))
+    .where(tables.attempts.c.trial == sa.bindparam("of_trial"))
+    .where(tables.attempts.c.attempt == sa.bindparam("of_attempt")),
+    ("ended_at", "ending", "reason"),
+)
+_ACTIVE = Prepared(
+    sa.update(tables.studies).where(tables.studies.c.uuid == sa.bindparam("of_study")), ("active_seconds",)
+)
 
 
 class Attempts(NamedTuple):
@@ -131,14 +142,12 @@ class TrialLog:
 
     def end(self, group: Group, assignment: Assignment, ending: str, reason: str) -> None:
         """Note the end of an attempt whose start was noted."""
-        attempt = (tables.attempts.c.attempt == assignment.attempt) & (tables.attempts.c.trial == assignment.trial)
-        where = attempt & (tables.attempts.c.study_uuid == self._uuid)
-        group.update(sa.update(tables.attempts).where(where).values(ended_at=utc_now(), ending=ending, reason=reason))
+        attempt = {"of_study": self._uuid, "of_trial": assignment.trial, "of_attempt": assignment.attempt}
+        group.update(_END, {**attempt, "ended_at": utc_now(), "ending": ending, "reason": reason})
 
     def active(self, group: Group, seconds: float) -> None:
         """Note for how long the study has been worked on, over all starts."""
-        own = tables.studies.c.uuid == self._uuid
-        group.update(sa.update(tables.studies).where(own).values(active_seconds=seconds))
+        group.update(_ACTIVE, {"of_study": self._uuid, "active_seconds": seconds})
 
     def _add(self, group: Group, table: sa.Table, trial: int, key: tuple[str, ...], row: dict[str, Any]) -> None:
         group.add(table, ("study_uuid", "trial", *key), {"study_uuid": self._uuid, "trial": trial, **row})

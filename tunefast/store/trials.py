@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database, Group, StudyGone
+from tunefast.store.prepared import Prepared
 from tunefast.store.rows import (
     ATTRS,
     DIRECTIONS,
@@ -32,7 +33,6 @@ from tunefast.store.rows import (
     TRIAL_TABLES,
     TRIALS,
     VALUES,
-    new_id,
     read_trials,
     study_uuids,
 )
@@ -44,10 +44,12 @@ _LIVING = (
     .where(STUDY_ATTRS.c.value_json == sa.bindparam("uuid"))
     .where(TRIALS.c.state == TrialState.RUNNING, TRIALS.c.trial_id.in_(sa.bindparam("ids", expanding=True)))
 )
-_END = (
-    sa.update(TRIALS)
-    .where(TRIALS.c.trial_id == sa.bindparam("ended"), TRIALS.c.state == TrialState.RUNNING)
-    .values(state=sa.bindparam("as_state"), datetime_complete=sa.bindparam("moment"))
+_NEW = Prepared(sa.insert(TRIALS), ("number", "study_id", "state", "datetime_start"))
+_MARK = Prepared(sa.insert(SYSTEM_ATTRS), ("trial_id", "key", "value_json"))
+_PARAM = Prepared(sa.insert(PARAMS), ("trial_id", "param_name", "param_value", "distribution_json"))
+_END = Prepared(
+    sa.update(TRIALS).where(TRIALS.c.trial_id == sa.bindparam("ended"), TRIALS.c.state == sa.bindparam("running")),
+    ("state", "datetime_complete"),
 )
 
 
@@ -66,39 +68,70 @@ class MirroredStorage(InMemoryStorage):
         self._touched: set[int] = set()
         self._endings: dict[int, tuple[TrialState, datetime]] = {}
         self.view = SamplersView()
+        self._counted_at = self._in_step_at = -1
+        """The database's versions when its trials were last counted, and when the running ones were known to run."""
         self.group = Group()
         with database.transaction() as connection:
             row = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name)).one()
             directions = sa.select(DIRECTIONS.c.direction).where(DIRECTIONS.c.study_id == row.study_id)
             objectives = connection.execute(directions.order_by(DIRECTIONS.c.objective)).scalars().all()
             trials = read_trials(connection, study_name)
+            self._counted_at = self._in_step_at = database.version
         self._max_study_id = row.study_id - 1
         self.study_id = super().create_new_study(objectives, study_name)
         self._add(trials)
 
-    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:  # noqa: ARG002  the one
         """Insert a running trial's row at once; its number and id are the database's. Templates are not supported."""
         if template_trial is not None:
             raise NotImplementedError("trials of a live study are created empty")
+        return self._create({})
+
+    def adopt(self, drawn: FrozenTrial) -> int:
+        """A new trial, with the parameters of `drawn` where it has the number of that one."""
+        return self._create({drawn.number: drawn})
+
+    def _create(self, drawn: Mapping[int, FrozenTrial]) -> int:
         with self._database.transaction(durable=False) as connection:
-            self._check_still_there(connection)
-            in_study = sa.select(sa.func.count()).where(TRIALS.c.study_id == study_id)
-            number = connection.execute(in_study).scalar_one()
-            if number > len(self.all_trials()):
-                self._add(read_trials(connection, self._name, len(self.all_trials())))
-            row = {"number": number, "study_id": study_id, "state": TrialState.RUNNING}
-            trial_id = new_id(connection.execute(sa.insert(TRIALS).values(**row, datetime_start=utc_now())))
+            self._count(connection)
+            number = len(self.all_trials())
+            row = {"number": number, "study_id": self.study_id, "state": TrialState.RUNNING}
+            trial_id = int(_NEW.run(connection, {**row, "datetime_start": utc_now()}).lastrowid or 0)
             self._mark(connection, trial_id)
-        self._max_trial_id = trial_id - 1
-        super().create_new_trial(study_id)
-        super().set_trial_system_attr(trial_id, OURS, value=True)
+            params = self._params_of(trial_id, drawn[number]) if number in drawn else []
+            _PARAM.run_all(connection, params)
+        trial = self._create_running_trial()
+        trial.number, trial._trial_id, trial.system_attrs = number, trial_id, {OURS: True}
+        if number in drawn:
+            trial.params, trial.distributions = dict(drawn[number].params), self._stored(drawn[number].distributions)
+            self._studies[self.study_id].param_distribution.update(trial.distributions)
+        self._add([trial])
         return trial_id
+
+    def _count(self, connection: Connection) -> None:
+        """Take in the trials that others have added. Raises `StudyGone`."""
+        version = self._database.version
+        if version == self._counted_at:
+            return
+        self._check_still_there(connection)
+        in_study = sa.select(sa.func.count()).where(TRIALS.c.study_id == self.study_id)
+        if connection.execute(in_study).scalar_one() > len(self.all_trials()):
+            self._add(read_trials(connection, self._name, len(self.all_trials())))
+        self._counted_at = version
 
     @staticmethod
     def _mark(connection: Connection, trial_id: int) -> None:
         """Mark a trial that we train, so that a restart tells it from one that somebody else runs."""
-        row = {"trial_id": trial_id, "key": OURS, "value_json": "true"}
-        connection.execute(sa.insert(SYSTEM_ATTRS).values(row))
+        _MARK.run(connection, {"trial_id": trial_id, "key": OURS, "value_json": "true"})
+
+    def _params_of(self, trial_id: int, drawn: FrozenTrial) -> list[dict[str, Any]]:
+        kinds = self._stored(drawn.distributions)
+        return [
+            _param_row(trial_id, path, kinds[path].to_internal_repr(drawn.params[path]), kinds[path]) for path in kinds
+        ]
+
+    def _stored(self, kinds: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+        return {path: self.view.stored_as.get(path, kind) for path, kind in kinds.items()}
 
     def forget_report(self, trial_id: int, step: int) -> None:
         """Take back what a running trial reported of a step: it is trained again."""
@@ -121,8 +154,7 @@ class MirroredStorage(InMemoryStorage):
         """Set one parameter."""
         distribution = self.view.stored_as.get(param_name, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
-        row = {"param_value": param_value_internal, "distribution_json": distribution_to_json(distribution)}
-        self._note(PARAMS, "param_name", {"trial_id": trial_id, "param_name": param_name, **row})
+        self._note(PARAMS, "param_name", _param_row(trial_id, param_name, param_value_internal, distribution))
 
     def restate(self, distributions: Mapping[str, BaseDistribution]) -> None:
         """Let all trials have these distributions, as the function `restate` of `tunefast.store.rows` writes them."""
@@ -187,7 +219,8 @@ class MirroredStorage(InMemoryStorage):
             self.group.write(connection, column="trial_id", living=dict.fromkeys(TRIAL_TABLES, living))
             for trial_id in living & self._endings.keys():
                 state, moment = self._endings[trial_id]
-                connection.execute(_END, {"ended": trial_id, "as_state": state, "moment": moment})
+                ending = {"state": state, "datetime_complete": moment, "running": TrialState.RUNNING}
+                _END.run(connection, {"ended": trial_id, **ending})
             refused = self._take_over(connection, self._touched - living)
         self.group, self._touched, self._endings = Group(), set(), {}
         return refused
@@ -204,7 +237,9 @@ class MirroredStorage(InMemoryStorage):
             unfinished = [trial for trial in self.all_trials() if not trial.state.is_finished()]
             changed = {trial._trial_id for trial in unfinished if states.get(trial._trial_id) != trial.state}
             self._add(read_trials(connection, self._name, len(self.all_trials())))
-            return self._take_over(connection, changed)
+            refused = self._take_over(connection, changed)
+            self._counted_at = self._in_step_at = self._database.version
+            return refused
 
     def _is_still_there(self, connection: Connection) -> bool:
         return study_uuids(connection).get(self._name) == self._uuid
@@ -224,6 +259,8 @@ class MirroredStorage(InMemoryStorage):
 
     def _living(self, connection: Connection, trial_ids: Iterable[int]) -> set[int]:
         """Those of the trials that still run in the database, under this very study."""
+        if self._database.version == self._in_step_at:
+            return set(trial_ids)
         return set(connection.execute(_LIVING, {"uuid": json.dumps(self._uuid), "ids": list(trial_ids)}).scalars())
 
     def _take_over(self, connection: Connection, trial_ids: set[int]) -> list[int]:
@@ -242,9 +279,19 @@ class MirroredStorage(InMemoryStorage):
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """What samplers see."""
-        wanted = None if self.view.restates else states
-        seen = self.view.of(super().get_all_trials(study_id, deepcopy, wanted), self.get_study_directions(study_id))
-        return seen if states is None or not self.view.restates else [trial for trial in seen if trial.state in states]
+        if states == (TrialState.WAITING,):  # which takes no time, since Optuna's storage knows where they begin
+            return super().get_all_trials(study_id, deepcopy, states)
+        seen = [trial for trial in self.seen_trials() if states is None or trial.state in states]
+        return copy.deepcopy(seen) if deepcopy else seen
+
+    def seen_trials(self) -> list[FrozenTrial]:
+        """What samplers see, whatever its state; not to be changed, but nobody will change it either."""
+        return self.view.of(self.all_trials(), self.get_study_directions(self.study_id))
+
+    @property
+    def num_waiting(self) -> int:
+        """Trials that somebody enqueued, and nobody has claimed."""
+        return len(super().get_all_trials(self.study_id, deepcopy=False, states=(TrialState.WAITING,)))
 
     def _add(self, trials: Iterable[FrozenTrial]) -> None:
         """What Optuna does for a template, but for copying it, which takes longer than reading it."""
@@ -253,3 +300,8 @@ class MirroredStorage(InMemoryStorage):
             self._trial_id_to_study_id_and_number[trial._trial_id] = (self.study_id, trial.number)
             self._studies[self.study_id].trials.append(trial)
             self._update_cache(trial._trial_id, self.study_id)
+
+
+def _param_row(trial_id: int, path: str, value: float, kind: BaseDistribution) -> dict[str, Any]:
+    row = {"trial_id": trial_id, "param_name": path, "param_value": value}
+    return {**row, "distribution_json": distribution_to_json(kind)}

@@ -37,16 +37,11 @@ class SamplersView:
         self.paused: set[int] = set()
         """Trials that wait until they are among the best where they are: till then as good as stopped there."""
         self._stand_ins: dict[int, FrozenTrial] = {}
-        self._kept: set[int] = set()
+        self._kept: list[int] = []
         self._chosen_at = -CHOOSE_EVERY
 
-    @property
-    def restates(self) -> bool:
-        """Whether trials are shown in another state than they are in."""
-        return self.races or bool(self.paused)
-
     def of(self, trials: list[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
-        """What is seen of these trials."""
+        """What is seen of a study's trials, which are all of them in the order of their numbers: a list of its own."""
         if self.paused:
             trials = [_as_stopped(trial) if trial.number in self.paused else trial for trial in trials]
         if self.races:
@@ -54,7 +49,7 @@ class SamplersView:
         if self.most_seen is not None and len(trials) > self.most_seen:
             trials = self._chosen(trials, self.most_seen, directions)
         if self.searched == self.stored_as:
-            return trials
+            return list(trials)
         return [seen for trial in trials if (seen := self._within(trial)) is not None]
 
     def _with_costs(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
@@ -79,12 +74,10 @@ class SamplersView:
         if len(trials) - self._chosen_at >= CHOOSE_EVERY:
             best = _best([trial for trial in trials if trial.values], most // BEST_SHARE, directions)
             every = math.ceil(len(trials) / (most - len(best)))
-            self._chosen_at, self._kept = len(trials), best | set(range(0, len(trials), every))
-        return [
-            trial
-            for trial in trials
-            if trial.number in self._kept or trial.number >= self._chosen_at or not trial.state.is_finished()
-        ]
+            unfinished = {trial.number for trial in trials if not trial.state.is_finished()}
+            self._chosen_at = len(trials)
+            self._kept = sorted(best | unfinished | self.paused | set(range(0, len(trials), every)))
+        return [*(trials[number] for number in self._kept), *trials[self._chosen_at :]]
 
     def _within(self, trial: FrozenTrial) -> FrozenTrial | None:
         """A trial under the distributions that are searched now; None where it lies outside of them."""
