@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from tunefast.errors import DiskFull, StorageError
 from tunefast.run import slots
@@ -59,6 +60,8 @@ class Dispatcher:
     oom_kills: OomKills = field(default_factory=OomKills)
     on_empty: Callable[[], None] = lambda: None
     """Called when the last host has left."""
+    later: Callable[[Callable[[], None]], Any] | None = None
+    """Does something soon in this thread, told from any thread. Without it trials are asked for when they are due."""
     _ticked: float = field(default_factory=time.monotonic)
     _shown: float = 0.0
     _storage_waits: bool = False
@@ -112,6 +115,8 @@ class Dispatcher:
         study = self.studies.get(worker.host.study)
         if study is None or threads is None or not slots.device_free(worker.device, lent, num_there):
             return
+        if not self._asks_ahead(study):
+            return
         running = study.claim()
         if running is None:
             return
@@ -128,6 +133,12 @@ class Dispatcher:
         assignment = assignment_of(study, running, worker.lease, told, trials, room)
         study.start(running, assignment, worker.name, worker.provenance)
         worker.send(Assign(assignment=assignment))
+        self._asks_ahead(study)
+
+    def _asks_ahead(self, study: LiveStudy) -> bool:
+        """Have the next trials of a study drawn; whether one can be claimed now, rather than when it has been drawn."""
+        later = self.later
+        return later is None or study.prepare(len(list(self._workers_of(study))), lambda: later(self._assign))
 
     def _take_up(self, name: str) -> None:
         study = LiveStudy(self.database, name)
@@ -141,6 +152,7 @@ class Dispatcher:
             self.leases.revoke(study.name, trial)
         self._untold = [(peer, message) for peer, message in self._untold if message.study != study.name]
         self.retention.pop(study.name).close()
+        study.asker.close()
 
     def _end(self, study: LiveStudy) -> None:
         """A study has nothing left to do: write its last rows and tell its hosts."""

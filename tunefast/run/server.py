@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import cast
 
 import optuna
 
@@ -27,6 +28,8 @@ from tunefast.store import studies
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
 
+SWITCH_SECONDS = 0.0005
+"""After which the thread that asks ahead lets a report be answered."""
 LONELY_SECONDS = 10.0
 """How long a new coordinator waits for its first host."""
 
@@ -36,21 +39,12 @@ log = logging.getLogger("tunefast.server")
 async def serve(database: Database, state: StateDirectory, over: asyncio.Event | None = None) -> None:
     """Serve hosts and workers until the last host has left, or `over` is set."""
     over = over or asyncio.Event()
-    coordinator = Coordinator(database, os.getpid(), on_empty=over.set)
-
-    conversations: dict[asyncio.StreamWriter, asyncio.Event] = {}
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ended = conversations[writer] = asyncio.Event()
-        try:
-            await _converse(coordinator, reader, writer)
-        finally:
-            del conversations[writer]
-            ended.set()
-
+    loop = asyncio.get_running_loop()
+    coordinator = Coordinator(database, os.getpid(), on_empty=over.set, later=loop.call_soon_threadsafe)
+    conversations: set[Conversation] = set()
     address = state.make_socket_path()
     address.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(connected, address, limit=LINE_LIMIT)
+    server = await loop.create_unix_server(lambda: Conversation(coordinator, conversations), address)
     state.announce(address)
     print(READY, flush=True)  # noqa: T201  the host that started us waits for it
     try:
@@ -65,9 +59,8 @@ async def serve(database: Database, state: StateDirectory, over: asyncio.Event |
     finally:
         address.unlink(missing_ok=True)
         server.close()
-        for writer, ended in list(conversations.items()):
-            writer.close()
-            await ended.wait()
+        for conversation in list(conversations):
+            await conversation.close()
 
 
 async def _serve_until_ended(database: Database, state: StateDirectory) -> None:
@@ -86,24 +79,58 @@ async def _tick(coordinator: Coordinator, over: asyncio.Event) -> None:
         coordinator.tick()
 
 
-async def _converse(coordinator: Coordinator, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what one peer says, until it is gone."""
+class Conversation(asyncio.Protocol):
+    """Passes on what one peer says, until it is gone."""
 
-    def send(message: Record) -> None:
-        if not writer.is_closing():
-            writer.write(encode(message))
+    def __init__(self, coordinator: Coordinator, all_of_them: set[Conversation]) -> None:
+        self._coordinator = coordinator
+        self._all = all_of_them
+        self._peer = Peer(self._send)
+        self._begun: list[bytes] = []
+        """Of a line whose end has not come."""
+        self._ended = asyncio.Event()
 
-    peer = Peer(send)
-    try:
-        while line := await reader.readline():
-            coordinator.receive(peer, decode(line))
-    except (ConnectionError, ProtocolError) as error:
-        log.warning("a connection ended: %s", error)
-    except Exception:  # one peer's trouble must not end the others' studies
-        log.exception("a connection ended")
-    finally:
-        coordinator.gone(peer)
-        writer.close()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._all.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Act on the messages whose lines have ended."""
+        *ends, rest = data.split(b"\n")
+        try:
+            for end in ends:
+                line = b"".join([*self._begun, end])
+                self._begun.clear()
+                if not self._transport.is_closing():
+                    self._coordinator.receive(self._peer, decode(line))
+        except ProtocolError as error:
+            log.warning("a connection ended: %s", error)
+            self._transport.close()
+        except Exception:  # one peer's trouble must not end the others' studies
+            log.exception("a connection ended")
+            self._transport.close()
+        self._begun.append(rest)
+        if sum(map(len, self._begun)) > LINE_LIMIT:
+            log.warning("a connection ended: a message of more than %d bytes", LINE_LIMIT)
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer is gone, or was sent away."""
+        if exc is not None:
+            log.warning("a connection ended: %s", exc)
+        self._all.discard(self)
+        self._ended.set()
+        self._coordinator.gone(self._peer)
+
+    async def close(self) -> None:
+        """End the conversation, after what was said has been sent."""
+        self._transport.close()
+        await self._ended.wait()
+
+    def _send(self, message: Record) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(encode(message))
 
 
 def main(database_path: str) -> int:
@@ -115,6 +142,7 @@ def main(database_path: str) -> int:
         return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sys.setswitchinterval(SWITCH_SECONDS)
     path = Path(database_path)
     state = StateDirectory(path)
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
 from optuna.distributions import json_to_distribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from tunefast.search.ahead import AskingAhead
 from tunefast.search.grid import GridCursor
 from tunefast.search.samplers import (
     Samplers,
@@ -20,9 +21,10 @@ from tunefast.search.samplers import (
     suggested,
 )
 from tunefast.spec.progress import Verb
-from tunefast.spec.samplers import GridSampler, TpeSampler
+from tunefast.spec.samplers import GpSampler, GridSampler, RandomSampler, TpeSampler
 from tunefast.spec.study import StudySpec
 from tunefast.store.rows import settings_of
+from tunefast.store.sketch import DRAWN_ID, SketchStorage
 from tunefast.store.trials import MirroredStorage
 
 MOST_SEEN = 1000
@@ -31,6 +33,8 @@ MOST_DRAWS = 20
 """For a trial, where they repeat earlier ones."""
 SAMPLER_DRAWS = 5
 """Of these, by the study's sampler; then at random."""
+SKETCHED = (RandomSampler, TpeSampler, GpSampler)
+"""Samplers that keep nothing in the study, so that they can draw from a copy of what they see of it."""
 
 
 class Asker:
@@ -52,67 +56,95 @@ class Asker:
         """Trials whose objectives suggest their settings themselves, by id, each with its own sampler."""
         self._grid = GridCursor(spec, [trial.params for trial in trials]) if grid else None
         self._tried = {frozenset(trial.params.items()) for trial in trials}
+        sketched = isinstance(spec.study.sampler, SKETCHED) and bool(spec.space)
+        self.ahead = AskingAhead(storage, self._sketched) if sketched else None
 
     @property
     def exhausted(self) -> bool:
         """Whether there is nothing left to ask for: every cell of the grid was given to a trial."""
-        return self._grid is not None and len(self._grid) == 0 and not self._enqueued
+        return self._grid is not None and len(self._grid) == 0 and not self._storage.num_waiting
 
-    @property
-    def _enqueued(self) -> bool:
-        """Whether trials wait in the database that somebody enqueued."""
-        return any(trial.state == TrialState.WAITING for trial in self._storage.all_trials())
+    def prepare(self, num: int, then: Callable[[], None]) -> bool:
+        """Let the next `num` trials be drawn while others train.
+
+        Returns whether `new` would not have to wait; `then` is called when that may have changed, from another thread.
+        """
+        if self.ahead is None or self._storage.num_waiting:
+            return True
+        self.ahead.order(num, then)
+        return not self.ahead.is_drawing
+
+    def close(self) -> None:
+        """Ask no more; what was drawn ahead is forgotten."""
+        if self.ahead is not None:
+            self.ahead.close()
 
     def new(self) -> FrozenTrial:
         """A new trial with all of its parameters, or one that somebody enqueued.
 
         Where they make no recipe, which somebody enqueued, it has failed.
         """
-        if self._grid is not None and not self._enqueued:
-            trial_id = self._storage.create_new_trial(self._storage.study_id)
+        if self.ahead is not None and not self._storage.num_waiting:
+            trial_id = self._storage.adopt(self.ahead.take())
         else:
             self._study.sampler = self._nothing_sampled  # what is drawn is drawn below, once the number is known
             trial_id = self._study.ask()._trial_id  # noqa: SLF001
-        return self._with_params(trial_id)
+        return self.completed(self._storage.get_trial(trial_id))
 
     def completed(self, trial: FrozenTrial) -> FrozenTrial:
         """`trial` with all of its parameters, also where its coordinator died while it asked for them; see `new`."""
-        if trial.params or not self._spec.space:
+        trial_id = trial._trial_id  # noqa: SLF001
+        if not self._spec.space and not settings_of(trial):
             return trial
-        return self._with_params(trial._trial_id)  # noqa: SLF001
-
-    def _with_params(self, trial_id: int) -> FrozenTrial:
         try:
-            self._set_params(trial_id)
-            self._spec.recipe_for(self._storage.get_trial(trial_id).params)
+            if not trial.params:
+                self._set_params(trial_id)
+            params = self._storage.get_trial(trial_id).params
+            self._spec.recipe_for(params)
+            self._tried.add(frozenset(params.items()))
         except ValueError as error:
             self._storage.set_trial_user_attr(trial_id, "error", str(error))
             self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
         return self._storage.get_trial(trial_id)
 
     def _set_params(self, trial_id: int) -> None:
-        enqueued = bool(settings_of(self._storage.get_trial(trial_id)))
-        if self._grid is None or enqueued:
-            self._draw(trial_id, fixed=enqueued)
-            return
-        for path, value in self._grid.take().items():
+        trial = self._storage.get_trial(trial_id)
+        if settings_of(trial):  # that somebody enqueued
+            self._study.sampler = optuna_sampler(self._spec, trial.number)
+            suggest(Trial(self._study, trial_id), self._spec.space)
+        elif self._grid is not None:
+            self._give(trial_id, self._grid.take())
+        elif self.ahead is not None:
+            self._give(trial_id, self._sketched(SketchStorage(self._storage, trial.number)).params)
+        else:
+            self._draw(self._study, trial.number, lambda: self._emptied(trial_id))
+
+    def _give(self, trial_id: int, params: Mapping[str, Any]) -> None:
+        for path, value in params.items():
             kind = distribution(self._spec.space[path])
             self._storage.set_trial_param(trial_id, path, kind.to_internal_repr(value), kind)
 
-    def _draw(self, trial_id: int, *, fixed: bool) -> None:
-        """Draw parameters that no trial has had, unless they are given, or such are hard to find by chance."""
-        number = self._storage.get_trial_number_from_id(trial_id)
-        for draw in range(1 if fixed or not self._spec.space else MOST_DRAWS):
-            if draw:
-                self._storage.forget_params(trial_id)
+    def _emptied(self, trial_id: int) -> int:
+        self._storage.forget_params(trial_id)
+        return trial_id
+
+    def _sketched(self, sketch: SketchStorage, before: Sequence[FrozenTrial] = ()) -> FrozenTrial:
+        """Draw a trial from a sketch; the samplers that are given one look at the study's trials, and nowhere else."""
+        study = optuna.Study(self._spec.study.name, sketch)
+        self._draw(study, sketch.number, lambda: sketch.begin(before), before)
+        return sketch.get_trial(DRAWN_ID)
+
+    def _draw(
+        self, study: optuna.Study, number: int, begin: Callable[[], int], before: Sequence[FrozenTrial] = ()
+    ) -> None:
+        """Draw parameters that no trial has had, nor one drawn `before`, unless such are hard to find by chance."""
+        taken = {frozenset(trial.params.items()) for trial in before}
+        for draw in range(MOST_DRAWS):
             chance = draw >= SAMPLER_DRAWS
-            self._study.sampler = (
-                random_sampler(self._spec, number, draw) if chance else self._samplers.of(number, draw)
-            )
-            drawn = frozenset(suggest(Trial(self._study, trial_id), self._spec.space).items())
-            if drawn not in self._tried:
-                break
-        self._tried.add(drawn)
+            study.sampler = random_sampler(self._spec, number, draw) if chance else self._samplers.of(number, draw)
+            drawn = frozenset(suggest(Trial(study, begin()), self._spec.space).items())
+            if drawn not in self._tried and drawn not in taken:
+                return
 
     def consult(self, trial_id: int, verb: Verb, argument: Mapping[str, Any]) -> Any:
         """Do what an objective asks of its trial, as Optuna does it; raises `ValueError` where Optuna refuses it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tunefast.errors import StorageError
@@ -31,6 +32,17 @@ class LiveStudy(StudyState):
     """What is done with a study while it is live."""
 
     # Handing out.
+
+    def prepare(self, num: int, then: Callable[[], None]) -> bool:
+        """Let the next `num` trials be drawn, within the budget; returns whether `claim` would not have to wait.
+
+        `then` is called when that may have changed, from another thread.
+        """
+        if self.end is not None:
+            return True
+        trials = self.spec.budget.trials
+        left = num if trials is None else max(0, trials - self._num_handed_out)
+        return self.asker.prepare(min(num, left), then) or bool(self._waiting)
 
     def claim(self) -> Running | None:
         """The next trial to train: one that lost its worker, else a new one within the budget, else None.
@@ -220,6 +232,7 @@ class LiveStudy(StudyState):
         """Go on under another spec, of which space and budget may differ; trials that run are left alone."""
         if spec.space != self.spec.space:
             self.storage.restate(covering(spec.space, self.storage.all_trials()))
+            self.asker.close()
             self.asker = Asker(spec, self.storage)
         self.spec = spec
         self.end = None

@@ -69,7 +69,9 @@ class MirroredStorage(InMemoryStorage):
         self._endings: dict[int, tuple[TrialState, datetime]] = {}
         self.view = SamplersView()
         self._counted_at = self._in_step_at = -1
-        """The database's versions when its trials were last counted, and when the running ones were known to run."""
+        """The database's versions when its trials were last counted, and when those that do not run were last known."""
+        self._lost: set[int] = set()
+        """Trials that others claimed or ended, as far as anything waits to be written of them."""
         self.group = Group()
         with database.transaction() as connection:
             row = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name)).one()
@@ -238,6 +240,7 @@ class MirroredStorage(InMemoryStorage):
             changed = {trial._trial_id for trial in unfinished if states.get(trial._trial_id) != trial.state}
             self._add(read_trials(connection, self._name, len(self.all_trials())))
             refused = self._take_over(connection, changed)
+            self._lost = changed | {touched for touched in self._touched if states.get(touched) != TrialState.RUNNING}
             self._counted_at = self._in_step_at = self._database.version
             return refused
 
@@ -260,7 +263,7 @@ class MirroredStorage(InMemoryStorage):
     def _living(self, connection: Connection, trial_ids: Iterable[int]) -> set[int]:
         """Those of the trials that still run in the database, under this very study."""
         if self._database.version == self._in_step_at:
-            return set(trial_ids)
+            return set(trial_ids) - self._lost
         return set(connection.execute(_LIVING, {"uuid": json.dumps(self._uuid), "ids": list(trial_ids)}).scalars())
 
     def _take_over(self, connection: Connection, trial_ids: set[int]) -> list[int]:
