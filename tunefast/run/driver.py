@@ -62,7 +62,7 @@ class Driver:
             answer = Answer(verdict=Verdict.STOP, reason="early_stopping")
         restores = self._rule is not None and self._rule.settings.restore_best_weights
         keep = restores and self.kept_epoch == report.epoch
-        self._answer = answer.model_copy(update={"keep": keep})
+        self._answer = answer.model_copy(update={"keep": True}) if keep else answer
         return self._answer
 
     def conclude(self, reason: str) -> None:

@@ -20,7 +20,7 @@ from tunefast.errors import ProtocolError
 from tunefast.recipe.recipe import RECIPE
 from tunefast.run.channel import Channel
 from tunefast.run.driver import drive
-from tunefast.run.heartbeat import heartbeat
+from tunefast.run.heartbeat import Heartbeat
 from tunefast.run.line import Line
 from tunefast.run.messages import Assign, Dismiss, WorkerHello
 from tunefast.run.output import LOG_FILE, output_to
@@ -61,22 +61,24 @@ class Leaving:
 
 def work(channel: Channel, leaving: Leaving) -> None:
     """Train what is assigned until dismissed, or asked to end; raises `OSError` where the coordinator is gone."""
-    while not leaving.asked:
-        message = channel.receive()
-        if message is None:
-            raise ConnectionError("the coordinator is gone")
-        if isinstance(message, Dismiss):
-            return
-        if not isinstance(message, Assign):
-            raise ProtocolError(f"a worker that waits for a trial got {message.kind!r}")
-        with leaving.training():
-            _train(channel, message.assignment, leaving)
+    with Heartbeat() as heart:
+        while not leaving.asked:
+            message = channel.receive()
+            if message is None:
+                raise ConnectionError("the coordinator is gone")
+            if isinstance(message, Dismiss):
+                return
+            if not isinstance(message, Assign):
+                raise ProtocolError(f"a worker that waits for a trial got {message.kind!r}")
+            with leaving.training():
+                _train(channel, message.assignment, leaving, heart)
 
 
-def _train(channel: Channel, assignment: Assignment, leaving: Leaving) -> None:
+def _train(channel: Channel, assignment: Assignment, leaving: Leaving, heart: Heartbeat) -> None:
     talk = TrialChannel(channel, assignment, lambda: leaving.asked)
     try:
-        outcome = _outcome(assignment, talk)
+        with heart.beating(talk.beat, assignment.lease_seconds):
+            outcome = _outcome(assignment, talk)
         failed = isinstance(outcome, Outcome) and outcome.ending is Ending.FAILED  # what it started got the signal too
         left = leaving.asked and (failed or outcome == Returned())
         talk.end(Returned(why="left", text="its worker was asked to end") if left else outcome)
@@ -99,8 +101,7 @@ def _outcome(assignment: Assignment, talk: TrialChannel) -> Outcome | Returned:
 def _driven(assignment: Assignment, talk: TrialChannel) -> Outcome | Returned:
     recipe = RECIPE.validate_python(assignment.recipe).settings()
     log.info("trial %d, attempt %d, %d threads: %s", assignment.trial, assignment.attempt, assignment.threads, recipe)
-    with heartbeat(talk.beat, assignment.lease_seconds):
-        outcome = drive(assignment, Line(talk.report, talk.note, talk.consult, talk.recall, talk.saved))
+    outcome = drive(assignment, Line(talk.report, talk.note, talk.consult, talk.recall, talk.saved))
     if isinstance(outcome, Returned):
         log.info("trial %d: given back, %s %s", assignment.trial, outcome.why, outcome.text)
     else:

@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -181,8 +182,9 @@ def load_objective(path: str) -> Objective:
 
     Raises `UserError` where there is none.
     """
-    find_objective(path)
     module_name, _, name = path.partition(":")
+    if module_name not in sys.modules:
+        find_objective(path)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
