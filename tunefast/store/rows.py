@@ -22,6 +22,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import Connection
 
+from tunefast.store.prepared import Prepared
 from tunefast.store.tables import UUID_ATTRIBUTE
 
 STUDIES: sa.Table = models.StudyModel.__table__
@@ -37,6 +38,20 @@ SYSTEM_ATTRS: sa.Table = models.TrialSystemAttributeModel.__table__
 HEARTBEATS: sa.Table = models.TrialHeartbeatModel.__table__
 
 TRIAL_TABLES = (PARAMS, VALUES, REPORTS, ATTRS, SYSTEM_ATTRS)
+LIVING = (
+    sa.select(TRIALS.c.trial_id)
+    .join(STUDY_ATTRS, STUDY_ATTRS.c.study_id == TRIALS.c.study_id)
+    .where(STUDY_ATTRS.c.value_json == sa.bindparam("uuid"))
+    .where(TRIALS.c.state == TrialState.RUNNING, TRIALS.c.trial_id.in_(sa.bindparam("ids", expanding=True)))
+)
+"""Those of some trials that still run, under the study with this uuid."""
+NEW_TRIAL = Prepared(sa.insert(TRIALS), ("number", "study_id", "state", "datetime_start"))
+NEW_SYSTEM_ATTR = Prepared(sa.insert(SYSTEM_ATTRS), ("trial_id", "key", "value_json"))
+NEW_PARAM = Prepared(sa.insert(PARAMS), ("trial_id", "param_name", "param_value", "distribution_json"))
+END_TRIAL = Prepared(
+    sa.update(TRIALS).where(TRIALS.c.trial_id == sa.bindparam("ended"), TRIALS.c.state == sa.bindparam("running")),
+    ("state", "datetime_complete"),
+)
 STATE_WORDS = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -223,6 +238,12 @@ def retry(trial: FrozenTrial) -> FrozenTrial:
     """A trial that waits, to try a failed one again with the same parameters."""
     fixed = {_FIXED_PARAMS: settings_of(trial)}
     return create_trial(state=TrialState.WAITING, system_attrs=fixed, user_attrs={RETRIES: trial.number})
+
+
+def param_row(trial_id: int, path: str, value: float, kind: BaseDistribution) -> dict[str, Any]:
+    """A parameter as `NEW_PARAM` takes it; `value` is Optuna's internal one."""
+    row = {"trial_id": trial_id, "param_name": path, "param_value": value}
+    return {**row, "distribution_json": distribution_to_json(kind)}
 
 
 def new_id(result: Any) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 
-from tunefast.store.seen import SeenStorage
+from tunefast.store.trials import MirroredStorage
 
 DRAWN_ID = -1
 """Of the trial that is drawn."""
@@ -18,7 +18,7 @@ DRAWN_ID = -1
 class SketchStorage(InMemoryStorage):
     """The trials that a sampler saw at one moment, and a trial to draw settings for; nothing of it is written."""
 
-    def __init__(self, storage: SeenStorage, number: int) -> None:
+    def __init__(self, storage: MirroredStorage, number: int) -> None:
         super().__init__()
         self.number = number
         self._max_study_id = storage.study_id - 1

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.distributions import BaseDistribution
 from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
@@ -19,38 +19,28 @@ from sqlalchemy.engine import Connection
 
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database, Group, StudyGone
-from tunefast.store.prepared import Prepared
 from tunefast.store.rows import (
     ATTRS,
     DIRECTIONS,
+    END_TRIAL,
+    LIVING,
+    NEW_PARAM,
+    NEW_SYSTEM_ATTR,
+    NEW_TRIAL,
     OURS,
     PARAMS,
     PICKLED,
     REPORTS,
     STUDIES,
-    STUDY_ATTRS,
     SYSTEM_ATTRS,
     TRIAL_TABLES,
     TRIALS,
     VALUES,
+    param_row,
     read_trials,
     study_uuids,
 )
 from tunefast.store.view import SamplersView
-
-_LIVING = (
-    sa.select(TRIALS.c.trial_id)
-    .join(STUDY_ATTRS, STUDY_ATTRS.c.study_id == TRIALS.c.study_id)
-    .where(STUDY_ATTRS.c.value_json == sa.bindparam("uuid"))
-    .where(TRIALS.c.state == TrialState.RUNNING, TRIALS.c.trial_id.in_(sa.bindparam("ids", expanding=True)))
-)
-_NEW = Prepared(sa.insert(TRIALS), ("number", "study_id", "state", "datetime_start"))
-_MARK = Prepared(sa.insert(SYSTEM_ATTRS), ("trial_id", "key", "value_json"))
-_PARAM = Prepared(sa.insert(PARAMS), ("trial_id", "param_name", "param_value", "distribution_json"))
-_END = Prepared(
-    sa.update(TRIALS).where(TRIALS.c.trial_id == sa.bindparam("ended"), TRIALS.c.state == sa.bindparam("running")),
-    ("state", "datetime_complete"),
-)
 
 
 class MirroredStorage(InMemoryStorage):
@@ -98,10 +88,10 @@ class MirroredStorage(InMemoryStorage):
             self._count(connection)
             number = len(self.all_trials())
             row = {"number": number, "study_id": self.study_id, "state": TrialState.RUNNING}
-            trial_id = int(_NEW.run(connection, {**row, "datetime_start": utc_now()}).lastrowid or 0)
+            trial_id = int(NEW_TRIAL.run(connection, {**row, "datetime_start": utc_now()}).lastrowid or 0)
             self._mark(connection, trial_id)
             params = self._params_of(trial_id, drawn[number]) if number in drawn else []
-            _PARAM.run_all(connection, params)
+            NEW_PARAM.run_all(connection, params)
         trial = self._create_running_trial()
         trial.number, trial._trial_id, trial.system_attrs = number, trial_id, {OURS: True}
         if number in drawn:
@@ -124,12 +114,12 @@ class MirroredStorage(InMemoryStorage):
     @staticmethod
     def _mark(connection: Connection, trial_id: int) -> None:
         """Mark a trial that we train, so that a restart tells it from one that somebody else runs."""
-        _MARK.run(connection, {"trial_id": trial_id, "key": OURS, "value_json": "true"})
+        NEW_SYSTEM_ATTR.run(connection, {"trial_id": trial_id, "key": OURS, "value_json": "true"})
 
     def _params_of(self, trial_id: int, drawn: FrozenTrial) -> list[dict[str, Any]]:
         kinds = self._stored(drawn.distributions)
         return [
-            _param_row(trial_id, path, kinds[path].to_internal_repr(drawn.params[path]), kinds[path]) for path in kinds
+            param_row(trial_id, path, kinds[path].to_internal_repr(drawn.params[path]), kinds[path]) for path in kinds
         ]
 
     def _stored(self, kinds: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
@@ -156,7 +146,7 @@ class MirroredStorage(InMemoryStorage):
         """Set one parameter."""
         distribution = self.view.stored_as.get(param_name, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
-        self._note(PARAMS, "param_name", _param_row(trial_id, param_name, param_value_internal, distribution))
+        self._note(PARAMS, "param_name", param_row(trial_id, param_name, param_value_internal, distribution))
 
     def restate(self, distributions: Mapping[str, BaseDistribution]) -> None:
         """Let all trials have these distributions, as the function `restate` of `tunefast.store.rows` writes them."""
@@ -222,7 +212,7 @@ class MirroredStorage(InMemoryStorage):
             for trial_id in living & self._endings.keys():
                 state, moment = self._endings[trial_id]
                 ending = {"state": state, "datetime_complete": moment, "running": TrialState.RUNNING}
-                _END.run(connection, {"ended": trial_id, **ending})
+                END_TRIAL.run(connection, {"ended": trial_id, **ending})
             refused = self._take_over(connection, self._touched - living)
         self.group, self._touched, self._endings = Group(), set(), {}
         return refused
@@ -264,7 +254,7 @@ class MirroredStorage(InMemoryStorage):
         """Those of the trials that still run in the database, under this very study."""
         if self._database.version == self._in_step_at:
             return set(trial_ids) - self._lost
-        return set(connection.execute(_LIVING, {"uuid": json.dumps(self._uuid), "ids": list(trial_ids)}).scalars())
+        return set(connection.execute(LIVING, {"uuid": json.dumps(self._uuid), "ids": list(trial_ids)}).scalars())
 
     def _take_over(self, connection: Connection, trial_ids: set[int]) -> list[int]:
         """Replace trials in memory by what the database holds of them, if it does; returns their numbers."""
@@ -303,8 +293,3 @@ class MirroredStorage(InMemoryStorage):
             self._trial_id_to_study_id_and_number[trial._trial_id] = (self.study_id, trial.number)
             self._studies[self.study_id].trials.append(trial)
             self._update_cache(trial._trial_id, self.study_id)
-
-
-def _param_row(trial_id: int, path: str, value: float, kind: BaseDistribution) -> dict[str, Any]:
-    row = {"trial_id": trial_id, "param_name": path, "param_value": value}
-    return {**row, "distribution_json": distribution_to_json(kind)}
