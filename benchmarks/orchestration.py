@@ -1,7 +1,8 @@
 """What does a trial cost beside its training? tunefast against stock Optuna, on a no-op objective.
 
 ``python -m benchmarks.orchestration [--trials N] [--stored N] [--sampler random|tpe] [--workers N] [--rounds R]
-[--json]``: 8 parameters, 20 reports a trial, median pruner; `--stored` trials are there before. Rounds alternate.
+[--ray PYTHON] [--only NAME ...] [--json]``: 8 parameters, 20 reports a trial, median pruner; `--stored` trials are
+there before. Rounds alternate. `--ray` names a Python that has Ray Tune, which then draws at random on as many slots.
 
 Each side's figure is the time from the first trial's end to the last one's, over the trials between: process start-up
 is left out on both sides, everything a trial needs is in. More than one worker only tunefast has here; the others train
@@ -14,6 +15,7 @@ import argparse
 import asyncio
 import json
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -115,6 +117,18 @@ def _optuna_ms(storage: optuna.storages.BaseStorage, load: Load, file: Path | No
     return (ends[-1] - ends[0]) / (len(ends) - 1) * 1000
 
 
+def ray_ms(python: str, reuse: str) -> Side:
+    """Milliseconds a trial through Ray Tune, by another interpreter."""
+
+    def side(_path: Path, load: Load) -> float:
+        peer = Path(__file__).with_name("ray_peer.py")
+        arguments = [python, str(peer), str(load.trials), str(load.workers), reuse]
+        told = subprocess.run(arguments, check=True, capture_output=True, text=True)
+        return float(told.stdout.split()[-1])
+
+    return side
+
+
 SIDES: dict[str, Side] = {
     "tunefast": tunefast_ms,
     "Optuna, default SQLite": optuna_default_ms,
@@ -132,23 +146,29 @@ def main() -> None:
     parser.add_argument("--sampler", choices=("random", "tpe"), default="random")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ray", metavar="PYTHON")
+    parser.add_argument("--only", nargs="+", metavar="NAME")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     load = Load(arguments.trials, arguments.stored, arguments.sampler, arguments.workers)
-    figures: dict[str, list[float]] = {name: [] for name in SIDES}
+    ray = {"Ray Tune": "new", "Ray Tune, reused actors": "reuse"} if arguments.ray else {}
+    sides = SIDES | {name: ray_ms(arguments.ray, reuse) for name, reuse in ray.items()}
+    sides = {name: side for name, side in sides.items() if arguments.only is None or name in arguments.only}
+    figures: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(arguments.rounds):
-        for name, side in SIDES.items():
+        for name, side in sides.items():
             with tempfile.TemporaryDirectory() as folder:
                 figures[name].append(side(Path(folder) / "bench.db", load))
     if arguments.json:
         print(json.dumps({"load": load._asdict(), "ms": figures}))
         return
-    base = statistics.median(figures["tunefast"])
+    first = next(iter(figures))
+    base = statistics.median(figures[first])
     print(f"ms a trial of {NUM_PARAMS} parameters and {NUM_REPORTS} reports; {arguments.rounds} rounds of {load}")
     for name, values in figures.items():
         median = statistics.median(values)
-        print(f"{name:<26} {median:8.2f}  ({min(values):.2f} to {max(values):.2f})  {median / base:6.1f} x tunefast")
+        print(f"{name:<26} {median:8.2f}  ({min(values):.2f} to {max(values):.2f})  {median / base:6.1f} x {first}")
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ from tunefast.store.database import Database
 SPACE: dict[str, Any] = {"params.x": {"low": 0.0, "high": 1.0}, "params.kind": {"choices": ["plain", "deep"]}}
 
 
+DRAWN = threading.Semaphore(0)
+"""Released whenever a trial was drawn, of whichever study."""
+
+
 def drawn_ahead(live: LiveStudy, num: int = 1) -> None:
-    """Let trials be drawn, and wait for them."""
-    drawn = threading.Semaphore(0)
-    ready = live.prepare(num, drawn.release)
-    for _ in range(0 if ready else num):
-        assert drawn.acquire(timeout=30)
-    assert live.prepare(num, drawn.release)
+    """Let trials be drawn, and wait for the next one."""
+    while not live.prepare(num, DRAWN.release):
+        assert DRAWN.acquire(timeout=30)
 
 
 def params_of(live: LiveStudy, count: int, ahead: int) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ def test_the_ranking() -> None:
     tally = Tally(maximize=False)
     for number, value in ((3, 0.5), (4, None), (1, 0.5), (2, 0.1)):
         tally.note(number, Ended("complete" if value is not None else "pruned", value, 1, 1))
-    assert tally.ranking == [2, 1, 3]
+    assert tally.ranking(3) == [2, 1, 3]
 
 
 ended = st.builds(

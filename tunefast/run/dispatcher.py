@@ -31,7 +31,7 @@ from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
 
 TICK_SECONDS = 0.1
-"""Reports are on disk at most this long after they were answered."""
+"""Reports are in the database at most this long after they were answered."""
 LONGEST_TICK_SECONDS = 1.0
 """What passed longer ago than this passed while this process stood still: nobody could be heard meanwhile."""
 SHOW_SECONDS = 0.25
@@ -254,7 +254,7 @@ class Dispatcher:
         for study in self.studies.values():
             if changed:
                 study.reconcile()
-            study.flush()
+            study.flush(durable=bool(self._untold))  # nobody was promised that a report outlives a power cut
             self.retention[study.name].tidy()
         untold, self._untold = self._untold, []
         for peer, message in untold:

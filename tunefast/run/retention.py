@@ -98,7 +98,7 @@ class Retention:
         best: set[int] = set()
         limit, taken = limits.checkpoint_bytes, 0
         room = None if limit is None else min(limit // 2, limit - self._held())
-        for number in self._study.tally.ranking[: limits.kept_checkpoints]:
+        for number in self._study.tally.ranking(limits.kept_checkpoints):
             taken += num_bytes(self._place(number))
             if room is None or taken <= room:
                 best.add(number)

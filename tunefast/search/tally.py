@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import Counter
 from typing import NamedTuple
 
@@ -28,7 +29,10 @@ class Tally:
         self._num_own = 0
         """Of those that ended: not brought from another study."""
         self._epochs_run = 0
-        self._best: tuple[int, float] | None = None
+        self._epochs_saved = 0
+        self._states: Counter[str] = Counter()
+        self._ranked: list[tuple[float, int]] = []
+        """The complete trials, best first: value, where less is better, and number."""
 
     def __len__(self) -> int:
         return len(self._ended)
@@ -50,37 +54,34 @@ class Tally:
         before = self._ended.pop(number, None)
         self._ended[number] = ended
         for each, sign in ((before, -1), (ended, 1)):
+            if each is not None:
+                self._states[each.state] += sign
+                self._epochs_saved += sign * max(each.epochs_planned - each.epochs_run, 0)
             if each is not None and not each.imported:
                 self._num_own += sign
                 self._epochs_run += sign * each.epochs_run
         if before is not None and before.value is not None:
-            self._best = min(self._complete(), key=self._rank, default=None)
-        elif ended.value is not None:
-            candidates = [(number, ended.value), *([self._best] if self._best is not None else [])]
-            self._best = min(candidates, key=self._rank)
+            self._ranked.remove((self._sign * before.value, number))
+        if ended.value is not None:
+            bisect.insort(self._ranked, (self._sign * ended.value, number))
 
     @property
     def counts(self) -> Counter[str]:
         """Trials by state; failed ones that are tried again are "retried"."""
-        states = (("retried" if number in self._retried else ended.state) for number, ended in self._ended.items())
-        return Counter(states)
+        again = Counter(self._ended[number].state for number in self._retried if number in self._ended)
+        return self._states - again + Counter(retried=again.total())
 
     @property
     def best(self) -> tuple[int, float] | None:
         """Number and value of the best complete trial, the earliest of equals; None where none is complete."""
-        return self._best
+        if not self._ranked:
+            return None
+        value, number = self._ranked[0]
+        return number, self._sign * value
 
-    @property
-    def ranking(self) -> list[int]:
-        """The complete trials, best first, the earlier of equals."""
-        return [number for number, _ in sorted(self._complete(), key=self._rank)]
-
-    def _complete(self) -> list[tuple[int, float]]:
-        values = ((number, ended.value) for number, ended in self._ended.items())
-        return [(number, value) for number, value in values if value is not None]
-
-    def _rank(self, trial: tuple[int, float]) -> tuple[float, int]:
-        return self._sign * trial[1], trial[0]
+    def ranking(self, num: int) -> list[int]:
+        """The best `num` complete trials, best first, the earlier of equals."""
+        return [number for _, number in self._ranked[:num]]
 
     @property
     def epochs_run(self) -> int:
@@ -90,4 +91,4 @@ class Tally:
     @property
     def epochs_saved(self) -> int:
         """Epochs that they would have run, had nothing stopped them."""
-        return sum(max(ended.epochs_planned - ended.epochs_run, 0) for ended in self._ended.values())
+        return self._epochs_saved
