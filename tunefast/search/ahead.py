@@ -25,6 +25,7 @@ class AskingAhead:
         self._draw = draw
         self._drawn: dict[int, Future[FrozenTrial]] = {}
         self._thread: ThreadPoolExecutor | None = None
+        self._is_closed = False
 
     def order(self, num: int, then: Callable[[], None]) -> None:
         """Let the next `num` trials be drawn; `then` is called after each, from another thread."""
@@ -32,7 +33,7 @@ class AskingAhead:
         self._drawn = {number: drawn for number, drawn in self._drawn.items() if number >= first}
         for number in range(first, first + num):
             if number not in self._drawn:
-                self._submit(number).add_done_callback(lambda _: then())
+                self._submit(number).add_done_callback(lambda _: None if self._is_closed else then())
 
     @property
     def is_drawing(self) -> bool:
@@ -61,6 +62,7 @@ class AskingAhead:
         return self._draw(sketch, [drawn.result() for drawn in before if drawn.exception() is None])
 
     def close(self) -> None:
-        """Draw no more."""
+        """Draw no more, and call nobody back."""
+        self._is_closed = True
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
