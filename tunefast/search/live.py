@@ -42,7 +42,8 @@ class LiveStudy(StudyState):
             return True
         trials = self.spec.budget.trials
         left = num if trials is None else max(0, trials - self._num_handed_out)
-        return self.asker.prepare(min(num, left), then) or bool(self._waiting)
+        is_drawn = self.asker.prepare(min(num, left), then)
+        return is_drawn or bool(self._waiting) or self._next_promoted() is not None
 
     def claim(self) -> Running | None:
         """The next trial to train: one that lost its worker, else a new one within the budget, else None.
