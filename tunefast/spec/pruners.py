@@ -207,7 +207,7 @@ class FastPruner(PromotingPruner):
     reduction: int = Field(2, ge=2)
     """Of so many trials at a rung the best one goes on."""
     margin: float = Field(1.0, ge=0)
-    """Times the gains that the forecast allows, and half as much again where trials wait."""
+    """Times the gains that the forecast allows, and a quarter more where trials wait."""
 
 
 Pruner = Annotated[

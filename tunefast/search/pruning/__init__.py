@@ -48,7 +48,7 @@ BEST_RANKS = 67.0
 """Percent of the complete trials, among which one has to be."""
 SAFE_MARGIN, SAFE_REDUCTION, SAFE_CHANCES = 2.0, 2, 1.4
 """Where trials wait at rungs: times the margin, of so many one goes on, and of so many when no more trials begin."""
-FAST_MARGIN, FAST_TREND = 1.5, 0.2
+FAST_MARGIN, FAST_TREND = 1.25, 0.2
 """Likewise; and how much of a trial's last gain counts for every doubling of its epochs that is to come."""
 WARMUP_EPOCHS = 3
 WARMUP_SHARE = 0.3
