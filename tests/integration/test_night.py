@@ -80,7 +80,7 @@ def test_logs(terminal: Terminal) -> None:
 def test_logs_are_followed(terminal: Terminal) -> None:
     """Lines come while the study runs, and the command ends with it."""
     terminal.write("talking.py", TALKING)
-    terminal.write("s.toml", talking("tail", 4, 0.2))
+    terminal.write("s.toml", talking("tail", 4, 0.6))
     terminal.json("study", "run", "s.toml", "-n", "1", "--detach")
     with terminal.started("study", "logs", "tail", "-f") as logs:
         listen(logs, "[0] trial 0 at epoch 2")
