@@ -21,7 +21,7 @@ from tunefast.store.snapshot import StudySnapshot
 
 def show_missing(out: Console, study: StudySnapshot) -> None:
     """Print what the pruner waits for before it stops any trial."""
-    missing = num_missing(study.spec.study.pruner, study.counts, resumes=study.spec.resumes)
+    missing = num_missing(study.spec.study.pruner, study.counts, resumes=study.trains_with_ours)
     if missing and study.trials:
         out.print(
             f"the {study.spec.study.pruner.name} pruner needs {missing} {missing_in_words(study)} before it stops any"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from tunefast.search import budget
 from tunefast.search.pruning import COUNTED
 from tunefast.search.race import extrapolated
 from tunefast.search.running import Running
@@ -89,9 +90,8 @@ class Objectives:
 
     def has_won(self, running: Running, epoch: int) -> bool:
         """Whether a trial of a race is at the target with an epoch, and feasible."""
-        value = running.values.get(epoch, math.nan)
-        target = self.target.value if self.target is not None else math.nan
-        there = value >= target if self._maximize else value <= target
+        target = self.target.value if self.target is not None else None
+        there = budget.reached(target, running.values.get(epoch, math.nan), maximize=self._maximize)
         return there and self.is_feasible(running, epoch)
 
     def spent(self, running: Running) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tunefast.search.pruning import Curve, Standing
+from tunefast.search.pruning import Curve, Standing, halfway
 from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.spec.study_section import Target
 
@@ -71,7 +71,8 @@ def extrapolated(curve: Mapping[int, float], spent: float, target: float, *, max
     if not costs:
         return None
     best = min(costs.values())
-    before = min((cost for epoch, cost in costs.items() if epoch <= max(costs) // 2), default=best)
+    until = halfway(max(costs))
+    before = min((cost for epoch, cost in costs.items() if epoch <= until), default=best)
     gap = max(0.0, best - sign * target)
     if gap == 0:
         return spent

@@ -10,7 +10,9 @@ from tunefast.store.snapshot import StudySnapshot
 def places(study: StudySnapshot) -> dict[int, Place]:
     """By trial that waits at a rung, where it stands among those that got there."""
     section = study.spec.study
-    rule = pruning_rule(section.pruner, maximize=section.curve_maximize, seed=section.seed, resumes=study.spec.resumes)
+    rule = pruning_rule(
+        section.pruner, maximize=section.curve_maximize, seed=section.seed, resumes=study.trains_with_ours
+    )
     if not study.paused or not isinstance(rule, PromotingRule):
         return {}
     curves: dict[int, dict[int, float]] = {}

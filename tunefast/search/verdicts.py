@@ -26,7 +26,7 @@ class Judge:
         self._objectives = objectives
         self._maximize = spec.study.curve_maximize
         self._rule = pruning_rule(
-            spec.study.pruner, maximize=self._maximize, seed=spec.study.seed, resumes=spec.resumes
+            spec.study.pruner, maximize=self._maximize, seed=spec.study.seed, resumes=spec.trains_with_ours
         )
         self.promoting = self._rule if isinstance(self._rule, PromotingRule) else None
         """The rule, where trials wait for it to let them go on."""

@@ -61,7 +61,7 @@ class StudySpec(Part):
         for path in self.space:
             _check_conditions(self.space, path)
         ordered(self.space)
-        if self.trial.oom == "split" and ("objective" in self.recipe or "command" in self.recipe):
+        if self.trial.oom == "split" and not self.trains_with_ours:
             raise ValueError('trial.oom = "split" is for tunefast\'s own loop: only there are batches known')
         if isinstance(self.study.sampler, GridSampler):
             if self.recipe.get("style") == "optuna":
@@ -74,8 +74,7 @@ class StudySpec(Part):
             _refuse_flat(self)
         if self.recipe.get("style") == "optuna" and (self.study.has_several or self.study.target is not None):
             raise ValueError("metric: an objective for Optuna returns one value, which is the study's only metric")
-        own = "objective" in self.recipe or "command" in self.recipe
-        if own and self.study.target is not None and RACES[self.study.main_metric] == "flops":
+        if not self.trains_with_ours and self.study.target is not None and RACES[self.study.main_metric] == "flops":
             raise ValueError("metric: operations are known of tunefast's own training only; race by seconds or steps")
         _check_axis(self)
         grid = isinstance(self.study.sampler, GridSampler)
@@ -125,15 +124,14 @@ class StudySpec(Part):
         return {**named, **self.recipe}
 
     @property
-    def resumes(self) -> bool:
-        """Whether trials go on from a checkpoint for little: those of tunefast's own loop do."""
+    def trains_with_ours(self) -> bool:
+        """Whether trials train with tunefast's own loop, and so go on from a checkpoint for little."""
         return "objective" not in self.recipe and "command" not in self.recipe
 
     @property
     def knows_epochs(self) -> bool:
         """Whether trials have a planned end: own training has one only where the spec says it."""
-        own = "objective" in self.recipe or "command" in self.recipe
-        return not own or "epochs" in self.recipe or "epochs" in self.space
+        return self.trains_with_ours or "epochs" in self.recipe or "epochs" in self.space
 
     def epochs_for(self, params: Params) -> int:
         """The epochs that a trial with `params` trains for when nothing stops it."""
@@ -182,7 +180,7 @@ def _check_axis(spec: StudySpec) -> None:
     axis = getattr(spec.study.pruner, "axis", "epochs")
     if axis == "share" and not spec.knows_epochs:
         raise ValueError('pruner: axis = "share" needs to know how long trials are; give epochs in [recipe]')
-    if axis == "steps" and ("objective" in spec.recipe or "command" in spec.recipe):
+    if axis == "steps" and not spec.trains_with_ours:
         raise ValueError('pruner: axis = "steps" is for tunefast\'s own loop: other training reports no steps')
 
 

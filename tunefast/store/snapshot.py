@@ -70,7 +70,7 @@ class StudySnapshot:
     @property
     def trains_with_ours(self) -> bool:
         """Whether its trials train with tunefast's own loop."""
-        return "objective" not in self.spec.recipe and "command" not in self.spec.recipe
+        return self.spec.trains_with_ours
 
     @property
     def best(self) -> FrozenTrial | None:

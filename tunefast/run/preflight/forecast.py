@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tunefast.search.budget import reached
 from tunefast.search.pruning import Curve, Standing, halfway, pruning_rule
 from tunefast.search.race import RaceRule
 from tunefast.spec.pruners import NoPruner
@@ -178,9 +179,9 @@ class _StopRules:
     def __init__(self, spec: StudySpec, *, stops: bool) -> None:
         section = spec.study
         self._stops = stops
-        self._sign = 1 if section.curve_maximize else -1
+        self._maximize = section.curve_maximize
         settings = section.pruner if stops else NoPruner()
-        self._rule = pruning_rule(settings, maximize=section.curve_maximize, resumes=spec.resumes)
+        self._rule = pruning_rule(settings, maximize=section.curve_maximize, resumes=spec.trains_with_ours)
         self._target = section.target
         self._race = RaceRule(section.target, maximize=section.curve_maximize) if section.target is not None else None
         self._best: float | None = None
@@ -193,12 +194,12 @@ class _StopRules:
             return False
         if self._target is not None:
             return self._has_won(trial) and _spent(trial) <= self._aim
-        return self._sign * trial.kind.curve[trial.epoch - 1] >= self._sign * self._aim
+        return reached(self._aim, trial.kind.curve[trial.epoch - 1], maximize=self._maximize)
 
     def _has_won(self, trial: _Running) -> bool:
         if self._target is None:
             return False
-        return self._sign * trial.kind.curve[trial.epoch - 1] >= self._sign * self._target.value
+        return reached(self._target.value, trial.kind.curve[trial.epoch - 1], maximize=self._maximize)
 
     def end(self, trial: _Running) -> bool:
         """Whether a trial ends with its report."""

@@ -62,6 +62,7 @@ class PromotingRule(HalvingRule):
         if self._forecast is not None:
             self._forecast.learn(curve)
         self._paused.pop(curve.number, None)
+        self._standings.pop(curve.number, None)
         self._num_whole += curve.complete
         reached = [rung for rung in self._rungs if (rung, curve.number) in self._at] if curve.running else []
         if curve.paused and reached:
@@ -75,7 +76,7 @@ class PromotingRule(HalvingRule):
         if rung is None:
             return Decision(prune=False)
         ordered = self._stands(rung, standing.number, self._cost(standing), standing.epoch)
-        num_best = len(ordered) // self._reduction
+        num_best = self._num_best(rung)
         threshold = self._sign * ordered[num_best - 1][0] if num_best else None
         is_best = self._is_best(rung, standing.number) and not self._falls_short(standing)
         if standing.is_done or (rung, standing.number) in self._promoted or is_best:
@@ -113,10 +114,7 @@ class PromotingRule(HalvingRule):
 
     def leader(self) -> int | None:
         """The best paused trial of the highest rung, unless some trial trained to its end."""
-        return self._first(list(self._paused)) if not self._num_whole else None
-
-    def _first(self, numbers: list[int]) -> int | None:
-        return min(numbers, key=lambda number: (-self._paused[number], self._rank(number)), default=None)
+        return next(iter(self.waiting()), None) if not self._num_whole else None
 
     def waiting(self) -> list[int]:
         """Who waits, those first that are nearest to going on: of the highest rung, and the best there."""
