@@ -52,6 +52,7 @@ class StudyState:
         self._waiting = WaitingTrials()
         self.paused: dict[int, Running] = {}
         """Trials that wait until they are among the best at their rung."""
+        self.storage.view.paused = self.paused.keys()
         self._first_errors = FirstErrors()
         self.objectives = Objectives(self.spec)
         self.recorder = Recorder(self.storage, self.log, self.objectives)
@@ -91,7 +92,6 @@ class StudyState:
         """Let a trial wait for a worker, before the others or after them, or at its rung where it was told to."""
         if running.at_rung:
             self.paused[running.number] = running
-            self.storage.view.paused.add(running.number)
         elif first:
             self._waiting.appendleft(running)
         else:
@@ -99,7 +99,6 @@ class StudyState:
 
     def _unpause(self, number: int) -> Running | None:
         """Take a trial from its rung, if it waits at one."""
-        self.storage.view.paused.discard(number)
         return self.paused.pop(number, None)
 
     def _note_retry(self, trial: FrozenTrial) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -34,7 +35,7 @@ class SamplersView:
         """About how many of the ended trials samplers see; all where it is None."""
         self.races = False
         """Whether samplers take what stopped trials would have cost for their values."""
-        self.paused: set[int] = set()
+        self.paused: AbstractSet[int] = frozenset()
         """Trials that wait until they are among the best where they are: till then as good as stopped there."""
         self._stand_ins: dict[int, FrozenTrial] = {}
         self._kept: list[int] = []
