@@ -28,7 +28,7 @@ OPTIONS = {
     "study edit": {"--set", "--storage", "--json"},
     "trial clone": {"--study", "--set", "--storage", "--json"},
     "study create": {"--name", "--skip-check", "--storage", "--json"},
-    "study run": {"-n", "--device", "--name", "--storage", "--grace", "--detach", "--json"},
+    "study run": {"-n", "--device", "--name", "--storage", "--grace", "--confirm", "--seeds", "--detach", "--json"},
     "study watch": {"--storage", "--json"},
     "study logs": {"--trial", "-f", "--storage"},
     "study import": {"--study", "--into", "--map", "--storage", "--json"},
@@ -38,7 +38,7 @@ OPTIONS = {
     "study extend": {"--trials", "--minutes", "--target", "--storage", "--json"},
     "study delete": {"--yes", "--storage", "--json"},
     "study retry": {"--trial", "--storage", "--json"},
-    "worker start": {"-n", "--device", "--storage", "--grace", "--detach", "--json"},
+    "worker start": {"-n", "--device", "--storage", "--grace", "--confirm", "--seeds", "--detach", "--json"},
     "worker list": {"--storage", "--json"},
 }
 PUBLIC = [

@@ -209,3 +209,65 @@ def test_bad_input(terminal: Terminal) -> None:
     )
     terminal.tunefast("study", "delete", "s", "--yes")
     assert terminal.json("study", "list") == []
+
+
+TOGETHER = """
+import os
+from pathlib import Path
+
+def run(recipe, context):
+    with Path("pids").open("a") as pids:
+        pids.write(f"{os.getpid()}\\n")
+    yield {"val_accuracy": recipe.params["x"] / 3 + (context.seed % 7) / 1000}
+"""
+
+
+def test_searched_and_confirmed_by_the_same_workers(terminal: Terminal) -> None:
+    """One command from the search to the confirmed winner, and no worker starts twice; again it trains nothing."""
+    terminal.write("mine.py", TOGETHER)
+    terminal.write("s.toml", SPEC.format(sampler="grid", recipe='objective = "mine:run"', path="params.x"))
+    done = terminal.tunefast("study", "run", "s.toml", "-n", "2", "--confirm", "2", "--seeds", "3").stdout
+    assert "The search is over: its trials are used up (4 complete)." in done
+    assert "Training the best 2 trials of s again on 3 new seeds: 6 runs, kept as study s.confirm." in done
+    assert "Confirmed: trial " in done
+    study, confirming = terminal.study("s"), terminal.study("s.confirm")
+    assert (study.counts, confirming.counts) == ({"complete": 4}, {"complete": 6})
+    pids = (terminal.directory / "pids").read_text().split()
+    assert len(pids) == 10
+    assert len(set(pids)) == 2
+    again = terminal.json("study", "run", "s", "-n", "1", "--confirm", "2", "--seeds", "3")
+    assert (again["study"], again["confirmation"], again["ended"]) == ("s", "s.confirm", "trials")
+    assert terminal.study("s.confirm").trials == confirming.trials
+    assert len((terminal.directory / "pids").read_text().split()) == 10
+
+
+def test_interrupted_between_search_and_confirmation(terminal: Terminal) -> None:
+    """A confirmation that was cut off goes on with the command that began it, or with its own."""
+    terminal.write("mine.py", TOGETHER.replace("    yield", "    __import__('time').sleep(1)\n    yield"))
+    terminal.write("s.toml", SPEC.format(sampler="grid", recipe='objective = "mine:run"', path="params.x"))
+    command = ("study", "run", "s.toml", "-n", "2", "--confirm", "1", "--seeds", "5")
+    with terminal.started(*command) as run:
+        wait_until(lambda: terminal.counts("s.confirm").get("complete", 0) > 0, "a run is complete")
+        run.send_signal(signal.SIGINT)
+        assert "tunefast study run s.confirm" in ended(run, 130)
+    assert terminal.study("s.confirm").counts["complete"] < 5
+    terminal.tunefast(*command)
+    assert terminal.study("s.confirm").counts == {"complete": 5}
+    assert terminal.study("s").counts == {"complete": 4}
+
+
+def test_nothing_to_confirm(terminal: Terminal) -> None:
+    """A search that found nothing ends as ever; one that cannot be confirmed is refused before it trains."""
+    terminal.write("mine.py", "def run(recipe, context):\n    raise ValueError(str(recipe.params['x']))\n")
+    text = SPEC.format(sampler="grid", recipe='objective = "mine:run"', path="params.x")
+    terminal.write("s.toml", text)
+    failed = terminal.json("study", "run", "s.toml", "-n", "1", "--confirm", "1", code=1)
+    assert failed["study"] == "s"
+    assert "s.confirm" not in terminal.tunefast("study", "list").stdout
+    dependent = (
+        '"params.y" = {{ choices = [1, 2], when = {{ seed = [1, 2] }} }}\nseed = {{ choices = [1, 2] }}\n'.format()
+    )
+    terminal.write("t.toml", text.replace('"s"', '"t"') + dependent)
+    refused = terminal.tunefast("study", "run", "t.toml", "--confirm", "1", code=2)
+    assert "by its seed, which a confirmation changes" in refused.stderr
+    assert terminal.study("t").trials == []

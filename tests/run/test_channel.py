@@ -74,3 +74,25 @@ def test_nobody_listens(runtime: Path) -> None:
         listener.bind(str(path))
     with pytest.raises(ConnectionRefusedError):
         Channel(path)
+
+
+def test_whether_something_has_arrived(ends: tuple[Channel, socket.socket]) -> None:
+    """What has arrived is known without waiting: nothing, one message after the other, and that the other end left."""
+    channel, other = ends
+    assert not channel.has_received()
+    other.sendall(encode(Told(trial=1, token=2)) + encode(Dismiss()))
+    for message in (Told(trial=1, token=2), Dismiss()):
+        assert channel.has_received()
+        assert channel.receive() == message
+    assert not channel.has_received()
+    other.close()
+    assert channel.has_received()
+    assert channel.receive() is None
+
+
+def test_a_message_without_end(ends: tuple[Channel, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is longer than any message is not waited for."""
+    channel, other = ends
+    monkeypatch.setattr("tunefast.run.channel.LINE_LIMIT", 1000)
+    other.sendall(b"x" * 2000)
+    assert channel.receive() is None

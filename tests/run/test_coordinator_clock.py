@@ -9,7 +9,7 @@ import pytest
 
 from tests.run.wires import HostWire, Wire, WorkerWire, started
 from tests.store.databases import STUDY, stock_trials, study_spec
-from tunefast.run import dispatcher
+from tunefast.run import timekeeper
 from tunefast.run.coordinator import Coordinator
 from tunefast.run.messages import (
     Command,
@@ -41,7 +41,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of coordinators that start with ``_ticked=clock.now``."""
     clock = Clock()
-    monkeypatch.setattr(dispatcher, "time", clock)
+    monkeypatch.setattr(timekeeper, "time", clock)
     return clock
 
 

@@ -21,6 +21,7 @@ from tunefast.run.messages import (
     Dismiss,
     Done,
     Finish,
+    Halt,
     HostHello,
     Leave,
     Note,
@@ -74,6 +75,7 @@ EVERY_KIND: list[Record] = [
     Ready(worker="w1"),
     Assign(assignment=Assignment(**KEY, attempt=1, recipe=RECIPE, seed=2**63, threads=2, device="cpu")),
     Reply(trial=3, token=4, epoch=5, answer=Answer(verdict=Verdict.STOP, keep=True, reason="target")),
+    Halt(trial=3, token=4, reason="enough"),
     Told(trial=3, token=4),
     Dismiss(),
     State(progress=Progress(

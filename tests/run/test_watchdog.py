@@ -10,7 +10,7 @@ from tests.run.test_coordinator_clock import Clock
 from tests.run.wires import HostWire, WorkerWire, states
 from tests.store.databases import study_spec
 from tunefast.recipe.recipe import RECIPE
-from tunefast.run import dispatcher
+from tunefast.run import timekeeper
 from tunefast.run.coordinator import Coordinator
 from tunefast.run.leases import Leases
 from tunefast.run.messages import Beat, Note
@@ -29,7 +29,7 @@ OURS: dict[str, Any] = {"data": {"name": "digits"}, "model": {"name": "mlp"}}
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the coordinator."""
     clock = Clock()
-    monkeypatch.setattr(dispatcher, "time", clock)
+    monkeypatch.setattr(timekeeper, "time", clock)
     return clock
 
 

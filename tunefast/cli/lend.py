@@ -1,8 +1,9 @@
-"""What `study run` and `worker start` share: lend slots, show progress, print the result."""
+"""What commands that train share: lend slots, show progress, print the result."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
@@ -11,10 +12,12 @@ from tunefast.cli.live import LiveView
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.result import result_document, show_result
+from tunefast.cli.then_confirm import Confirming, Wish
 from tunefast.errors import StudyPaused
-from tunefast.run.host import Host
+from tunefast.run.host import Departure, Host
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
+from tunefast.search.confirming import check_confirmable
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import StudySnapshot, snapshot
 from tunefast.store.studies import check_usable
@@ -23,46 +26,76 @@ INTERRUPTED = 128
 """A command ended by signal N leaves with this plus N."""
 
 
-def lend(
-    name: str, workers: int | None, device: str, storage: str, grace: float, *, detached: bool, to_json: bool
-) -> int:
+@dataclass(frozen=True)
+class Lending:
+    """What the user lends to a study, and how."""
+
+    workers: int | None
+    device: str
+    storage: str
+    grace: float
+    detached: bool
+    to_json: bool
+    then: Wish | None = None
+    """What to confirm with the same workers when the search has ended."""
+
+    @property
+    def options(self) -> list[str]:
+        """The same on a command line, but for the storage."""
+        num = [] if self.workers is None else ["-n", str(self.workers)]
+        confirm = [] if self.then is None else ["--confirm", str(self.then.top), "--seeds", str(self.then.seeds)]
+        return ["--device", self.device, "--grace", str(self.grace), *num, *confirm]
+
+
+def lend(name: str, lending: Lending) -> int:
     """Work on the study until it ends or the user stops it, here or in a process without this terminal.
 
     Returns the exit code.
     """
-    path = database_path(storage)
+    path = database_path(lending.storage)
     check_usable(path)
-    devices = devices_for(device, workers)
+    devices = devices_for(lending.device, lending.workers)
     study = snapshot(path, name)
     check_objective(study.spec)
-    if detached and not study.is_used_up:
-        options = ["--device", device, "--grace", str(grace), *(("-n", str(workers)) if workers is not None else ())]
-        return detach(path, name, options, storage, to_json=to_json)
-    out = console(to_json=to_json)
+    if lending.then is not None:
+        check_confirmable(study)
+    if lending.detached and not (study.is_used_up and lending.then is None):
+        return detach(path, name, lending.options, lending.storage, to_json=lending.to_json)
+    out = console(to_json=lending.to_json)
+    confirming = None if lending.then is None else Confirming(path, name, lending.then, len(devices), out)
     with LiveView(out) as view:
         host = Host(
             path,
             name,
             devices,
-            explicit=workers is not None,
+            explicit=lending.workers is not None,
             on_progress=view.show,
             on_note=say_ready(view.note),
-            grace_seconds=grace,
+            following=None if confirming is None else confirming.begin,
+            grace_seconds=lending.grace,
         )
         departure = asyncio.run(host.run())
+    if confirming is not None and confirming.waits and departure.signal is None:
+        return lend(confirming.name, replace(lending, workers=1, then=None))
+    return _concluded(out, host.study, departure, lending)
+
+
+def _concluded(out: Console, name: str, departure: Departure, lending: Lending) -> int:
+    """Say how work on the study ended; the exit code."""
     if departure.reason == "deleted":
         out.print(f"Study {name} was deleted meanwhile.")
         return 1
+    path = database_path(lending.storage)
     study = snapshot(path, name)
-    if to_json:
+    if lending.to_json:
         print_json(result_document(path, study, departure.reason))
-    command = f"tunefast study run {name}{storage_flag(storage)}"
+    command = f"tunefast study run {name}{storage_flag(lending.storage)}"
     if departure.signal is not None:
         _show_how_to_go_on(out, study, command)
         return INTERRUPTED + departure.signal
     if departure.reason == "paused":
         raise StudyPaused(name=name, problem=departure.error, command=command)
-    show_result(out, path, study, departure.reason, storage)
+    show_result(out, path, study, departure.reason, lending.storage)
     if departure.error is not None:
         out.print(f"\nThe error:\n{departure.error}", markup=False)
         return 1

@@ -23,6 +23,13 @@ Grace = Annotated[
     float,
     typer.Option("--grace", help="Seconds that a trial has to end its epoch after Ctrl-C.", metavar="SECONDS", min=0),
 ]
+Confirm = Annotated[
+    int | None,
+    typer.Option(
+        "--confirm", help="Then train the best K again on new seeds, with the same workers.", metavar="K", min=1
+    ),
+]
+Seeds = Annotated[int, typer.Option("--seeds", help="New seeds for each of them.", metavar="S", min=1, max=1000)]
 Detach = Annotated[bool, typer.Option("--detach", help="Work in a process of its own that outlives this terminal.")]
 StudyName = Annotated[str, typer.Argument(help="Name of a study.", metavar="NAME")]
 SpecFile = Annotated[Path, typer.Argument(help="Spec of the study, a TOML file.", metavar="FILE")]

@@ -10,18 +10,12 @@ import typer
 from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli import check, confirming, editing, importing, watch
-from tunefast.cli.lend import lend
+from tunefast.cli import check, confirming, creating, editing, importing, watch
 from tunefast.cli.options import (
-    Detach,
-    Device,
-    Grace,
     Json,
-    SpecFile,
     Storage,
     StudyName,
     Verbose,
-    Workers,
     storage_flag,
 )
 from tunefast.cli.output import console, counts_line, number, plain_table, print_json
@@ -34,118 +28,17 @@ from tunefast.cli.showing import (
     study_document,
     trial_document,
 )
-from tunefast.cli.specs import differences, find_spec
-from tunefast.errors import SpecChanged, StudyExists, StudyNotOurs, UserError
-from tunefast.run.commands import create_study, delete_study, extend_study, is_worked_on
+from tunefast.errors import StudyNotOurs, UserError
+from tunefast.run.commands import delete_study, extend_study, is_worked_on
 from tunefast.run.enqueuing import retry_trials
-from tunefast.run.host import GRACE_SECONDS
-from tunefast.run.prepare import located, warnings
-from tunefast.run.slots import devices_for
 from tunefast.search.confirmed import best_trial, confirmation_of
 from tunefast.search.confirming import check_extensible
-from tunefast.spec.samplers import GridSampler
 from tunefast.spec.sections import Budget
-from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
 from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import confirmation, snapshot, study_names
-from tunefast.store.studies import check_usable
 
 app = typer.Typer(help="Create, run, look at, change and delete studies.", no_args_is_help=True)
-
-NewName = Annotated[str | None, typer.Option("--name", help="Name of the study; default: what the file says.")]
-
-
-@app.command("create")
-def create(
-    file: SpecFile,
-    name: NewName = None,
-    unchecked: Annotated[
-        bool, typer.Option("--skip-check", help="Take no step of its recipes, as where another machine trains them.")
-    ] = False,
-    storage: Storage = DEFAULT_STORAGE,
-    to_json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Check a spec and store it as a new study, without any trial yet."""
-    path = database_path(storage)
-    spec = find_spec(str(file), name)
-    check_usable(path)
-    if path.exists() and spec.study.name in study_names(path):
-        raise StudyExists(name=spec.study.name, storage=path)
-    spec = located(spec)
-    if not unchecked:
-        check.check_quickly(spec, "auto", console(to_json=to_json))
-    create_study(path, spec)
-    _warn(spec, "auto", to_json=to_json)
-    if to_json:
-        print_json({"study": spec.study.name, "storage": str(path)})
-        return
-    flag = storage_flag(storage)
-    out = console()
-    out.print(f"Created study {spec.study.name}: {_plan(spec)}.", soft_wrap=True)
-    out.print(f"Run it:                   tunefast study run {spec.study.name}{flag}", soft_wrap=True)
-    out.print(f"Or in several terminals:  tunefast worker start {spec.study.name} -n 1{flag}", soft_wrap=True)
-
-
-def _warn(spec: StudySpec, device: str, *, to_json: bool) -> None:
-    """Say which choices cost speed on the device that the study would train on, or are the same there."""
-    (place,) = devices_for(device, 1)
-    for text in warnings(spec, place):
-        console(to_json=to_json).print(f"Note: {text}", soft_wrap=True)
-
-
-def _plan(spec: StudySpec) -> str:
-    limits = {"trials": spec.budget.trials, "minutes": spec.budget.minutes}
-    words = [f"{value:g} {unit}" for unit, value in limits.items() if value is not None]
-    if isinstance(spec.study.sampler, GridSampler):
-        words.insert(0, f"a grid of {spec.num_cells} cells")
-    return (
-        f"{spec.study.sampler.name} over {len(spec.space)} setting{'s' * (len(spec.space) != 1)}, {' or '.join(words)}"
-    )
-
-
-@app.command("run")
-def run(
-    file_or_name: Annotated[str, typer.Argument(help="A spec file, a study, or one that ships.", metavar="FILE|NAME")],
-    workers: Workers = None,
-    device: Device = "auto",
-    name: NewName = None,
-    storage: Storage = DEFAULT_STORAGE,
-    grace: Grace = GRACE_SECONDS,
-    detached: Detach = False,
-    to_json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Create the study if it is new, start workers, show progress and print the result."""
-    devices_for(device, workers)
-    study = _ensured(file_or_name, name, storage, device, to_json=to_json)
-    raise typer.Exit(lend(study, workers, device, storage, grace, detached=detached, to_json=to_json))
-
-
-def _ensured(file_or_name: str, name: str | None, storage: str, device: str, *, to_json: bool) -> str:
-    """The name of the study that is meant, which is created where it is new."""
-    path = database_path(storage)
-    check_usable(path)
-    known = study_names(path) if path.exists() else {}
-    if file_or_name in known and name is None:
-        return file_or_name
-    spec = find_spec(file_or_name, name)
-    if spec.study.name not in known:
-        try:
-            create_study(path, located(spec))
-        except StudyExists:
-            pass
-        else:
-            _warn(spec, device, to_json=to_json)
-            return spec.study.name
-    budget, others = differences(snapshot(path, spec.study.name).spec, spec)
-    if others:
-        raise SpecChanged(name=spec.study.name, difference="\n".join(f"  {line}" for line in others))
-    if budget:
-        note = f"The stored budget counts, not the file's ({'; '.join(budget)}); to change it: tunefast study extend"
-        console(to_json=to_json).print(note, soft_wrap=True)
-    return spec.study.name
 
 
 @app.command("list")
@@ -166,6 +59,8 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
     console().print(table if studies else "No study yet. Create one: tunefast study create FILE")
 
 
+app.command("create")(creating.create)
+app.command("run")(creating.run)
 app.command("check")(check.check_)
 app.command("confirm")(confirming.confirm)
 app.command("edit")(editing.edit)

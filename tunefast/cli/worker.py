@@ -5,9 +5,10 @@ from __future__ import annotations
 import typer
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli.lend import lend
-from tunefast.cli.options import Detach, Device, Grace, Json, Storage, StudyName, Verbose, Workers
+from tunefast.cli.lend import Lending, lend
+from tunefast.cli.options import Confirm, Detach, Device, Grace, Json, Seeds, Storage, StudyName, Verbose, Workers
 from tunefast.cli.output import console, plain_table, print_json
+from tunefast.cli.then_confirm import Wish
 from tunefast.run.commands import list_workers
 from tunefast.run.host import GRACE_SECONDS
 from tunefast.store.engine import database_path
@@ -22,12 +23,15 @@ def start(
     device: Device = "auto",
     storage: Storage = DEFAULT_STORAGE,
     grace: Grace = GRACE_SECONDS,
+    confirm: Confirm = None,
+    seeds: Seeds = 3,
     detached: Detach = False,
     to_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Train trials of a study with workers of this machine, beside those that are there already."""
-    raise typer.Exit(lend(name, workers, device, storage, grace, detached=detached, to_json=to_json))
+    then = None if confirm is None else Wish(confirm, seeds)
+    raise typer.Exit(lend(name, Lending(workers, device, storage, grace, detached, to_json, then)))
 
 
 @app.command("list")

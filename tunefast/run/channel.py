@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from pathlib import Path
@@ -13,6 +14,7 @@ from tunefast.spec.progress import Record
 
 LINE_LIMIT = 2**24
 """Bytes in one message at most."""
+CHUNK_BYTES = 2**16
 
 
 class Channel:
@@ -25,7 +27,10 @@ class Channel:
         except OSError:
             self.socket.close()
             raise
-        self._lines = self.socket.makefile("rb")
+        self._received = b""
+        """After the last message that was taken."""
+        self._arriving = select.poll()
+        self._arriving.register(self.socket, select.POLLIN)
         self._sending = threading.Lock()
 
     def send(self, message: Record) -> None:
@@ -35,20 +40,27 @@ class Channel:
 
     def receive(self) -> Message | None:
         """The next message, or None where the other end is gone."""
-        try:
-            line = self._lines.readline(LINE_LIMIT)
-        except ConnectionError:
-            return None
-        return decode(line) if line.endswith(b"\n") else None
+        parts = [self._received]
+        while b"\n" not in parts[-1]:
+            try:
+                parts.append(self.socket.recv(CHUNK_BYTES))
+            except ConnectionError:
+                return None
+            if not parts[-1] or sum(map(len, parts)) > LINE_LIMIT:
+                return None
+        line, self._received = b"".join(parts).split(b"\n", 1)
+        return decode(line)
+
+    def has_received(self) -> bool:
+        """Whether `receive` would find something at once: a message, as a rule whole, or that the other end is gone."""
+        return b"\n" in self._received or bool(self._arriving.poll(0))
 
     def detach(self) -> socket.socket:
         """The bare socket, for who goes on with it in another way."""
-        self._lines.close()
         return self.socket
 
     def close(self) -> None:
         """Close the connection."""
-        self._lines.close()
         self.socket.close()
 
     def __enter__(self) -> Self:

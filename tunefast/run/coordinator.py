@@ -12,7 +12,6 @@ from typing import Any
 
 from tunefast.errors import StorageError, TunefastError, UserError
 from tunefast.run import commands, slots
-from tunefast.run.dispatcher import Dispatcher
 from tunefast.run.leases import Lease
 from tunefast.run.messages import (
     Beat,
@@ -41,6 +40,7 @@ from tunefast.run.messages import (
 from tunefast.run.notifying import notify
 from tunefast.run.peers import Host, Peer, Send, Watcher, Worker
 from tunefast.run.progress import progress_of
+from tunefast.run.timekeeper import Timekeeper
 from tunefast.search.setbacks import broken_device, short_of_memory
 from tunefast.spec.progress import OUT_OF_MEMORY, Answer, Ending, Outcome, Record, Verdict
 
@@ -48,7 +48,7 @@ log = logging.getLogger("tunefast.coordinator")
 
 
 @dataclass
-class Coordinator(Dispatcher):
+class Coordinator(Timekeeper):
     """What the coordinator does with what it is told. Reads no socket and no clock but its own."""
 
     def receive(self, peer: Peer, message: Message) -> None:
@@ -100,11 +100,14 @@ class Coordinator(Dispatcher):
         if hello.study not in self.studies:
             self._take_up(hello.study)
             log.info("study %r is live", hello.study)
+        if isinstance(peer.role, Host):
+            peer.role.study, peer.role.stays = hello.study, hello.stays
+            return Welcome(pid=self.pid, workers=peer.role.names)
         taken = {name for host in self.hosts for name in host.names}
         free = (f"w{number}" for number in range(1, len(taken) + len(hello.devices) + 1))
         names = [name for name in free if name not in taken][: len(hello.devices)]
         lent = slots.Lent(hello.devices, hello.explicit)
-        peer.role = Host(peer.send, hello.pid, hello.study, lent, names)
+        peer.role = Host(peer.send, hello.pid, hello.study, lent, names, hello.stays)
         self.hosts.append(peer.role)
         log.info("host %d lends %s to %r", hello.pid, names, hello.study)
         return Welcome(pid=self.pid, workers=names)

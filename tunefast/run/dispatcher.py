@@ -1,40 +1,30 @@
-"""The dispatcher: gives trials to idle workers while the machine has room, writes in groups, keeps the clock."""
+"""The dispatcher: gives trials to idle workers while the machine has room, and ends studies that have none left."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from tunefast.errors import DiskFull, StorageError
 from tunefast.run import slots
 from tunefast.run.assigning import assignment_of, earlier_attempts
 from tunefast.run.launch.local import kill_group
-from tunefast.run.leases import Lease, Leases
-from tunefast.run.messages import Assign, Dismiss, Finish, Note, Over, State, Told
+from tunefast.run.leases import Leases
+from tunefast.run.messages import Assign, Dismiss, Finish, Halt, Note, Over, State, Told
 from tunefast.run.notifying import notify
 from tunefast.run.oom import OomKills
 from tunefast.run.peers import Host, Peer, Watcher, Worker
 from tunefast.run.progress import progress_of
 from tunefast.run.retention import Retention
-from tunefast.run.watchdog import Alarm, alarm
-from tunefast.search.budget import End
+from tunefast.search.budget import End, ended_by
 from tunefast.search.live import LiveStudy
-from tunefast.search.verdicts import TIME_LIMIT
-from tunefast.spec.progress import Ending, Outcome, Record
+from tunefast.spec.progress import Record
 from tunefast.spec.sections import Event
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
-
-TICK_SECONDS = 0.1
-"""Reports are in the database at most this long after they were answered."""
-LONGEST_TICK_SECONDS = 1.0
-"""What passed longer ago than this passed while this process stood still: nobody could be heard meanwhile."""
-SHOW_SECONDS = 0.25
 
 EVENTS: dict[End | None, Event] = {End.FAILING: "failed", End.PAUSED: "paused"}
 """What people are told where a study did not end as it was meant to."""
@@ -62,8 +52,6 @@ class Dispatcher:
     """Called when the last host has left."""
     later: Callable[[Callable[[], None]], Any] | None = None
     """Does something soon in this thread, told from any thread. Without it trials are asked for when they are due."""
-    _ticked: float = field(default_factory=time.monotonic)
-    _shown: float = 0.0
     _storage_waits: bool = False
     """Whether the database was locked or full since the last tick: who asks again at once waits for each message."""
     _untold: list[tuple[Peer, Finish]] = field(default_factory=list)
@@ -79,6 +67,7 @@ class Dispatcher:
                     self._assign_to(worker)
             for study in list(self.studies.values()):
                 self._revoke(study)
+                self._halt(study)
                 if study.finished:
                     self._end(study)
         except StorageError as error:
@@ -106,6 +95,16 @@ class Dispatcher:
         for trial in self.leases.trials(study.name) - study.running.keys():
             log.warning("trial %d of %r was ended from outside", trial, study.name)
             self.leases.revoke(study.name, trial)
+
+    def _halt(self, study: LiveStudy) -> None:
+        """Let nobody train an epoch to its end for nothing, where the study's target was reached."""
+        if study.end is not End.TARGET:
+            return
+        for worker in self._workers_of(study):
+            lease = worker.lease
+            if lease is not None and not lease.halted:
+                lease.halted = True
+                worker.send(Halt(trial=lease.trial, token=lease.token, reason=ended_by(End.TARGET)))
 
     def _assign_to(self, worker: Worker) -> None:
         lent = [host.lent for host in self.hosts]
@@ -163,7 +162,7 @@ class Dispatcher:
         for host in self._hosts_of(study):
             host.send(State(progress=progress_of(study, self._workers_of(study))))
             host.send(Over(reason=study.end or "", error=error))
-            host.leaving = True
+            host.leaving = host.leaving or not host.stays
         self._tell_watchers(study, Over(reason=study.end or ""))
         notify(study, EVENTS.get(study.end, "done"))
         self._drop(study)
@@ -196,69 +195,6 @@ class Dispatcher:
 
     def _workers_of(self, study: LiveStudy) -> Iterable[Worker]:
         return [worker for worker in self.workers if worker.host.study == study.name]
-
-    # The clock.
-
-    def tick(self) -> None:
-        """Every `TICK_SECONDS`: write groups, count active time, take in what others changed, show progress."""
-        now = time.monotonic()
-        passed, self._ticked = now - self._ticked, now
-        self._storage_waits = False
-        self.oom_kills.note(now)
-        for study in self.studies.values():
-            study.active_seconds += passed
-            study.check_budget()
-        for act in (partial(self._guard, min(passed, LONGEST_TICK_SECONDS)), self._synchronise):
-            with self._storage_may_wait():
-                act()
-        if now - self._shown >= SHOW_SECONDS:
-            self._shown = now
-            staying = [host for host in self.hosts if not host.leaving]
-            lookers: list[Host | Watcher] = [*staying, *self.watchers]
-            for peer in lookers:
-                if peer.study in self.studies:
-                    study = self.studies[peer.study]
-                    peer.send(State(progress=progress_of(study, self._workers_of(study))))
-        self._assign()
-
-    def _guard(self, passed: float) -> None:
-        """End the workers that hang, and let others take up their trials."""
-        for lease in self.leases.advance(passed):
-            study = self.studies.get(lease.study)
-            running = study.running.get(lease.trial) if study is not None else None
-            if study is None or running is None:  # ended from outside
-                continue
-            running.seconds += passed
-            why = alarm(lease, running, study.spec.trial)
-            if why is not None:
-                self._end_worker(study, lease, why)
-
-    def _end_worker(self, study: LiveStudy, lease: Lease, why: Alarm) -> None:
-        worker = next((worker for worker in self.workers if worker.lease is lease), None)
-        log.warning("trial %d of %r: %s", lease.trial, study.name, why.reason)
-        what = "it is given up" if why.ends_trial else "another one takes it up"
-        note = Note(study=study.name, trial=lease.trial, token=lease.token, text=f"{why.reason}; {what}")
-        self._tell_people(study, note)
-        if worker is not None:
-            worker.lease, worker.dismissed = None, True
-            self.kill(worker.pid)
-        if why.ends_trial:
-            self.leases.revoke(study.name, lease.trial)
-            study.finish(lease.trial, Outcome(ending=Ending.FAILED, reason=TIME_LIMIT, error=why.reason))
-        else:
-            self._take_back(study.name, lease.trial, why.reason)
-
-    def _synchronise(self) -> None:
-        """Take in what others changed, write what waits, and tell the outcomes that could not be written before."""
-        changed = self.database.changed_outside()
-        for study in self.studies.values():
-            if changed:
-                study.reconcile()
-            study.flush(durable=bool(self._untold))  # nobody was promised that a report outlives a power cut
-            self.retention[study.name].tidy()
-        untold, self._untold = self._untold, []
-        for peer, message in untold:
-            self._tell(peer, message)
 
     @staticmethod
     def _write(study: LiveStudy) -> None:

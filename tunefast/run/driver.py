@@ -31,6 +31,7 @@ from tunefast.spec.progress import (
 )
 from tunefast.train.objective import Context, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
+from tunefast.train.pulse import PULSE, HaltedError
 from tunefast.train.report_log import FILE, ReportLog
 
 log = logging.getLogger("tunefast.worker")
@@ -70,6 +71,13 @@ class Driver:
         self._answer = Answer(verdict=Verdict.STOP, reason=reason)
         if reason == TARGET:
             self._target_epoch = self._epoch
+
+    def halt(self, reason: str) -> None:
+        """Take in that the trial ended within an epoch: it counts with the epochs before, or is given back."""
+        if self._epoch is None:
+            self._answer = Answer(verdict=Verdict.PAUSE, reason=reason)
+        else:
+            self.conclude(reason)
 
     def recall(self, reports: Sequence[EpochReport]) -> None:
         """Take in the epochs of earlier attempts that this one does not train again."""
@@ -118,7 +126,10 @@ def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
         _inherit(assignment, line)
         if isinstance(recipe, TrainingRecipe):
             driver = Driver(recipe.patience(), line.report)
-            _drive_training(recipe, assignment, driver, line)
+            try:
+                _drive_training(recipe, assignment, driver, line)
+            except HaltedError as halted:
+                driver.halt(str(halted))
             return driver.outcome()
         return _drive_own(recipe, assignment, line)
     except ConnectionLostError as error:
@@ -232,7 +243,7 @@ def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driv
         driver.conclude(checkpoints.stopped)
         return
     reports = train_lane(lane, checkpoints, earlier)
-    with contextlib.suppress(StopIteration):
+    with PULSE.listening(line.listen), contextlib.suppress(StopIteration):
         report = next(reports)
         while True:
             log.info("attempt %d, epoch %d: %s", assignment.attempt, report.epoch, json.dumps(report.metrics))

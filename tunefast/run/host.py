@@ -45,7 +45,10 @@ class Departure:
 
 @dataclass
 class Host:
-    """Lends `devices`, one per slot, to the study `study` until it ends or the user wants them back."""
+    """Lends `devices`, one per slot, to the study `study` until it ends or the user wants them back.
+
+    Its workers, which have loaded libraries and data, may then go on with the study that `following` names.
+    """
 
     database: Path
     study: str
@@ -54,6 +57,8 @@ class Host:
     """Whether the user said how many."""
     on_progress: Callable[[Progress], None] = lambda _progress: None
     on_note: Callable[[str], None] = lambda _note: None
+    following: Callable[[str], str | None] | None = None
+    """Called in another thread with why the study ended: the study to lend the slots to next, if any. Asked once."""
     grace_seconds: float = GRACE_SECONDS
     _state: StateDirectory = field(init=False)
     _workers: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
@@ -93,7 +98,7 @@ class Host:
         self._send = lambda message: writer.write(encode(message))
         keepers: list[asyncio.Task[None]] = []
         try:
-            self._send(HostHello(pid=os.getpid(), study=self.study, devices=list(self.devices), explicit=self.explicit))
+            self._send(self._hello())
             welcome = await _next(reader)
             if isinstance(welcome, Refused):
                 raise refusal(welcome)
@@ -133,9 +138,26 @@ class Host:
                 self._crashes[message.worker] = 0
             elif isinstance(message, Note):
                 self.on_note(f"trial {message.trial}: {message.text}")
+            elif isinstance(message, Refused):
+                raise refusal(message)
             elif isinstance(message, Over):
-                return Departure(reason=message.reason, error=message.error)
+                if not await self._goes_on(message.reason):
+                    return Departure(reason=message.reason, error=message.error)
+                self._send(self._hello())
         return None
+
+    def _hello(self) -> HostHello:
+        stays, devices = self.following is not None, list(self.devices)
+        return HostHello(pid=os.getpid(), study=self.study, devices=devices, explicit=self.explicit, stays=stays)
+
+    async def _goes_on(self, reason: str) -> bool:
+        """Whether there is another study for the workers, which is this host's from now on."""
+        if self.following is None or self._signal is not None:
+            return False
+        found = await asyncio.to_thread(self.following, reason)
+        self.following = None
+        self.study = self.study if found is None else found
+        return found is not None
 
     async def _keep(self, name: str, socket: Path) -> None:
         """Keep a worker on a slot: one that ends before it is told to is replaced."""

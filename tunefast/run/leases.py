@@ -22,6 +22,8 @@ class Lease:
     """Since its worker got any further."""
     pulse: int = -1
     """How far its worker was when it last said so."""
+    halted: bool = False
+    """Whether its worker was told to end the trial at once."""
 
     def hear(self, pulse: int | None = None) -> None:
         """Its worker said something: that it lives and is at `pulse`, or None for something that is progress itself."""

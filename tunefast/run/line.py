@@ -30,11 +30,14 @@ class Line:
     """Epochs that this attempt goes on from, and that its assignment did not tell of."""
     saved: Callable[[CheckpointFile], None] = lambda _file: None
     """A checkpoint is on disk."""
+    listen: Callable[[], None] = lambda: None
+    """Between two steps; raises `HaltedError` where the trial is to end there."""
 
     def guarded(self) -> Line:
         """The same line, whose break cannot be mistaken for an error of the trial."""
         consult = None if self.consult is None else _guarded(self.consult)
-        return Line(_guarded(self.report), _guarded(self.note), consult, _guarded(self.recall), _guarded(self.saved))
+        report, note, recall = _guarded(self.report), _guarded(self.note), _guarded(self.recall)
+        return Line(report, note, consult, recall, _guarded(self.saved), _guarded(self.listen))
 
 
 class ConnectionLostError(Exception):

@@ -21,7 +21,7 @@ from tunefast.spec.progress import (
 
 
 class HostHello(Record):
-    """A host lends slots to a study."""
+    """A host lends slots to a study; said again, to another one, when that has ended."""
 
     kind: Literal["host"] = "host"
     pid: int
@@ -30,6 +30,8 @@ class HostHello(Record):
     """One per slot."""
     explicit: bool
     """Whether the user said how many."""
+    stays: bool = False
+    """Whether it may have another study for its workers when this one has ended."""
 
 
 class WorkerHello(Record):
@@ -175,6 +177,15 @@ class Reply(Record):
     answer: Answer
 
 
+class Halt(Record):
+    """A trial is to end before its next epoch has, where its worker's training can. No reply but how it ended."""
+
+    kind: Literal["halt"] = "halt"
+    trial: int
+    token: int
+    reason: str
+
+
 class Told(Record):
     """An outcome is on disk, or was refused because the token is stale."""
 
@@ -239,6 +250,7 @@ Message = Annotated[
     | Ready
     | Assign
     | Reply
+    | Halt
     | Told
     | Dismiss
     | State

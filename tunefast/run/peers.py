@@ -22,6 +22,8 @@ class Host:
     study: str
     lent: Lent
     names: list[str]
+    stays: bool = False
+    """Whether its workers wait when its study has ended."""
     leaving: bool = False
 
 

@@ -19,10 +19,10 @@ import optuna
 from tunefast.errors import ProtocolError, TunefastError
 from tunefast.run.channel import LINE_LIMIT
 from tunefast.run.coordinator import Coordinator
-from tunefast.run.dispatcher import TICK_SECONDS
 from tunefast.run.launch.starting import READY
 from tunefast.run.messages import decode, encode
 from tunefast.run.peers import Peer
+from tunefast.run.timekeeper import TICK_SECONDS
 from tunefast.spec.progress import Record
 from tunefast.store import studies
 from tunefast.store.database import Database

@@ -13,6 +13,7 @@ from tunefast.run.messages import (
     Consult,
     Consulted,
     Finish,
+    Halt,
     Message,
     Note,
     Recall,
@@ -23,7 +24,7 @@ from tunefast.run.messages import (
     Told,
 )
 from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Returned, Verb, Verdict
-from tunefast.train.pulse import PULSE
+from tunefast.train.pulse import PULSE, HaltedError
 
 log = logging.getLogger("tunefast.worker")
 
@@ -85,12 +86,29 @@ class TrialChannel:
             self._channel.send(Release(**self._key, returned=outcome))
             return
         self._channel.send(Finish(**self._key, outcome=outcome))
-        told = self._channel.receive()
+        told = self._received()
         if told is not None and not isinstance(told, Told):
             raise ProtocolError(f"an outcome got {told.kind!r}")
 
+    def listen(self) -> None:
+        """Raise `HaltedError` where the coordinator has said that the trial is to end at once."""
+        while self._channel.has_received():
+            message = self._channel.receive()
+            if message is None:  # a report will find out too, after the epoch
+                return
+            if not isinstance(message, Halt):
+                raise ProtocolError(f"a worker that trains got {message.kind!r}")
+            if message.token == self._token:
+                raise HaltedError(message.reason)
+
+    def _received(self) -> Message | None:
+        """The next message but those that come too late, since the trial has ended or says how an epoch ended."""
+        while isinstance(message := self._channel.receive(), Halt):
+            pass
+        return message
+
     def _reply(self) -> Message:
-        reply = self._channel.receive()
+        reply = self._received()
         if reply is None:
             raise ConnectionError("the coordinator is gone")
         return reply

@@ -22,7 +22,7 @@ from tunefast.run.channel import Channel
 from tunefast.run.driver import drive
 from tunefast.run.heartbeat import Heartbeat
 from tunefast.run.line import Line
-from tunefast.run.messages import Assign, Dismiss, WorkerHello
+from tunefast.run.messages import Assign, Dismiss, Halt, WorkerHello
 from tunefast.run.output import LOG_FILE, output_to
 from tunefast.run.provenance import provenance
 from tunefast.run.trial_channel import TrialChannel
@@ -68,6 +68,8 @@ def work(channel: Channel, leaving: Leaving) -> None:
                 raise ConnectionError("the coordinator is gone")
             if isinstance(message, Dismiss):
                 return
+            if isinstance(message, Halt):  # of a trial that has ended meanwhile
+                continue
             if not isinstance(message, Assign):
                 raise ProtocolError(f"a worker that waits for a trial got {message.kind!r}")
             with leaving.training():
@@ -101,7 +103,7 @@ def _outcome(assignment: Assignment, talk: TrialChannel) -> Outcome | Returned:
 def _driven(assignment: Assignment, talk: TrialChannel) -> Outcome | Returned:
     recipe = RECIPE.validate_python(assignment.recipe).settings()
     log.info("trial %d, attempt %d, %d threads: %s", assignment.trial, assignment.attempt, assignment.threads, recipe)
-    outcome = drive(assignment, Line(talk.report, talk.note, talk.consult, talk.recall, talk.saved))
+    outcome = drive(assignment, Line(talk.report, talk.note, talk.consult, talk.recall, talk.saved, talk.listen))
     if isinstance(outcome, Returned):
         log.info("trial %d: given back, %s %s", assignment.trial, outcome.why, outcome.text)
     else:

@@ -32,6 +32,11 @@ class End(StrEnum):
         return self is not End.TRIALS
 
 
+def ended_by(end: End) -> str:
+    """Why a trial ended that had epochs left."""
+    return f"the study ended: {end}"
+
+
 def spent(budget: Budget, num_trials: int, active_seconds: float) -> End | None:
     """Which limit is used up, if any. `num_trials` counts every trial handed out, whatever became of it."""
     if budget.minutes is not None and active_seconds >= budget.minutes * 60:

@@ -43,7 +43,9 @@ def confirmation_spec(study: StudySnapshot, top: int, num_seeds: int) -> StudySp
     All of them on the first seed come first, then all on the second, so that one which is cut off compares them as
     well. Nothing ends a trial but its own early stopping. Raises `UserError` where there is nothing to confirm.
     """
-    _check(study)
+    check_confirmable(study)
+    if not ranking(study):
+        raise UserError(message=f"study {study.name!r} has no complete trial yet, so there is nothing to confirm")
     seeds = list(islice(new_seeds(study), num_seeds))
     points = [{**trial.params, SEED: seed} for seed in seeds for trial in ranking(study)[:top]]
     spec = study.spec.model_dump(mode="json")
@@ -74,11 +76,10 @@ def check_extensible(study: StudySnapshot) -> None:
         )
 
 
-def _check(study: StudySnapshot) -> None:
+def check_confirmable(study: StudySnapshot) -> None:
+    """Raise `UserError` for a study whose trials cannot be trained again on other seeds."""
     check_extensible(study)
     name = study.name
-    if not ranking(study):
-        raise UserError(message=f"study {name!r} has no complete trial yet, so there is nothing to confirm")
     dependent = [path for path, domain in study.spec.space.items() if SEED in domain.when]
     if dependent:
         raise UserError(message=f"study {name!r} searches {dependent[0]!r} by its seed, which a confirmation changes")

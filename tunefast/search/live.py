@@ -227,7 +227,7 @@ class LiveStudy(StudyState):
         while self._waiting and self.end in (End.TARGET, End.MINUTES):
             running = self._waiting.popleft()
             self.running[running.number] = running
-            self.finish(running.number, Outcome(ending=Ending.PRUNED, reason=f"the study ended: {self.end}"))
+            self.finish(running.number, Outcome(ending=Ending.PRUNED, reason=budget.ended_by(self.end)))
 
     def change(self, spec: StudySpec) -> None:
         """Go on under another spec, of which space and budget may differ; trials that run are left alone."""

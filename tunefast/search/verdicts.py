@@ -109,4 +109,4 @@ def _of_study(end: End | None) -> Answer | None:
         return None
     if end in (End.FAILING, End.PAUSED, End.DELETED):
         return Answer(verdict=Verdict.PAUSE, reason=end)
-    return Answer(verdict=Verdict.STOP, reason=f"the study ended: {end}")
+    return Answer(verdict=Verdict.STOP, reason=budget.ended_by(end))
