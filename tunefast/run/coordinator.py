@@ -59,6 +59,7 @@ class Coordinator(Timekeeper):
         match message:
             case Report():
                 self._report(peer.send, message)
+                return  # it frees no worker
             case Finish():
                 self._finish(peer, message)
             case Release():

@@ -23,6 +23,15 @@ def recipe_schema() -> dict[str, Any]:
     return inlined
 
 
+class RecipeTable:
+    """Marks a table that is to have `recipe_schema`, which is not made before somebody asks for it."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The recipe's schema."""
+        return recipe_schema()
+
+
 class AnyOf:
     """Marks a union whose alternatives may match together, as a whole number is a real number too."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tunefast.errors import nearest
 from tunefast.recipe.base import RecipePart
@@ -20,7 +20,7 @@ from tunefast.spec.corners import corners
 from tunefast.spec.costs import COSTS, RACES
 from tunefast.spec.points import FromStudy, Point, check_points
 from tunefast.spec.samplers import CmaEsSampler, GridSampler
-from tunefast.spec.schema import recipe_schema
+from tunefast.spec.schema import RecipeTable
 from tunefast.spec.sections import Budget, Notify, TrialSection
 from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, ordered
 from tunefast.spec.study_section import StudySection
@@ -35,7 +35,7 @@ class StudySpec(Part):
 
     study: StudySection
     budget: Budget = Budget()
-    recipe: Annotated[dict[str, Any], WithJsonSchema(recipe_schema())]
+    recipe: Annotated[dict[str, Any], RecipeTable()]
     """What every trial has in common."""
     space: Space = Field(default_factory=dict)
     """A path into the recipe -> the domain that is searched."""

@@ -16,11 +16,14 @@ from tunefast.store.engine import file_url
 from tunefast.store.rows import STUDIES
 
 
-def check_schema(connection: Connection, path: Path) -> None:
-    """Refuse a database, at `path`, of another Optuna schema before anything in it changes. Raises `StorageError`."""
+def check_schema(connection: Connection, path: Path) -> bool:
+    """Refuse a database, at `path`, of another Optuna schema before anything in it changes.
+
+    Returns whether it has tables. Raises `StorageError`.
+    """
     tables = set(sa.inspect(connection).get_table_names())
     if not tables:
-        return
+        return False
     if "alembic_version" not in tables or STUDIES.name not in tables:
         raise StorageError(storage=path, problem="is a database of another program; give tunefast a file of its own")
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
@@ -31,6 +34,7 @@ def check_schema(connection: Connection, path: Path) -> None:
             "(optuna storage upgrade --storage sqlite:///COPY.db), and use it in place of the old one"
         )
         raise StorageError(storage=path, problem=problem)
+    return True
 
 
 @functools.cache
@@ -41,7 +45,7 @@ def _wanted_schema() -> str:
 
 
 def create_schema(database: Database) -> None:
-    """Create Optuna's tables where they are missing."""
+    """Create Optuna's tables."""
     _create_tables(database.path)
 
 

@@ -80,8 +80,9 @@ def prepare(database: Database) -> None:
     Raises `StorageError` for a database of another program or another schema, which stays as it is.
     """
     with database.transaction() as connection:
-        check_schema(connection, database.path)
-    create_schema(database)
+        has_tables = check_schema(connection, database.path)
+    if not has_tables:
+        create_schema(database)
     with database.transaction() as connection:
         tables.create(connection)
         tables.sweep(connection, [uuid for uuid in study_uuids(connection).values() if uuid is not None])
