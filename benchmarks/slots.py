@@ -1,7 +1,7 @@
 """How much of a slot's time goes into training? tunefast's own loop, one trial after the other, with checkpoints.
 
-``python -m benchmarks.slots [--epochs N] [--trials N] [--workers N] [--json]``: a small perceptron on the digits,
-trials of one shape. A slot is busy for the seconds of training and evaluation that its trials reported; the rest of the
+``python -m benchmarks.slots [--epochs N] [--trials N] [--workers N] [--width N] [--json]``: a perceptron on the
+digits, trials of one shape; the width of its layers makes epochs last. A slot is busy for the seconds of training and evaluation that its trials reported; the rest of the
 time between the first trial's end and the last one's is the gap: everything between the last step of a trial and the
 first of the next, and what its reports and checkpoints take.
 """
@@ -23,12 +23,12 @@ from tunefast.spec.load import parse_spec
 from tunefast.store.snapshot import StudySnapshot, snapshot
 
 
-def trained(path: Path, trials: int, epochs: int, workers: int) -> StudySnapshot:
+def trained(path: Path, trials: int, epochs: int, workers: int, width: int) -> StudySnapshot:
     """A study of trials that all train for as many epochs."""
     spec = {
         "study": {"name": "slots", "metric": "val_accuracy", "sampler": {"name": "tpe"}, "pruner": {"name": "none"}},
         "budget": {"trials": trials},
-        "recipe": {"epochs": epochs, "data": {"name": "digits"}, "model": {"name": "mlp", "width": 128, "depth": 2}},
+        "recipe": {"epochs": epochs, "data": {"name": "digits"}, "model": {"name": "mlp", "width": width, "depth": 2}},
         "space": {"optimizer.lr": {"low": 1e-4, "high": 1e-2, "log": True}},
     }
     create_study(path, parse_spec(spec))
@@ -61,10 +61,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        study = trained(Path(folder) / "slots.db", arguments.trials, arguments.epochs, arguments.workers)
+        study = trained(
+            Path(folder) / "slots.db", arguments.trials, arguments.epochs, arguments.workers, arguments.width
+        )
     found = figures(study)
     if arguments.json:
         print(json.dumps(found))
