@@ -1,9 +1,9 @@
 """How much of a slot's time goes into training? tunefast's own loop, one trial after the other, with checkpoints.
 
 ``python -m benchmarks.slots [--epochs N] [--trials N] [--workers N] [--width N] [--json]``: a perceptron on the
-digits, trials of one shape; the width of its layers makes epochs last. A slot is busy for the seconds of training and evaluation that its trials reported; the rest of the
-time between the first trial's end and the last one's is the gap: everything between the last step of a trial and the
-first of the next, and what its reports and checkpoints take.
+digits, trials of one shape; the width of its layers makes epochs last. A slot is busy for the seconds of training and
+evaluation that its trials reported; the rest of the time between the first trial's end and the last one's is the gap:
+everything between the last step of a trial and the first of the next, and what its reports and checkpoints take.
 """
 
 from __future__ import annotations

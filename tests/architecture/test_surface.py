@@ -39,6 +39,10 @@ OPTIONS = {
     "study delete": {"--yes", "--storage", "--json"},
     "study retry": {"--trial", "--storage", "--json"},
     "worker start": {"-n", "--device", "--storage", "--grace", "--confirm", "--seeds", "--detach", "--json"},
+    "study pause": {"--storage", "--json"},
+    "study resume": {"--storage", "--json"},
+    "study stop": {"--trial", "--storage", "--json"},
+    "worker stop": {"--storage", "--json"},
     "worker list": {"--storage", "--json"},
 }
 PUBLIC = [

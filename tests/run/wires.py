@@ -86,9 +86,9 @@ class WorkerWire(Wire):
         given = self.assignment
         return {"study": given.study, "trial": given.trial, "token": given.token}
 
-    def report(self, epoch: int, value: float) -> Answer:
+    def report(self, epoch: int, value: float, metric: str = "score") -> Answer:
         """Report, and return the answer."""
-        self.say(Report(**self.key(), report=EpochReport(epoch=epoch, metrics={"score": value})))
+        self.say(Report(**self.key(), report=EpochReport(epoch=epoch, metrics={metric: value})))
         reply = self.got(Reply)[-1]
         assert (reply.trial, reply.token, reply.epoch) == (self.assignment.trial, self.assignment.token, epoch)
         return reply.answer

@@ -101,7 +101,8 @@ def _best(progress: Progress) -> str:
 
 def _trials(progress: Progress) -> str:
     total = f"/{progress.trials}" if progress.trials is not None else ""
-    return f"{progress.finished}{total} trials ({counts_line(progress.counts) or 'none yet'})"
+    held = f"; paused, to go on: tunefast study resume {progress.study}" if progress.held else ""
+    return f"{progress.finished}{total} trials ({counts_line(progress.counts) or 'none yet'}){held}"
 
 
 def _saved(progress: Progress) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tunefast.api import DEFAULT_STORAGE
+from tunefast.cli.control import stop_worker
 from tunefast.cli.lend import Lending, lend
 from tunefast.cli.options import Confirm, Detach, Device, Grace, Json, Seeds, Storage, StudyName, Verbose, Workers
 from tunefast.cli.output import console, plain_table, print_json
@@ -32,6 +33,9 @@ def start(
     """Train trials of a study with workers of this machine, beside those that are there already."""
     then = None if confirm is None else Wish(confirm, seeds)
     raise typer.Exit(lend(name, Lending(workers, device, storage, grace, detached, to_json, then)))
+
+
+app.command("stop")(stop_worker)
 
 
 @app.command("list")

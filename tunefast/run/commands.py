@@ -111,7 +111,7 @@ def list_workers(path: Path) -> dict[str, Any]:
     if channel is None:
         return {"coordinator": None, "workers": []}
     with channel:
-        return _asked(channel, Command(verb="workers"), path)
+        return asked(channel, Command(verb="workers"), path)
 
 
 def is_worked_on(path: Path, study: str) -> bool:
@@ -204,7 +204,7 @@ def _administer(path: Path, command: Command) -> dict[str, Any]:
         channel = connect(state)
         if channel is not None:
             with channel, contextlib.suppress(BrokenPipeError):  # it was about to end, and did nothing
-                return _asked(channel, command, path)
+                return asked(channel, command, path)
         with state.owning():
             database = studies.open_database(path)
             try:
@@ -213,7 +213,8 @@ def _administer(path: Path, command: Command) -> dict[str, Any]:
                 database.close()
 
 
-def _asked(channel: Channel, command: Command, path: Path) -> dict[str, Any]:
+def asked(channel: Channel, command: Command, path: Path) -> dict[str, Any]:
+    """What a coordinator says to a command; raises what it refuses with, and `CoordinatorLost`."""
     channel.send(command)
     answer = channel.receive()
     if isinstance(answer, Done):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunefast.errors import StorageError, TunefastError, UserError
-from tunefast.run import commands, slots
+from tunefast.run import commands, control, slots
 from tunefast.run.leases import Lease
 from tunefast.run.messages import (
     Beat,
@@ -42,7 +42,7 @@ from tunefast.run.peers import Host, Peer, Send, Watcher, Worker
 from tunefast.run.progress import progress_of
 from tunefast.run.timekeeper import Timekeeper
 from tunefast.search.setbacks import broken_device, short_of_memory
-from tunefast.spec.progress import OUT_OF_MEMORY, Answer, Ending, Outcome, Record, Verdict
+from tunefast.spec.progress import HELD, OUT_OF_MEMORY, Answer, Ending, Outcome, Record, Verdict
 
 log = logging.getLogger("tunefast.coordinator")
 
@@ -104,7 +104,7 @@ class Coordinator(Timekeeper):
         if isinstance(peer.role, Host):
             peer.role.study, peer.role.stays = hello.study, hello.stays
             return Welcome(pid=self.pid, workers=peer.role.names)
-        taken = {name for host in self.hosts for name in host.names}
+        taken = {name for host in self.hosts for name in host.names} | {worker.name for worker in self.workers}
         free = (f"w{number}" for number in range(1, len(taken) + len(hello.devices) + 1))
         names = [name for name in free if name not in taken][: len(hello.devices)]
         lent = slots.Lent(hello.devices, hello.explicit)
@@ -122,7 +122,7 @@ class Coordinator(Timekeeper):
         peer.role = Worker(peer.send, host, hello.name, device, hello.pid, hello.provenance)
         self.workers.append(peer.role)
         host.send(Ready(worker=hello.name))
-        self._dismiss(host)
+        self.dismiss(host)
 
     def _report(self, send: Send, message: Report) -> None:
         key = {"trial": message.trial, "token": message.token, "epoch": message.report.epoch}
@@ -137,9 +137,11 @@ class Coordinator(Timekeeper):
         more_to_come = message.report.epoch < planned
         answer = study.report(message.trial, message.report)
         worker = self._holder(message.token)
-        leaving = worker is not None and worker.host.leaving
-        if leaving and more_to_come and answer.verdict is Verdict.CONTINUE:
-            answer = Answer(verdict=Verdict.PAUSE, reason="its host leaves")
+        if more_to_come and answer.verdict is Verdict.CONTINUE:
+            if worker is not None and worker.leaving:
+                answer = Answer(verdict=Verdict.PAUSE, reason="its host leaves")
+            elif study.held and study.spec.trains_with_ours:  # own training may have kept nothing to go on from
+                answer = Answer(verdict=Verdict.PAUSE, reason=HELD)
         send(Reply(**key, answer=answer))
 
     def _finish(self, peer: Peer, message: Finish) -> None:
@@ -215,7 +217,7 @@ class Coordinator(Timekeeper):
     def _leave(self, peer: Peer) -> None:
         if isinstance(peer.role, Host):
             peer.role.leaving = True
-            self._dismiss(peer.role)
+            self.dismiss(peer.role)
 
     def gone(self, peer: Peer) -> None:
         """A connection ended: a worker's trial goes on elsewhere, a host's workers are no longer counted."""
@@ -255,6 +257,8 @@ class Coordinator(Timekeeper):
     def _command(self, command: Command) -> Done:
         if command.verb == "workers":
             return Done(result={"coordinator": self.pid, "workers": [self._row(worker) for worker in self.workers]})
+        if command.verb in control.VERBS:
+            return Done(result=control.VERBS[command.verb](self, command))
         return Done(result=commands.execute(self.database, command, self.studies))
 
     def _row(self, worker: Worker) -> dict[str, Any]:

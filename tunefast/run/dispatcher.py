@@ -63,7 +63,7 @@ class Dispatcher:
             return
         try:
             for worker in list(self.workers):
-                if worker.lease is None and not worker.host.leaving and not worker.dismissed:
+                if worker.lease is None and not worker.leaving and not worker.dismissed:
                     self._assign_to(worker)
             for study in list(self.studies.values()):
                 self._revoke(study)
@@ -221,11 +221,11 @@ class Dispatcher:
             self.workers.append(worker)
             if worker.dismissed:
                 worker.send(Dismiss())
-            self._dismiss(worker.host)
+            self.dismiss(worker.host)
 
-    def _dismiss(self, host: Host) -> None:
+    def dismiss(self, host: Host) -> None:
         """Send the idle workers of a host that leaves home."""
         for worker in self.workers:
-            if worker.host is host and host.leaving and worker.lease is None and not worker.dismissed:
+            if worker.host is host and worker.leaving and worker.lease is None and not worker.dismissed:
                 worker.dismissed = True
                 worker.send(Dismiss())

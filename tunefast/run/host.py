@@ -17,7 +17,21 @@ from tunefast.run.channel import LINE_LIMIT
 from tunefast.run.commands import refusal
 from tunefast.run.launch.local import kill_group, spawn_worker, worker_log
 from tunefast.run.launch.starting import find_or_start
-from tunefast.run.messages import HostHello, Leave, Message, Note, Over, Ready, Refused, State, Welcome, decode, encode
+from tunefast.run.messages import (
+    HostHello,
+    Leave,
+    Message,
+    Note,
+    Over,
+    Quit,
+    Ready,
+    Refused,
+    State,
+    Unlend,
+    Welcome,
+    decode,
+    encode,
+)
 from tunefast.run.worker import COORDINATOR_GONE
 from tunefast.spec.progress import Progress, Record
 from tunefast.store.ownership import StateDirectory
@@ -67,6 +81,10 @@ class Host:
     """How often in a row each worker ended before it was ready."""
     _log_starts: dict[str, int] = field(default_factory=dict)
     """Where in its log a worker's process began."""
+    _names: list[str] = field(default_factory=list)
+    """Of the workers, one per device."""
+    _unlent: set[str] = field(default_factory=set)
+    """Workers that the user sent away."""
     _signal: int | None = None
     _ending: bool = False
     """Whether workers that end are meant to."""
@@ -85,6 +103,8 @@ class Host:
         try:
             while (departure := await self._session()) is None:
                 self._note_loss()
+                if not self.devices:
+                    return Departure(signal=signal.SIGTERM)
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
@@ -107,6 +127,7 @@ class Host:
             if self._signal is not None:
                 return Departure(signal=self._signal)
             self.on_note(f"coordinator {welcome.pid}, workers {', '.join(welcome.workers)}; logs in {self._state.logs}")
+            self._names, self._unlent = list(welcome.workers), set()
             keepers = [asyncio.create_task(self._keep(name, address)) for name in welcome.workers]
             return await self._until_done(reader, keepers)
         finally:
@@ -123,8 +144,8 @@ class Host:
                 for keeper in keepers:
                     if keeper.done():
                         keeper.result()
-                if self._signal is not None:
-                    return Departure(signal=self._signal)
+                if self._signal is not None or self._unlent:
+                    return Departure(signal=self._signal or signal.SIGTERM)
             return await listening
         finally:
             listening.cancel()
@@ -140,11 +161,23 @@ class Host:
                 self.on_note(f"trial {message.trial}: {message.text}")
             elif isinstance(message, Refused):
                 raise refusal(message)
+            elif isinstance(message, Quit):
+                self._on_signal(signal.SIGTERM)
+            elif isinstance(message, Unlend):
+                self._take_back(message.worker)
             elif isinstance(message, Over):
                 if not await self._goes_on(message.reason):
                     return Departure(reason=message.reason, error=message.error)
                 self._send(self._hello())
         return None
+
+    def _take_back(self, name: str) -> None:
+        """A slot is lent no more: its worker is not replaced when it ends, nor after the loss of a coordinator."""
+        index = self._names.index(name)
+        self.devices = [*self.devices[:index], *self.devices[index + 1 :]]
+        self._names.remove(name)
+        self._unlent.add(name)
+        self.on_note(f"worker {name} goes after its epoch, and is not replaced")
 
     def _hello(self) -> HostHello:
         stays, devices = self.following is not None, list(self.devices)
@@ -166,7 +199,7 @@ class Host:
             process = self._workers[name] = await spawn_worker(self._state, socket, name)
             self._crashes[name] += 1
             code = await process.wait()
-            if self._ending or self._signal is not None:
+            if self._ending or self._signal is not None or name in self._unlent:
                 return
             if self._crashes[name] == MAX_CRASHES:
                 raise TunefastError(

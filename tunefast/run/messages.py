@@ -122,6 +122,19 @@ class Release(OfTrial):
     returned: Returned = Returned()
 
 
+class Quit(Record):
+    """The user wants a host to give its slots back, as by SIGTERM."""
+
+    kind: Literal["quit"] = "quit"
+
+
+class Unlend(Record):
+    """The user wants one of a host's workers to end; it goes after its epoch, and none takes its place."""
+
+    kind: Literal["unlend"] = "unlend"
+    worker: str
+
+
 class Leave(Record):
     """A host wants its slots back: its workers give their trials back at the next epoch end."""
 
@@ -139,7 +152,9 @@ class Command(Record):
     """Something to do to a study, from a command line that found a coordinator at work."""
 
     kind: Literal["command"] = "command"
-    verb: Literal["create", "extend", "edit", "delete", "confirm", "workers"]
+    verb: Literal[
+        "create", "extend", "edit", "delete", "confirm", "workers", "pause", "resume", "stop", "stop_trial", "unlend"
+    ]
     study: str = ""
     argument: dict[str, Any] = Field(default_factory=dict)
 
@@ -243,6 +258,8 @@ Message = Annotated[
     | Consult
     | Consulted
     | Release
+    | Quit
+    | Unlend
     | Leave
     | Watch
     | Command

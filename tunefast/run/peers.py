@@ -38,7 +38,15 @@ class Worker:
     pid: int
     provenance: dict[str, Any]
     lease: Lease | None = None
+    unlent: bool = False
+    """Whether its host has taken its slot back."""
     dismissed: bool = False
+    """Whether it was sent away, or was ended."""
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it has no time for another trial, nor for another epoch of this one."""
+        return self.unlent or self.host.leaving
 
 
 @dataclass(eq=False)

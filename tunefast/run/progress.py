@@ -41,6 +41,7 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
         eta_seconds=study.active_seconds / tally.num_trained * left if left is not None and tally.num_trained else None,
         epochs_run=study.epochs_run,
         epochs_saved=tally.epochs_saved,
+        held=study.held,
     )
 
 

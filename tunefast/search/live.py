@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tunefast.errors import StorageError
+from tunefast.errors import StorageError, UserError
 from tunefast.search import budget
 from tunefast.search.asking import Asker
 from tunefast.search.auditing import runs_on
@@ -15,6 +15,7 @@ from tunefast.search.samplers import covering
 from tunefast.search.state import StudyState
 from tunefast.spec.progress import (
     AT_RUNG,
+    BY_HAND,
     PRUNER,
     Answer,
     Assignment,
@@ -38,7 +39,7 @@ class LiveStudy(StudyState):
 
         `then` is called when that may have changed, from another thread.
         """
-        if self.end is not None:
+        if self.end is not None or self.held:
             return True
         trials = self.spec.budget.trials
         left = num if trials is None else max(0, trials - self._num_handed_out)
@@ -51,7 +52,7 @@ class LiveStudy(StudyState):
         Its row and its parameters are in the database when this returns.
         """
         self.check_budget()
-        if self._is_ending or any(running.reached_target for running in self.running.values()):
+        if self.held or self._is_ending or any(running.reached_target for running in self.running.values()):
             return None
         running = self._waiting.next() or self._promoted() or self._new()
         if running is None:
@@ -167,6 +168,9 @@ class LiveStudy(StudyState):
         if answer.reason == PRUNER and runs_on(self.spec, self.storage.get_trial(running.trial_id)):
             self.recorder.audits(running, report.epoch)
             answer = Answer(verdict=Verdict.CONTINUE)
+        if running.stopped and answer.verdict in (Verdict.CONTINUE, Verdict.PAUSE):
+            running.at_rung = False
+            answer = Answer(verdict=Verdict.PRUNE, reason=BY_HAND)
         self.recorder.store(running, report, numbers)
         if running.at_rung:
             self._learn(running, running=True, paused=True)
@@ -175,6 +179,8 @@ class LiveStudy(StudyState):
     def finish(self, number: int, outcome: Outcome) -> None:
         """Take in how a running trial ended; it is in the database when this returns."""
         running = self.running.pop(number)
+        if outcome.reason == BY_HAND:  # with the epochs it had, which make it no result
+            outcome = outcome.model_copy(update={"ending": Ending.PRUNED})
         ended, error = self.recorder.outcome(running, outcome)
         self._count(number, ended)
         self._note_error(error if ended.state == Ending.FAILED else None)
@@ -198,6 +204,9 @@ class LiveStudy(StudyState):
             reason = AT_RUNG if running.at_rung and paused else reason
             self.log.end(self.storage.group, running.assignment, "paused" if paused else LOST, reason)
             running.assignment = None
+        if running.stopped:
+            self.finish(number, Outcome(ending=Ending.PRUNED, reason=BY_HAND))
+            return
         if not running.at_rung and running.is_poison(paused=paused):
             reason = f"poison: {MAX_IDLE_ATTEMPTS} attempts ended without a new epoch; the last one: {reason}"
             self.finish(number, Outcome(ending=Ending.FAILED, reason=reason))
@@ -207,6 +216,24 @@ class LiveStudy(StudyState):
     def pause(self, problem: str) -> None:
         """End for now: nothing can be trained, or stored, until people have seen to `problem`."""
         self.end, self.error = End.PAUSED, problem
+
+    # What people want.
+
+    def stop_trial(self, number: int) -> bool:
+        """End a trial, pruned; one that trains ends when it hears of it. Returns whether it is being trained.
+
+        Raises `UserError` for a trial that has ended, or that there is not.
+        """
+        if number in self.running:
+            self.running[number].stopped = True
+            return True
+        running = self._unpause(number) or next((each for each in self._waiting if each.number == number), None)
+        if running is None:
+            raise UserError(message=f"study {self.name!r} has no trial {number} that trains or waits")
+        self._waiting = self._waiting.without([number])
+        self.running[number] = running
+        self.finish(number, Outcome(ending=Ending.PRUNED, reason=BY_HAND))
+        return False
 
     # The outside.
 

@@ -57,6 +57,8 @@ class Running:
     """The epoch after which the pruner would have stopped it; it runs on, to see what pruning costs."""
     at_rung: bool = False
     """Whether it was told to wait until it is among the best where it is."""
+    stopped: bool = False
+    """Whether the user wants it to end."""
     device_errors: int = 0
     """Attempts that ended since their device broke."""
     assignment: Assignment | None = None

@@ -49,6 +49,8 @@ class StudyState:
         """Running trials that somebody else trains, with stock Optuna."""
         self.error: str | None = None
         """What the first trials failed with, or what is wrong with the machine, where the study ended for that."""
+        self.held = False
+        """Whether the user paused the study: nothing is handed out, and who trains waits after the next epoch."""
         self._waiting = WaitingTrials()
         self.paused: dict[int, Running] = {}
         """Trials that wait until they are among the best at their rung."""

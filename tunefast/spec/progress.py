@@ -43,6 +43,10 @@ BY_ITSELF = (MISSED, "early_stopping")
 """Reasons of outcomes of a race whose training ended by itself, short of the target."""
 PRUNER = "pruner"
 """Reason of a verdict: the trial was stopped because others are better."""
+BY_HAND = "stopped by hand"
+"""Reason of a verdict: the user wanted the trial to end."""
+HELD = "the study is paused"
+"""Reason of a verdict, and of the end of an attempt: the user wanted the study to wait."""
 AT_RUNG = "rung"
 """Reason of a verdict, and of the end of an attempt: the trial waits until it is among the best where it is."""
 STOPPED_EARLY = (PRUNER, "early_stopping", RACE)
@@ -195,6 +199,8 @@ class Progress(Record):
     eta_seconds: float | None = None
     epochs_run: int = 0
     epochs_saved: int = 0
+    held: bool = False
+    """Whether the user paused the study."""
 
     @property
     def finished(self) -> int:
