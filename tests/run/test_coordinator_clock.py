@@ -19,6 +19,7 @@ from tunefast.run.messages import (
     Refused,
     State,
 )
+from tunefast.search import state
 from tunefast.spec.progress import Ending, Verdict
 from tunefast.store import studies
 from tunefast.store.database import Database
@@ -42,6 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of coordinators that start with ``_ticked=clock.now``."""
     clock = Clock()
     monkeypatch.setattr(timekeeper, "time", clock)
+    monkeypatch.setattr(state, "time", clock)
     return clock
 
 

@@ -15,6 +15,7 @@ from tunefast.run.coordinator import Coordinator
 from tunefast.run.leases import Leases
 from tunefast.run.messages import Beat, Note
 from tunefast.run.watchdog import alarm
+from tunefast.search import state
 from tunefast.search.running import Running
 from tunefast.spec.progress import Ending, Verdict
 from tunefast.spec.sections import TrialSection
@@ -30,6 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the coordinator."""
     clock = Clock()
     monkeypatch.setattr(timekeeper, "time", clock)
+    monkeypatch.setattr(state, "time", clock)
     return clock
 
 

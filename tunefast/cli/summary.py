@@ -11,6 +11,7 @@ from rich.text import Text
 from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, show_commands, show_settings
+from tunefast.cli.slot_table import show_slots, slots_document
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.spec.samplers import GridSampler
@@ -40,6 +41,7 @@ def document(study: StudySnapshot, reason: str) -> dict[str, Any]:
         "train_seconds": study.train_seconds,
         "epochs_run": study.epochs_run,
         "epochs_planned": study.epochs_planned,
+        "slot_seconds": slots_document(study),
         "regret": regret_document(study),
     }
 
@@ -62,6 +64,7 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
         _show_best(console, study)
     _show_saved(console, study)
     show_regret(console, study)
+    show_slots(console, study)
     if reason != "failing":  # which shows the whole error below
         show_failure(console, study, storage)
     _show_next(console, study, storage)

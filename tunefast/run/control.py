@@ -84,6 +84,8 @@ def _unlend(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
     host = worker.host
     index = host.names.index(name)
     devices = [*host.lent.devices[:index], *host.lent.devices[index + 1 :]]
+    if host.study in dispatcher.studies:
+        dispatcher.account(dispatcher.studies[host.study])
     host.lent, host.names = Lent(devices, host.lent.explicit), [*host.names[:index], *host.names[index + 1 :]]
     worker.unlent = True
     host.send(Unlend(worker=name))

@@ -101,6 +101,7 @@ class Coordinator(Timekeeper):
         if hello.study not in self.studies:
             self._take_up(hello.study)
             log.info("study %r is live", hello.study)
+        self.account(self.studies[hello.study])
         if isinstance(peer.role, Host):
             peer.role.study, peer.role.stays = hello.study, hello.stays
             return Welcome(pid=self.pid, workers=peer.role.names)
@@ -231,6 +232,8 @@ class Coordinator(Timekeeper):
             case Watcher() as watcher:
                 self.watchers.remove(watcher)
             case Host() as host:
+                if host.study in self.studies:
+                    self.account(self.studies[host.study])
                 self.hosts.remove(host)
                 host.leaving = True
                 log.info("host %d left", host.pid)

@@ -155,6 +155,7 @@ class Dispatcher:
 
     def _end(self, study: LiveStudy) -> None:
         """A study has nothing left to do: write its last rows and tell its hosts."""
+        self.account(study)
         study.settle()
         with contextlib.suppress(DiskFull):  # of which the hosts are told
             self._write(study)
@@ -180,6 +181,10 @@ class Dispatcher:
                 notify(study, "paused")
                 self._drop(study)
 
+    def account(self, study: LiveStudy) -> None:
+        """Count the time that passed, before its slots change."""
+        study.account(sum(len(host.names) for host in self._hosts_of(study)))
+
     def _hosts_of(self, study: LiveStudy) -> list[Host]:
         return [host for host in self.hosts if host.study == study.name]
 
@@ -199,7 +204,7 @@ class Dispatcher:
     @staticmethod
     def _write(study: LiveStudy) -> None:
         if study.end is not End.DELETED:
-            study.log.active(study.storage.group, study.active_seconds)
+            study.log.active(study.storage.group, study.active_seconds, study.slot_seconds)
             study.flush()
 
     def _take_back(self, study: str, trial: int, reason: str, *, paused: bool = False) -> None:

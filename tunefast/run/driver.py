@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from tunefast.run.line import Ask, ConnectionLostError, Line
 from tunefast.run.script.drive import run_program
 from tunefast.run.troubles import trouble
 from tunefast.spec.progress import (
+    CHECKPOINT_SECONDS,
     CHECKPOINTS,
+    SETUP_SECONDS,
     TARGET,
     Answer,
     Assignment,
@@ -218,6 +221,7 @@ def _drive_optuna(
 
 def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driver, line: Line) -> None:
     """Train with our loop, from the newest good checkpoint, and say which epochs that stands for."""
+    started = time.perf_counter()
     import torch
 
     from tunefast.train.checkpoint import Checkpoints
@@ -243,11 +247,15 @@ def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driv
         driver.conclude(checkpoints.stopped)
         return
     reports = train_lane(lane, checkpoints, earlier)
+    besides, spent = {SETUP_SECONDS: time.perf_counter() - started}, 0.0
     with PULSE.listening(line.listen), contextlib.suppress(StopIteration):
         report = next(reports)
         while True:
             log.info("attempt %d, epoch %d: %s", assignment.attempt, report.epoch, json.dumps(report.metrics))
-            report = reports.send(driver.report(report))
+            answer = driver.report(report.model_copy(update={"details": {**report.details, **besides}}))
+            report = reports.send(answer)
+            written = checkpoints.spent_seconds if checkpoints is not None else 0.0
+            besides, spent = {CHECKPOINT_SECONDS: written - spent} if written > spent else {}, written
 
 
 def use_threads(threads: int) -> None:

@@ -40,7 +40,7 @@ class Timekeeper(Dispatcher):
         self._storage_waits = False
         self.oom_kills.note(now)
         for study in self.studies.values():
-            study.active_seconds += passed
+            self.account(study)
             study.check_budget()
         for act in (partial(self._guard, min(passed, LONGEST_TICK_SECONDS)), self._synchronise):
             with self._storage_may_wait():

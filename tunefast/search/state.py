@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from optuna.trial import FrozenTrial, TrialState
@@ -40,6 +41,9 @@ class StudyState:
         self.storage = MirroredStorage(database, name, stored.uuid)
         self.log = TrialLog(database, stored.uuid)
         self.active_seconds = stored.active_seconds
+        self.slot_seconds = stored.slot_seconds
+        self.accounted_at = time.monotonic()
+        """When its time was last counted."""
         self.end: End | None = None
         self.running: dict[int, Running] = {}
         self.tally = Tally(maximize=self.spec.study.maximize)
@@ -158,13 +162,21 @@ class StudyState:
         audited = trial.user_attrs.get(AUDITED)
         return Running(trial.number, trial._trial_id, recipe, warmup, audited=audited)  # noqa: SLF001
 
+    def account(self, num_slots: int) -> None:
+        """Count the time since this was last called, during which it had so many slots."""
+        now = time.monotonic()
+        passed, self.accounted_at = now - self.accounted_at, now
+        self.active_seconds += passed
+        if self.slot_seconds is not None:
+            self.slot_seconds += passed * num_slots
+
     # The outside.
 
     def flush(self, *, durable: bool = True) -> list[int]:
         """Write what waits; returns the numbers of trials that were ended from outside, which are forgotten then."""
         if not self.storage.unwritten:
             return []
-        self.log.active(self.storage.group, self.active_seconds)
+        self.log.active(self.storage.group, self.active_seconds, self.slot_seconds)
         return self._forget(self.storage.flush(durable=durable))
 
     def reconcile(self) -> list[int]:

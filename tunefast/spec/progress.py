@@ -43,6 +43,9 @@ BY_ITSELF = (MISSED, "early_stopping")
 """Reasons of outcomes of a race whose training ended by itself, short of the target."""
 PRUNER = "pruner"
 """Reason of a verdict: the trial was stopped because others are better."""
+SETUP_SECONDS, COMPILE_SECONDS, CHECKPOINT_SECONDS = "setup_seconds", "compile_seconds", "checkpoint_seconds"
+"""Details of a report: what its epoch took besides training and evaluation. Setting up comes before the first epoch of
+an attempt, the checkpoint is that of the epoch before."""
 BY_HAND = "stopped by hand"
 """Reason of a verdict: the user wanted the trial to end."""
 HELD = "the study is paused"

@@ -25,7 +25,8 @@ _END = Prepared(
     ("ended_at", "ending", "reason"),
 )
 _ACTIVE = Prepared(
-    sa.update(tables.studies).where(tables.studies.c.uuid == sa.bindparam("of_study")), ("active_seconds",)
+    sa.update(tables.studies).where(tables.studies.c.uuid == sa.bindparam("of_study")),
+    ("active_seconds", "slot_seconds"),
 )
 
 
@@ -145,9 +146,9 @@ class TrialLog:
         attempt = {"of_study": self._uuid, "of_trial": assignment.trial, "of_attempt": assignment.attempt}
         group.update(_END, {**attempt, "ended_at": utc_now(), "ending": ending, "reason": reason})
 
-    def active(self, group: Group, seconds: float) -> None:
-        """Note for how long the study has been worked on, over all starts."""
-        group.update(_ACTIVE, {"of_study": self._uuid, "active_seconds": seconds})
+    def active(self, group: Group, seconds: float, slot_seconds: float | None = None) -> None:
+        """Note for how long the study has been worked on, over all starts, and how much of that its slots add up to."""
+        group.update(_ACTIVE, {"of_study": self._uuid, "active_seconds": seconds, "slot_seconds": slot_seconds})
 
     def _add(self, group: Group, table: sa.Table, trial: int, key: tuple[str, ...], row: dict[str, Any]) -> None:
         group.add(table, ("study_uuid", "trial", *key), {"study_uuid": self._uuid, "trial": trial, **row})

@@ -43,6 +43,8 @@ class StudySnapshot:
     epochs: list[dict[str, Any]]
     edits: list[Edit] = field(default_factory=list)
     """How its spec was changed, in order."""
+    slot_seconds: float | None = None
+    """Seconds that slots were lent to it, summed over the slots; None where an earlier tunefast did not count them."""
     confirms: str | None = None
     """The uuid of the study whose best trials it trains again; None where it is no confirmation."""
 
@@ -174,6 +176,7 @@ def snapshot(path: Path, name: str) -> StudySnapshot:
             attempts=_rows(connection, tables.attempts, stored.uuid),
             epochs=_rows(connection, tables.epochs, stored.uuid),
             edits=edits(connection, name),
+            slot_seconds=stored.slot_seconds,
             confirms=study_attribute(connection, name, CONFIRMS_ATTRIBUTE),
         )
 

@@ -37,6 +37,8 @@ class StoredStudy(NamedTuple):
     uuid: str
     spec: StudySpec
     active_seconds: float
+    slot_seconds: float | None = None
+    """Seconds that slots were lent to it, summed over the slots; None where an earlier tunefast did not count them."""
 
 
 def check_usable(path: Path) -> None:
@@ -101,7 +103,7 @@ def _insert(connection: Connection, spec: StudySpec) -> None:
     insert_study(connection, name, study_uuid, dict(zip(spec.study.metrics, spec.study.maximizes, strict=True)))
     insert_waiting(connection, name, [point for point in spec.enqueue if not isinstance(point, FromStudy)])
     queued = spec.model_copy(update={"enqueue": []})  # its points wait as trials now
-    row = {"uuid": study_uuid, "spec": queued.model_dump(mode="json"), "active_seconds": 0.0}
+    row = {"uuid": study_uuid, "spec": queued.model_dump(mode="json"), "active_seconds": 0.0, "slot_seconds": 0.0}
     connection.execute(sa.insert(tables.studies).values(row))
 
 
@@ -111,13 +113,15 @@ def find(connection: Connection, name: str, storage: object) -> StoredStudy:
     if name not in known:
         raise StudyNotFound(name=name, storage=storage, hint=nearest(name, known))
     has_ours = tables.studies.name in sa.inspect(connection).get_table_names()
-    wanted = sa.select(tables.studies).where(tables.studies.c.uuid == known[name])
+    present = tables.columns(connection, tables.studies) if has_ours else set()
+    columns = [column for column in tables.studies.columns if column.name in present]
+    wanted = sa.select(*columns).where(tables.studies.c.uuid == known[name])
     row = connection.execute(wanted).one_or_none() if has_ours else None
     spec = StudySpec.model_validate(row.spec) if row is not None else None
     if row is None or spec is None or (spec.study.name != name and known.get(spec.study.name) == row.uuid):
         raise StudyNotOurs(name=name, storage=storage)  # or a copy, which has taken the uuid along
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"name": name})})
-    return StoredStudy(row.uuid, spec, row.active_seconds)
+    return StoredStudy(row.uuid, spec, row.active_seconds, getattr(row, "slot_seconds", None))
 
 
 def extend(database: Database, name: str, budget: Budget) -> StudySpec:

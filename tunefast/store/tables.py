@@ -21,6 +21,7 @@ studies = sa.Table(
     sa.Column("uuid", sa.String(36), primary_key=True),
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("active_seconds", sa.Float, nullable=False, default=0.0),
+    sa.Column("slot_seconds", sa.Float),
 )
 
 attempts = sa.Table(

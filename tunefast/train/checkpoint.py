@@ -80,6 +80,8 @@ class Checkpoints:
         self._is_full = False
         self._last = time.monotonic()
         self._cost_seconds = 0.0
+        self.spent_seconds = 0.0
+        """On writing, over all of them."""
 
     def latest(self) -> Checkpoint | None:
         """The newest checkpoint that can be read, None where there is none."""
@@ -162,6 +164,7 @@ class Checkpoints:
             old.unlink(missing_ok=True)
         self._last = time.monotonic()
         self._cost_seconds = self._last - started
+        self.spent_seconds += self._cost_seconds
         return path
 
     def _num_kept(self, num_bytes: int) -> int:

@@ -24,6 +24,7 @@ from tunefast.spec.costs import BACKWARD_FLOPS
 from tunefast.spec.progress import EpochReport
 from tunefast.train.averaging import Average
 from tunefast.train.batches import epoch_order, fetch, step_groups
+from tunefast.train.compiling import Compiled
 from tunefast.train.datasets import Batch, Dataset, Samples
 from tunefast.train.evaluate import evaluate
 from tunefast.train.features import feature_dataset
@@ -37,10 +38,6 @@ from tunefast.train.parameters import (
     trainable,
 )
 from tunefast.train.preparing import Preparation
-
-COMPILED_SHAPES = 256
-"""Shapes and models for which a worker keeps compiled code; torch's own limit is 8, and the ninth runs uncompiled."""
-
 
 MakeFeatures = Callable[[TrainingRecipe, Dataset, Network, Preparation, torch.device], Dataset]
 
@@ -200,9 +197,12 @@ class Lane:
         flops = self.details().get("forward_flops", 0) * BACKWARD_FLOPS * samples
         if not self.recipe.hardware.compiles(int(flops), self.device.type):
             return module
-        torch._dynamo.config.recompile_limit = COMPILED_SHAPES  # noqa: SLF001  its documented place
-        compiled: Callable[[Tree], Any] = torch.compile(module)
-        return compiled
+        return Compiled(module)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Spent so far on making the network faster."""
+        return self._forward.seconds if isinstance(self._forward, Compiled) else 0.0
 
     def changing(self, network: Network) -> nn.Module:
         """What changes while this lane trains: `network`, or its head alone where features are kept."""

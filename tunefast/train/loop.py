@@ -9,7 +9,7 @@ import torch
 
 from tunefast.nn.network import Network
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.spec.progress import Answer, EpochReport, Verdict
+from tunefast.spec.progress import COMPILE_SECONDS, Answer, EpochReport, Verdict
 from tunefast.train.checkpoint import Checkpoints
 from tunefast.train.datasets import dataset_for
 from tunefast.train.features import feature_dataset
@@ -72,21 +72,21 @@ def train_lane(
 
 
 def _epoch(lane: Lane, epoch: int) -> EpochReport:
-    started = time.perf_counter()
+    started, compiled = time.perf_counter(), lane.compile_seconds
     totals = lane.train_epoch(epoch)
-    trained = time.perf_counter()
+    trained, compiled = time.perf_counter(), lane.compile_seconds - compiled
     scores = lane.evaluate()
     evaluated = time.perf_counter()
     return EpochReport(
         epoch=epoch,
         metrics=_metrics(totals, scores),
         learning_rate=totals.learning_rate,
-        train_seconds=trained - started,
+        train_seconds=trained - started - compiled,
         eval_seconds=evaluated - trained,
         steps=totals.steps,
         samples=totals.samples,
         peak_memory_bytes=peak_memory_bytes(lane.device),
-        details=_details(lane, epoch, totals),
+        details=_details(lane, epoch, totals) | ({COMPILE_SECONDS: compiled} if compiled else {}),
     )
 
 
