@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.search.playing import claimed, fail, finish, live_study, play, report
 from tunefast.run.leases import Lease
-from tunefast.run.progress import progress_of
-from tunefast.spec.progress import Ending, SlotView
+from tunefast.run.progress import progress_of, thinned
+from tunefast.spec.progress import CURVE_POINTS, Ending, SlotView
 from tunefast.store.database import Database
 
 
@@ -67,7 +69,7 @@ def test_what_the_slots_do(database: Database) -> None:
     assert progress_of(live, slots).slots == [
         SlotView(worker="w1", device="cpu"),
         SlotView(worker="w2", device="cpu", trial=1, attempt=1, epoch=0, epochs=10, metric=None),
-        SlotView(worker="w3", device="cpu", trial=0, attempt=1, epoch=2, epochs=10, metric=0.5),
+        SlotView(worker="w3", device="cpu", trial=0, attempt=1, epoch=2, epochs=10, metric=0.5, curve=[0.25, 0.5]),
         SlotView(worker="w10", device="cpu"),
     ]
 
@@ -79,3 +81,34 @@ def test_progress_travels(database: Database, settings: dict[str, Any]) -> None:
     play(live, [0.5])
     now = progress_of(live, [])
     assert type(now).model_validate_json(now.model_dump_json()) == now
+
+
+def test_what_happened_lately(database: Database) -> None:
+    """The last verdicts are told in words, the latest last, and how fast a trial is with its curve."""
+    live = live_study(database)
+    play(live, [0.5])
+    play(live, [0.75])
+    play(live, [0.6])
+    pruned = claimed(live)
+    report(live, pruned, 1, 0.1)
+    finish(live, pruned, Ending.PRUNED, reason="pruner")
+    assert progress_of(live, []).lately[-1] == "trial 3 pruned after epoch 1: others are better"
+    assert len(progress_of(live, []).lately) == 3
+    running = claimed(live)
+    for epoch in range(1, 4):
+        report(live, running, epoch, epoch / 4)
+    (view,) = progress_of(live, [slot("w1", running.number)]).slots
+    assert view.curve == [0.25, 0.5, 0.75]
+
+
+@given(st.lists(st.floats(allow_nan=False), max_size=60))
+def test_thinned_curves(curve: list[float]) -> None:
+    """A thinned curve has the first and the last value, those between in order, and short ones are whole."""
+    shown = thinned(curve)
+    if len(curve) <= CURVE_POINTS:
+        assert shown == curve
+    else:
+        assert len(shown) == CURVE_POINTS
+        assert (shown[0], shown[-1]) == (curve[0], curve[-1])
+        rest = iter(curve)
+        assert all(value in rest for value in shown)

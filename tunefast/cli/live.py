@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable
 from types import TracebackType
@@ -18,6 +19,10 @@ from tunefast.cli.specs import shipped
 from tunefast.spec.progress import Progress, SlotView
 
 BAR_WIDTH = 40
+EPOCH_BAR = 8
+NUMBERS = ("trial", "metric", "samples", "memory")
+"""Columns that are flush right."""
+SPARKS = "▁▂▃▄▅▆▇█"
 
 
 class Page(NamedTuple):
@@ -74,13 +79,18 @@ def line(progress: Progress) -> str:
 def picture(progress: Progress, page: Page) -> Group:
     """The table of workers, and below it the figures of the study, as `page` names them."""
     names = [progress.curve or progress.metric if column == "metric" else column for column in page.columns]
-    table = plain_table(*names, right=tuple(names[1:]))
+    table = plain_table(
+        *names, right=tuple(name for name, column in zip(names, page.columns, strict=True) if column in NUMBERS)
+    )
+    for column in table.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
     for slot in progress.slots:
         table.add_row(
             *(COLUMNS[column](slot) for column in page.columns), style="" if slot.trial is not None else "dim"
         )
     figures = [FIGURES[name](progress) for name in page.figures]
-    return Group(Text(progress.study, style="bold"), table, Text(), *figures)
+    held = f"  paused; to go on: tunefast study resume {progress.study}" if progress.held else ""
+    return Group(Text.assemble((progress.study, "bold"), (held, "yellow")), table, Text(), *figures)
 
 
 def _bar(progress: Progress) -> RenderableType:
@@ -101,8 +111,7 @@ def _best(progress: Progress) -> str:
 
 def _trials(progress: Progress) -> str:
     total = f"/{progress.trials}" if progress.trials is not None else ""
-    held = f"; paused, to go on: tunefast study resume {progress.study}" if progress.held else ""
-    return f"{progress.finished}{total} trials ({counts_line(progress.counts) or 'none yet'}){held}"
+    return f"{progress.finished}{total} trials ({counts_line(progress.counts) or 'none yet'})"
 
 
 def _saved(progress: Progress) -> str:
@@ -120,14 +129,53 @@ def _time(progress: Progress) -> str:
 def _trial(slot: SlotView) -> str:
     if slot.trial is None:
         return "waits"
-    return str(slot.trial) if slot.attempt == 1 else f"{slot.trial} (attempt {slot.attempt})"
+    return str(slot.trial) if slot.attempt == 1 else f"{slot.trial} #{slot.attempt}"
+
+
+def _epoch(slot: SlotView) -> str:
+    """How far a trial is, as a bar where its length is known."""
+    if slot.trial is None:
+        return ""
+    if not slot.epochs:
+        return str(slot.epoch)
+    filled = round(EPOCH_BAR * min(1.0, slot.epoch / slot.epochs))
+    return f"{'━' * filled}{'╌' * (EPOCH_BAR - filled)} {slot.epoch}/{slot.epochs}"
+
+
+def sparkline(values: list[float]) -> str:
+    """A curve in a line of text, from its least value to its greatest; a gap where a value is no finite number."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return ""
+    low, span = min(finite), (max(finite) - min(finite)) or 1.0
+    steps = len(SPARKS) - 1
+    return "".join(SPARKS[round((value - low) / span * steps)] if math.isfinite(value) else " " for value in values)
+
+
+def _speed(slot: SlotView) -> str:
+    if slot.trial is None or slot.samples_per_second is None:
+        return ""
+    return f"{slot.samples_per_second:,.0f}/s"
+
+
+def _memory(slot: SlotView) -> str:
+    if slot.trial is None or slot.peak_memory_bytes is None:
+        return ""
+    return f"{slot.peak_memory_bytes / 2**30:.1f} GiB"
+
+
+def _lately(progress: Progress) -> str:
+    return "\n".join(progress.lately)
 
 
 COLUMNS: dict[str, Callable[[SlotView], str]] = {
     "worker": lambda slot: slot.worker,
     "device": lambda slot: slot.device,
     "trial": _trial,
-    "epoch": lambda slot: f"{slot.epoch}/{slot.epochs}" if slot.trial is not None else "",
+    "epoch": _epoch,
+    "curve": lambda slot: sparkline(slot.curve) if slot.trial is not None else "",
+    "samples": _speed,
+    "memory": _memory,
     "metric": lambda slot: number(slot.metric) if slot.trial is not None else "",
 }
 FIGURES: dict[str, Callable[[Progress], RenderableType]] = {
@@ -136,4 +184,5 @@ FIGURES: dict[str, Callable[[Progress], RenderableType]] = {
     "trials": _trials,
     "saved": _saved,
     "time": _time,
+    "lately": _lately,
 }

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tunefast.run.leases import Lease
 from tunefast.search.live import LiveStudy
-from tunefast.spec.progress import Progress, SlotView
+from tunefast.spec.progress import CURVE_POINTS, Progress, SlotView
 
 
 class Slot(Protocol):
@@ -42,6 +42,7 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
         epochs_run=study.epochs_run,
         epochs_saved=tally.epochs_saved,
         held=study.held,
+        lately=list(study.lately),
     )
 
 
@@ -57,4 +58,13 @@ def _slot_view(study: LiveStudy, worker: Slot) -> SlotView:
         epoch=running.epochs,
         epochs=running.recipe.epochs,
         metric=running.values.get(running.epochs),
+        curve=thinned([running.values[epoch] for epoch in sorted(running.values)]),
+        samples_per_second=running.samples_per_second,
+        peak_memory_bytes=running.peak_memory_bytes,
     )
+
+
+def thinned(curve: list[float]) -> list[float]:
+    """At most `CURVE_POINTS` of a curve's values, the last one among them, as far apart as they can be."""
+    last, num = len(curve) - 1, min(len(curve), CURVE_POINTS)
+    return [curve[last - last * step // max(1, num - 1)] for step in reversed(range(num))]

@@ -17,6 +17,8 @@ from tunefast.spec.progress import (
     AT_RUNG,
     BY_HAND,
     PRUNER,
+    RACE,
+    TARGET,
     Answer,
     Assignment,
     Ending,
@@ -27,6 +29,9 @@ from tunefast.spec.progress import (
 from tunefast.spec.study import StudySpec
 from tunefast.store.database import StudyGone
 from tunefast.store.epochs import LOST
+
+WHY = {PRUNER: "others are better", RACE: "it cannot win", TARGET: "the target", "early_stopping": "no more progress"}
+"""Reasons of outcomes, as people read them."""
 
 
 class LiveStudy(StudyState):
@@ -162,6 +167,7 @@ class LiveStudy(StudyState):
             known = ", ".join(sorted(report.metrics))
             return Answer(verdict=Verdict.STOP, reason=f"{metric!r} is not among the reported metrics: {known}")
         self.recorder.take(running, report)
+        running.note_speed(report)
         self.check_budget()
         best = self.tally.best[1] if self.tally.best is not None else None
         answer, numbers = self._judge.answer(running, report, self.spec, self.end, best)
@@ -173,6 +179,7 @@ class LiveStudy(StudyState):
             answer = Answer(verdict=Verdict.PRUNE, reason=BY_HAND)
         self.recorder.store(running, report, numbers)
         if running.at_rung:
+            self.lately.append(f"trial {number} waits after epoch {report.epoch}, until it is among the best there")
             self._learn(running, running=True, paused=True)
         return answer
 
@@ -183,6 +190,8 @@ class LiveStudy(StudyState):
             outcome = outcome.model_copy(update={"ending": Ending.PRUNED})
         ended, error = self.recorder.outcome(running, outcome)
         self._count(number, ended)
+        why = f": {WHY.get(outcome.reason, outcome.reason)}" if outcome.reason else ""
+        self.lately.append(f"trial {number} {ended.state} after epoch {running.epochs}{why}")
         self._note_error(error if ended.state == Ending.FAILED else None)
         if number not in self.flush():
             whole = ended.state == Ending.COMPLETE or self._ended_itself(self.storage.get_trial(running.trial_id))

@@ -59,9 +59,18 @@ class Running:
     """Whether it was told to wait until it is among the best where it is."""
     stopped: bool = False
     """Whether the user wants it to end."""
+    samples_per_second: float | None = None
+    """In training, during its last epoch; None where the training counts no samples."""
+    peak_memory_bytes: int | None = None
     device_errors: int = 0
     """Attempts that ended since their device broke."""
     assignment: Assignment | None = None
+
+    def note_speed(self, report: EpochReport) -> None:
+        """Take in how fast an epoch was."""
+        known = report.samples > 0 and report.train_seconds > 0
+        self.samples_per_second = report.samples / report.train_seconds if known else None
+        self.peak_memory_bytes = report.peak_memory_bytes
 
     def rewind(self, epoch: int) -> list[int]:
         """Begin an attempt at `epoch`; returns the later epochs, whose values are forgotten."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 
 from optuna.trial import FrozenTrial, TrialState
@@ -24,6 +25,9 @@ from tunefast.store.epochs import Attempts, TrialLog
 from tunefast.store.rows import AUDITED, IMPORTED, OURS, RETRIES, SPLITS, main_value, state_word
 from tunefast.store.studies import find
 from tunefast.store.trials import MirroredStorage
+
+NUM_LATELY = 3
+"""Verdicts that people are shown while a study runs."""
 
 
 class StudyState:
@@ -49,6 +53,8 @@ class StudyState:
         self.tally = Tally(maximize=self.spec.study.maximize)
         self.just_ended: list[int] = []
         """Trials that have ended and whose files nobody has looked at since."""
+        self.lately: deque[str] = deque(maxlen=NUM_LATELY)
+        """How the last trials ended, or why they wait, in words."""
         self._foreign: set[int] = set()
         """Running trials that somebody else trains, with stock Optuna."""
         self.error: str | None = None

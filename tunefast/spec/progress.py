@@ -168,6 +168,10 @@ Verb = Literal["suggest", "attribute", "constraint"]
 """What an objective written for Optuna asks of its trial: a value, or to keep one."""
 
 
+CURVE_POINTS = 12
+"""Of a running trial's curve, that people are shown."""
+
+
 class SlotView(Record):
     """What one slot is doing, for people."""
 
@@ -178,6 +182,11 @@ class SlotView(Record):
     epoch: int = 0
     epochs: int = 0
     metric: float | None = None
+    curve: list[float] = Field(default_factory=list)
+    """What it reported, thinned to `CURVE_POINTS`."""
+    samples_per_second: float | None = None
+    """In training, during its last epoch."""
+    peak_memory_bytes: int | None = None
 
 
 class Progress(Record):
@@ -204,6 +213,8 @@ class Progress(Record):
     epochs_saved: int = 0
     held: bool = False
     """Whether the user paused the study."""
+    lately: list[str] = Field(default_factory=list)
+    """How the last trials ended, or why they wait, the latest last."""
 
     @property
     def finished(self) -> int:
