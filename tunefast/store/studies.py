@@ -20,6 +20,7 @@ from tunefast.store import rows, tables
 from tunefast.store.database import Database
 from tunefast.store.engine import checked, reading_engine
 from tunefast.store.filesystem import network_filesystem
+from tunefast.store.note import write_note
 from tunefast.store.rows import insert_study, insert_waiting, study_uuids
 from tunefast.store.schema import check_schema, create_file, create_schema
 
@@ -105,6 +106,7 @@ def _insert(connection: Connection, spec: StudySpec) -> None:
     queued = spec.model_copy(update={"enqueue": []})  # its points wait as trials now
     row = {"uuid": study_uuid, "spec": queued.model_dump(mode="json"), "active_seconds": 0.0, "slot_seconds": 0.0}
     connection.execute(sa.insert(tables.studies).values(row))
+    write_note(connection, name, queued)
 
 
 def find(connection: Connection, name: str, storage: object) -> StoredStudy:
@@ -130,7 +132,7 @@ def extend(database: Database, name: str, budget: Budget) -> StudySpec:
         stored = find(connection, name, database.path)
         changes = budget.model_dump(exclude_none=True)
         spec = stored.spec.model_copy(update={"budget": stored.spec.budget.model_copy(update=changes)})
-        _store_spec(connection, stored.uuid, spec)
+        _store_spec(connection, stored, spec)
     return spec
 
 
@@ -155,7 +157,7 @@ def confirm(database: Database, spec: StudySpec, confirmed: str) -> StudySpec:
         insert_waiting(connection, name, [point for point in missing if not isinstance(point, FromStudy)])
         budget = stored.spec.budget.model_copy(update={"trials": rows.num_in_budget(trials) + len(missing)})
         changed = stored.spec.model_copy(update={"budget": budget, "space": spec.space})
-        _store_spec(connection, stored.uuid, changed)
+        _store_spec(connection, stored, changed)
     return changed
 
 
@@ -187,7 +189,7 @@ def edit(
     """Give the study another spec, and its trials' settings the `distributions` that go with it; the edit is noted."""
     with database.transaction() as connection:
         stored = find(connection, name, database.path)
-        _store_spec(connection, stored.uuid, spec)
+        _store_spec(connection, stored, spec)
         rows.restate(connection, name, distributions)
         earlier = rows.study_attribute(connection, name, EDITS_ATTRIBUTE) or []
         rows.set_study_attribute(connection, name, EDITS_ATTRIBUTE, [*earlier, note._asdict()])
@@ -198,9 +200,10 @@ def edits(connection: Connection, name: str) -> list[Edit]:
     return [Edit(**note) for note in rows.study_attribute(connection, name, EDITS_ATTRIBUTE) or []]
 
 
-def _store_spec(connection: Connection, study_uuid: str, spec: StudySpec) -> None:
-    changed = sa.update(tables.studies).where(tables.studies.c.uuid == study_uuid)
+def _store_spec(connection: Connection, stored: StoredStudy, spec: StudySpec) -> None:
+    changed = sa.update(tables.studies).where(tables.studies.c.uuid == stored.uuid)
     connection.execute(changed.values(spec=spec.model_dump(mode="json")))
+    write_note(connection, spec.study.name, spec, stored.spec)
 
 
 def delete(database: Database, name: str) -> list[str]:
