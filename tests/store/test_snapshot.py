@@ -137,9 +137,11 @@ def test_database_of_an_earlier_version(database: Database) -> None:
     path = database.path
     database.close()
     execute(path, "ALTER TABLE tunefast_epochs DROP COLUMN details")
+    execute(path, "ALTER TABLE tunefast_studies DROP COLUMN slot_seconds")
     before = hashlib.sha256(path.read_bytes()).digest()
     read = snapshot(path, STUDY)
     assert [(row["metrics"], row["details"]) for row in read.epochs] == [({"score": 0.5}, None)]
+    assert read.slot_seconds is None
     assert hashlib.sha256(path.read_bytes()).digest() == before
     owner = Database(path)
     studies.prepare(owner)
