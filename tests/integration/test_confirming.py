@@ -202,6 +202,10 @@ def test_bad_input(terminal: Terminal) -> None:
     terminal.tunefast("study", "run", "s", "-n", "1")
     shown = terminal.tunefast("study", "confirm", "s", "--top", "9", "--seeds", "1", "-n", "1").stdout
     assert "all 4 complete trials of s again on a new seed: 4 runs" in shown
+    for change in ("budget.trials=9", "space.seed.high=7"):
+        refused = terminal.tunefast("study", "edit", "s.confirm", "--set", change, code=2).stderr
+        assert "is the confirmation of 's'" in " ".join(refused.split())
+    terminal.tunefast("study", "edit", "s.confirm", "--set", "trial.minutes=9")
     assert "is the confirmation of 's'" in said("s.confirm")
     assert "tunefast study best s" in terminal.tunefast("study", "best", "s.confirm", code=2).stderr
     assert (

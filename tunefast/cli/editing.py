@@ -15,6 +15,7 @@ from tunefast.cli.showing import change_in_words
 from tunefast.errors import UserError
 from tunefast.run.commands import edit_study, is_worked_on
 from tunefast.run.prepare import located
+from tunefast.search.confirming import check_extensible
 from tunefast.spec.editing import edited
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
@@ -37,7 +38,10 @@ def edit(
         raise UserError(message="give at least one --set PATH=VALUE, as in --set space.optimizer.lr.high=0.01")
     wanted = dict(change_of(text) for text in changes)
     path = database_path(storage)
-    old = snapshot(path, name).spec
+    study = snapshot(path, name)
+    if any(where.startswith(("space.", "budget.trials")) for where in wanted):
+        check_extensible(study)
+    old = study.spec
     new = located(edited(old, wanted))
     if new.space != old.space:
         check_quickly(new, "auto", console(to_json=to_json))
