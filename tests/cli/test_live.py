@@ -77,6 +77,12 @@ def test_a_paused_study_says_how_to_go_on() -> None:
     assert lines[0] == "a study  paused; to go on: tunefast study resume a study"
 
 
+def test_words_are_taken_as_they_are() -> None:
+    """What looks like markup in a reason is text."""
+    lines = drawn(PROGRESS.model_copy(update={"lately": ["trial 1 infeasible: f1[macro] [/x]"]}), terminal_page())
+    assert lines[-1] == "trial 1 infeasible: f1[macro] [/x]"
+
+
 def test_an_unknown_length() -> None:
     """A trial whose epochs nobody knows has their number alone."""
     slot = SlotView(worker="w1", device="cpu", trial=1, epoch=7)
@@ -89,7 +95,7 @@ def test_sparklines_of_little(values: list[float], line: str) -> None:
     assert sparkline(values) == line
 
 
-@given(st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=12, unique=True))
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=12, unique=True))
 def test_sparklines_rise_and_fall_as_values_do(values: list[float]) -> None:
     """The least value is the lowest mark, the greatest the highest, and no greater value has a lower mark."""
     heights = [SPARKS.index(mark) for mark in sparkline(values)]

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from tests.run.wires import HostWire, Wire, WorkerWire, started, states
 from tests.store.databases import STUDY, stock_trials
 from tunefast.run.coordinator import Coordinator
-from tunefast.run.messages import Assign, Command, Dismiss, Done, Halt, Over, Quit, Refused, State, Unlend
+from tunefast.run.messages import Assign, Command, Dismiss, Done, Halt, Leave, Over, Quit, Refused, State, Unlend
 from tunefast.spec.progress import Ending, Verdict
 from tunefast.spec.study import StudySpec
 from tunefast.store import studies
@@ -53,7 +53,7 @@ def test_a_paused_study_waits_with_its_workers(database: Database) -> None:
     idle.report(1, 0.5, METRIC)
     idle.report(2, 0.5, METRIC)
     idle.report(3, 0.5, METRIC)
-    assert told(coordinator, "pause") == {"running": 2}
+    assert told(coordinator, "pause") == {"running": 2, "after_epoch": True}
     idle.finish()
     assert idle.idle
     answer = busy.report(1, 0.25, METRIC)
@@ -91,6 +91,31 @@ def test_a_stopped_study_is_left_as_by_a_signal(database: Database) -> None:
     host, other = HostWire(coordinator, 10), HostWire(coordinator, 11)
     assert told(coordinator, "stop") == {"processes": [10, 11]}
     assert host.got(Quit) == other.got(Quit) == [Quit()]
+    for each in (host, other):
+        each.say(Leave())
+    assert told(coordinator, "stop") == {"refused": f"study '{STUDY}' is being stopped already"}
+
+
+def test_a_pause_costs_no_minutes(database: Database) -> None:
+    """While a study waits its time stands still, so that it is there in the morning; its slots' time goes on."""
+    coordinator = started(database, budget={"minutes": 1})
+    worker = WorkerWire(coordinator, HostWire(coordinator, 10), "w1")
+    study = coordinator.studies[STUDY]
+    told(coordinator, "pause")
+    worker.report(1, 0.5)
+    worker.finish()
+    before = study.active_seconds
+    study.accounted_at -= 1000.0
+    coordinator.tick()
+    assert study.active_seconds == before
+    assert study.slot_seconds is not None
+    assert study.slot_seconds > 1000.0
+    assert study.end is None
+    told(coordinator, "resume")
+    study.accounted_at -= 59.0
+    coordinator.tick()
+    assert 59.0 <= study.active_seconds < 60.0
+    assert not worker.idle
 
 
 def test_nobody_works_on_it(database: Database) -> None:
@@ -135,7 +160,7 @@ def test_a_trial_without_an_epoch_does_not_come_back(database: Database) -> None
     assert told(coordinator, "stop_trial", trial=1) == {"was_training": False, "at_once": True}
     told(coordinator, "resume")
     assert states(database) == [TrialState.PRUNED, TrialState.PRUNED]
-    assert host.got(Over) == [Over(reason="trials")]
+    assert host.got(Over) == [Over(study=STUDY, reason="trials")]
 
 
 def test_a_trial_that_is_not_there(database: Database) -> None:
@@ -145,7 +170,7 @@ def test_a_trial_that_is_not_there(database: Database) -> None:
     worker.report(1, 0.5)
     worker.finish()
     for number in (0, 99):
-        problem = f"study '{STUDY}' has no trial {number} that trains or waits"
+        problem = f"study '{STUDY}' has no trial {number} that trains, or was begun and waits"
         assert told(coordinator, "stop_trial", trial=number) == {"refused": problem}
 
 
@@ -158,9 +183,9 @@ def test_a_worker_is_taken_back(database: Database) -> None:
     host = HostWire(coordinator, 10, "cpu", "cpu", "cpu", explicit=False)
     first, second, third = (WorkerWire(coordinator, host, name) for name in ("w1", "w2", "w3"))
     assert [worker.idle for worker in (first, second, third)] == [False, True, True]
-    assert told(coordinator, "unlend", "", worker="w3") == {"trial": None}
+    assert told(coordinator, "unlend", "", worker="w3") == {"trial": None, "after_epoch": True}
     assert third.got(Dismiss) == [Dismiss()]
-    assert told(coordinator, "unlend", "", worker="w1") == {"trial": 0}
+    assert told(coordinator, "unlend", "", worker="w1") == {"trial": 0, "after_epoch": True}
     assert first.got(Dismiss) == []
     assert first.report(1, 0.5, METRIC).verdict is Verdict.PAUSE
     first.release()
@@ -172,6 +197,23 @@ def test_a_worker_is_taken_back(database: Database) -> None:
     later = HostWire(coordinator, 11, "cpu", "cpu")
     assert [peer.names for peer in coordinator.hosts] == [["w2"], ["w3", "w4"]]  # w1 has not gone yet
     assert later.got(Over) == []
+
+
+def test_own_training_ends_before_its_worker_goes(database: Database) -> None:
+    """What may have kept nothing to go on from is not cut off; its slot counts until its worker has gone."""
+    coordinator = started(database)
+    host = HostWire(coordinator, 10)
+    worker = WorkerWire(coordinator, host, "w1")
+    study = coordinator.studies[STUDY]
+    assert told(coordinator, "unlend", "", worker="w1") == {"trial": 0, "after_epoch": False}
+    assert worker.report(1, 0.5).verdict is Verdict.CONTINUE
+    counted = study.slot_seconds or 0.0
+    study.accounted_at -= 10.0
+    worker.finish()
+    assert worker.got(Dismiss) == [Dismiss()]
+    worker.hang_up()
+    assert study.slot_seconds is not None
+    assert study.slot_seconds >= counted + 10.0
 
 
 @pytest.mark.parametrize("name", ["w9", "w1"])

@@ -80,7 +80,7 @@ def test_a_study_from_beginning_to_end(database: Database) -> None:
             if not worker.idle:
                 assert worker.report(1, 0.1 * worker.assignment.trial).verdict is Verdict.CONTINUE
                 worker.finish()
-    assert host.heard[-1] == Over(reason="trials")
+    assert host.heard[-1] == Over(study=STUDY, reason="trials")
     [*_, last] = host.got(State)
     assert (last.progress.counts, last.progress.best_trial) == ({"complete": 5, "running": 0}, 4)
     assert [given.assignment.trial for worker in workers for given in worker.got(Assign)] == [0, 2, 4, 1, 3]
@@ -142,7 +142,7 @@ def test_a_deadly_trial_is_given_up(database: Database) -> None:
     assert last.assignment.trial == 1
     last.report(1, 0.5)
     last.finish()
-    assert host.got(Over) == [Over(reason="trials")]
+    assert host.got(Over) == [Over(study=STUDY, reason="trials")]
     assert states(database) == [TrialState.FAIL, TrialState.COMPLETE]
 
 
@@ -153,7 +153,7 @@ def test_the_first_errors_end_the_study(database: Database) -> None:
     worker = WorkerWire(coordinator, host, "w1")
     for _ in range(3):
         worker.finish(Ending.FAILED, error="ValueError: bad")
-    assert host.got(Over) == [Over(reason="failing", error="ValueError: bad")]
+    assert host.got(Over) == [Over(study=STUDY, reason="failing", error="ValueError: bad")]
 
 
 # Threads and devices.

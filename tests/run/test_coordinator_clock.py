@@ -84,7 +84,7 @@ def test_minutes_count_while_the_study_is_live(database: Database, clock: Clock)
     again.tick()
     assert worker.report(2, 0.6).verdict is Verdict.STOP
     worker.finish(reason="the study ended: minutes")
-    assert host.got(Over) == [Over(reason="minutes")]
+    assert host.got(Over) == [Over(study=STUDY, reason="minutes")]
 
 
 def test_a_study_whose_budget_is_spent_is_over_at_once(database: Database) -> None:
@@ -96,7 +96,7 @@ def test_a_study_whose_budget_is_spent_is_over_at_once(database: Database) -> No
     late = HostWire(coordinator, 11)
     assert late.got(Over) == []
     coordinator.tick()
-    assert late.got(Over) == [Over(reason="trials")]
+    assert late.got(Over) == [Over(study=STUDY, reason="trials")]
 
 
 # Commands.
@@ -162,7 +162,7 @@ def test_two_studies_at_once(database: Database) -> None:
     first, second = WorkerWire(coordinator, one, "w1"), WorkerWire(coordinator, two, "w2")
     assert (first.assignment.trial, second.assignment.trial) == (0, 0)
     first.finish(Ending.PRUNED)
-    assert one.got(Over) == [Over(reason="trials")]
+    assert one.got(Over) == [Over(study=STUDY, reason="trials")]
     assert two.got(Over) == []
     second.finish(Ending.PRUNED)
     assert second.assignment.trial == 1

@@ -43,7 +43,7 @@ def test_a_host_that_leaves_pauses_its_trials(database: Database) -> None:
         gone.hang_up()
     heir.report(1, 0.75)
     heir.finish()
-    assert other.got(Over) == [Over(reason="trials")]
+    assert other.got(Over) == [Over(study=STUDY, reason="trials")]
     assert stock_trials(database.path)[0].intermediate_values == {1: 0.75}
 
 
@@ -56,7 +56,7 @@ def test_a_trial_that_ends_anyway_is_not_paused(database: Database) -> None:
     assert worker.report(1, 0.95).verdict is Verdict.STOP
     worker.finish(reason="target", kept_epoch=1)
     assert worker.got(Dismiss) == [Dismiss()]
-    assert host.got(Over) == [Over(reason="target")]
+    assert host.got(Over) == [Over(study=STUDY, reason="target")]
 
 
 def test_a_worker_that_starts_while_its_host_leaves_goes_home(database: Database) -> None:
@@ -143,7 +143,7 @@ def test_a_deleted_study_is_over(database: Database) -> None:
     with stock(database.path) as storage:
         optuna.delete_study(study_name=STUDY, storage=storage)
     coordinator.tick()
-    assert host.got(Over) == [Over(reason="deleted")]
+    assert host.got(Over) == [Over(study=STUDY, reason="deleted")]
     assert worker.report(2, 0.5).verdict is Verdict.PRUNE
     worker.finish(Ending.PRUNED)
     assert worker.got(Dismiss) == [Dismiss()]
@@ -160,5 +160,5 @@ def test_a_deleted_study_learned_when_a_trial_is_asked_for(database: Database) -
     with stock(database.path) as storage:
         optuna.delete_study(study_name=STUDY, storage=storage)
     assert WorkerWire(coordinator, host, "w2").got(Assign) == []
-    assert host.got(Over) == [Over(reason="deleted")]
+    assert host.got(Over) == [Over(study=STUDY, reason="deleted")]
     assert worker.report(1, 0.5).verdict is Verdict.PRUNE

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.run.wires import HostWire, WorkerWire, started, states
-from tests.store.databases import stock_trials
+from tests.store.databases import STUDY, stock_trials
 from tunefast.run.coordinator import Coordinator
 from tunefast.run.messages import Dismiss, Finish, Over, Release, Told
 from tunefast.run.oom import OomKills
@@ -82,7 +82,7 @@ def test_trouble_with_the_machine_pauses_the_study(database: Database, why: str)
     answer = other.report(1, 0.5)
     assert (answer.verdict, answer.reason) == (Verdict.PAUSE, "paused")
     other.release()
-    assert host.got(Over) == [Over(reason="paused", error="the disk is full")]
+    assert host.got(Over) == [Over(study=STUDY, reason="paused", error="the disk is full")]
     assert states(database) == [TrialState.RUNNING, TrialState.RUNNING]
     again = Coordinator(database, pid=2)
     _, workers = _peers(again, 2)

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from tests.run.test_driver import TRAINING, assignment, own_threads, say  # noqa: F401
 from tests.run.test_worker import TOLD, Script, assign, reply
 from tests.run.wires import HostWire, WorkerWire, started, states
-from tests.store.databases import stock_trials
+from tests.store.databases import STUDY, stock_trials
 from tunefast.errors import ProtocolError
 from tunefast.run.driver import drive
 from tunefast.run.line import Line
@@ -41,17 +41,19 @@ def test_at_the_target_others_are_told_at_once(database: Database) -> None:
     assert winner.got(Halt) == []
     halfway.finish(reason="the study ended: target", kept_epoch=1)
     starting.release()
-    assert host.got(Over) == [Over(reason="target")]
+    assert host.got(Over) == [Over(study=STUDY, reason="target")]
     assert states(database) == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.COMPLETE]
     assert [trial.value for trial in stock_trials(database.path)] == [0.95, None, 0.5]
 
 
 def test_a_used_up_budget_halts_nobody(database: Database) -> None:
     """Where trials or minutes are used up, what runs is worth its epoch."""
-    coordinator = started(database, budget={"trials": 1, "minutes": 1e-9})
+    coordinator = started(database, budget={"trials": 1, "minutes": 60})
     worker = WorkerWire(coordinator, HostWire(coordinator, 10), "w1")
+    coordinator.studies[STUDY].active_seconds = 3600.0
     coordinator.tick()
-    coordinator.tick()
+    assert coordinator.studies[STUDY].end is not None
+    assert not worker.idle
     assert worker.got(Halt) == []
 
 

@@ -92,6 +92,12 @@ def test_an_earlier_tunefast_did_not_count() -> None:
     assert slot_ledger(study([], [], 4.0)) == ZERO._replace(idle=4.0, total=4.0)
 
 
+def test_a_night_asleep() -> None:
+    """Where the wall's clock went on while the machine slept, what is too much is no time of slots."""
+    found = slot_ledger(study([attempt(0, 3600.0)], [epoch(0, 4.0, 1.0)], 10.0))
+    assert found == ZERO._replace(winner=4.0, evaluation=1.0, rest=5.0, total=10.0)
+
+
 @given(
     st.lists(
         st.tuples(

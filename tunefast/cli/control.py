@@ -18,7 +18,8 @@ def pause(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = F
     """Let a study wait: no new trial begins, those that train wait after their epoch; its workers stay."""
     told = control.control(database_path(storage), Command(verb="pause", study=name))
     running = int(told["running"])
-    after = f"; {_trials(running)} until the end of the epoch" if running else ""
+    until = "until the end of the epoch" if told["after_epoch"] else "to the end"
+    after = f"; {_trials(running)} {until}" if running else ""
     how = f"Go on: tunefast study resume {name}{storage_flag(storage)}"
     _say({"study": name, **told}, f"Study {name} is paused{after}. {how}", to_json=to_json)
 
@@ -63,7 +64,8 @@ def stop_worker(
 ) -> None:
     """Take a slot back: its worker goes after its epoch, and its trial goes on elsewhere or later."""
     told = control.control(database_path(storage), Command(verb="unlend", argument={"worker": worker}))
-    when = "now" if told["trial"] is None else f"when trial {told['trial']} has ended its epoch"
+    ended = "has ended its epoch" if told["after_epoch"] else "has ended"
+    when = "now" if told["trial"] is None else f"when trial {told['trial']} {ended}"
     _say({"worker": worker, **told}, f"Worker {worker} goes {when}.", to_json=to_json)
 
 

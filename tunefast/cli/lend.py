@@ -12,12 +12,11 @@ from tunefast.cli.live import LiveView
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.result import result_document, show_result
-from tunefast.cli.then_confirm import Confirming, Wish
+from tunefast.cli.then_confirm import Confirming, Wish, check_room
 from tunefast.errors import StudyPaused
 from tunefast.run.host import Departure, Host
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
-from tunefast.search.confirming import check_confirmable
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import StudySnapshot, snapshot
 from tunefast.store.studies import check_usable
@@ -43,8 +42,12 @@ class Lending:
     def options(self) -> list[str]:
         """The same on a command line, but for the storage."""
         num = [] if self.workers is None else ["-n", str(self.workers)]
-        confirm = [] if self.then is None else ["--confirm", str(self.then.top), "--seeds", str(self.then.seeds)]
-        return ["--device", self.device, "--grace", str(self.grace), *num, *confirm]
+        return ["--device", self.device, "--grace", str(self.grace), *num, *self.confirm]
+
+    @property
+    def confirm(self) -> list[str]:
+        """Of these, what asks for a confirmation."""
+        return [] if self.then is None else ["--confirm", str(self.then.top), "--seeds", str(self.then.seeds)]
 
 
 def lend(name: str, lending: Lending) -> int:
@@ -58,7 +61,7 @@ def lend(name: str, lending: Lending) -> int:
     study = snapshot(path, name)
     check_objective(study.spec)
     if lending.then is not None:
-        check_confirmable(study)
+        check_room(path, study)
     if lending.detached and not (study.is_used_up and lending.then is None):
         return detach(path, name, lending.options, lending.storage, to_json=lending.to_json)
     out = console(to_json=lending.to_json)
@@ -77,6 +80,8 @@ def lend(name: str, lending: Lending) -> int:
         departure = asyncio.run(host.run())
     if confirming is not None and confirming.waits and departure.signal is None:
         return lend(confirming.name, replace(lending, workers=1, then=None))
+    if host.study != name:
+        lending = replace(lending, then=None)
     return _concluded(out, host.study, departure, lending)
 
 
@@ -89,7 +94,7 @@ def _concluded(out: Console, name: str, departure: Departure, lending: Lending) 
     study = snapshot(path, name)
     if lending.to_json:
         print_json(result_document(path, study, departure.reason))
-    command = f"tunefast study run {name}{storage_flag(lending.storage)}"
+    command = " ".join(["tunefast study run", name, *lending.confirm]) + storage_flag(lending.storage)
     if departure.signal is not None:
         _show_how_to_go_on(out, study, command)
         return INTERRUPTED + departure.signal

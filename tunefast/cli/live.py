@@ -88,7 +88,8 @@ def picture(progress: Progress, page: Page) -> Group:
         table.add_row(
             *(COLUMNS[column](slot) for column in page.columns), style="" if slot.trial is not None else "dim"
         )
-    figures = [FIGURES[name](progress) for name in page.figures]
+    drawn = (FIGURES[name](progress) for name in page.figures)
+    figures = [Text(figure) if isinstance(figure, str) else figure for figure in drawn]
     held = f"  paused; to go on: tunefast study resume {progress.study}" if progress.held else ""
     return Group(Text.assemble((progress.study, "bold"), (held, "yellow")), table, Text(), *figures)
 
@@ -147,9 +148,10 @@ def sparkline(values: list[float]) -> str:
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return ""
-    low, span = min(finite), (max(finite) - min(finite)) or 1.0
-    steps = len(SPARKS) - 1
-    return "".join(SPARKS[round((value - low) / span * steps)] if math.isfinite(value) else " " for value in values)
+    low, high = min(finite) / 2, max(finite) / 2  # halves, whose difference is finite
+    steps = len(SPARKS) - 1 if high > low else 0
+    span = (high - low) or 1.0
+    return "".join(SPARKS[round((value / 2 - low) / span * steps)] if math.isfinite(value) else " " for value in values)
 
 
 def _speed(slot: SlotView) -> str:

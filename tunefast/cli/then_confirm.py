@@ -10,11 +10,13 @@ from rich.console import Console
 
 from tunefast.cli.output import counts_line
 from tunefast.cli.summary import REASONS
+from tunefast.errors import UserError
 from tunefast.run.commands import confirm_study
-from tunefast.search.confirming import confirmation_spec, ranking
+from tunefast.search.confirming import check_confirmable, confirmation_spec, ranking
 from tunefast.spec.costs import RACES
 from tunefast.store.rows import num_in_budget
-from tunefast.store.snapshot import StudySnapshot, snapshot
+from tunefast.store.snapshot import StudySnapshot, confirmation, snapshot, study_names
+from tunefast.store.studies import CONFIRMATION
 
 
 class Wish(NamedTuple):
@@ -51,6 +53,17 @@ class Confirming:
         self.out.print(announced(study, confirming, self.wish), soft_wrap=True)
         self.waits = self.num_workers > 1 and compares_seconds(study)
         return None if self.waits else self.name
+
+
+def check_room(path: Path, study: StudySnapshot) -> None:
+    """Raise `UserError` where a study could not be confirmed when its search is over."""
+    check_confirmable(study)
+    name = f"{study.name}{CONFIRMATION}"
+    if name in study_names(path) and confirmation(path, study) is None:
+        raise UserError(
+            message=f"study {name!r} is no confirmation of {study.name!r}; it is in the way: tunefast study delete "
+            f"{name} makes room"
+        )
 
 
 def begin_confirmation(path: Path, study: StudySnapshot, wish: Wish) -> StudySnapshot:

@@ -30,8 +30,11 @@ def control(path: Path, command: Command) -> dict[str, Any]:
     channel = connect(StateDirectory(path)) if path.exists() else None
     if channel is None:
         raise _idle(command.study)
-    with channel:
-        return asked(channel, command, path)
+    try:
+        with channel:
+            return asked(channel, command, path)
+    except OSError as error:  # it was about to end
+        raise _idle(command.study) from error
 
 
 def _idle(study: str) -> UserError:
@@ -47,12 +50,14 @@ def _live(dispatcher: Dispatcher, command: Command) -> LiveStudy:
 
 def _pause(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
     study = _live(dispatcher, command)
+    dispatcher.account(study)
     study.held = True
-    return {"running": len(study.running)}
+    return {"running": len(study.running), "after_epoch": study.spec.trains_with_ours}
 
 
 def _resume(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
     study = _live(dispatcher, command)
+    dispatcher.account(study)
     was_held, study.held = study.held, False
     return {"was_paused": was_held}
 
@@ -60,6 +65,8 @@ def _resume(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
 def _stop(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
     study = _live(dispatcher, command)
     hosts = [host for host in dispatcher.hosts if host.study == study.name and not host.leaving]
+    if not hosts:
+        raise UserError(message=f"study {study.name!r} is being stopped already")
     for host in hosts:
         host.send(Quit())
     return {"processes": [host.pid for host in hosts]}
@@ -90,7 +97,9 @@ def _unlend(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
     worker.unlent = True
     host.send(Unlend(worker=name))
     dispatcher.dismiss(host)
-    return {"trial": worker.lease.trial if worker.lease is not None else None}
+    study = dispatcher.studies.get(host.study)
+    after_epoch = study is not None and study.spec.trains_with_ours
+    return {"trial": worker.lease.trial if worker.lease is not None else None, "after_epoch": after_epoch}
 
 
 VERBS: Mapping[str, Act] = {

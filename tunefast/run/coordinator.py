@@ -104,6 +104,7 @@ class Coordinator(Timekeeper):
         self.account(self.studies[hello.study])
         if isinstance(peer.role, Host):
             peer.role.study, peer.role.stays = hello.study, hello.stays
+            self._forget_unused()
             return Welcome(pid=self.pid, workers=peer.role.names)
         taken = {name for host in self.hosts for name in host.names} | {worker.name for worker in self.workers}
         free = (f"w{number}" for number in range(1, len(taken) + len(hello.devices) + 1))
@@ -139,9 +140,10 @@ class Coordinator(Timekeeper):
         answer = study.report(message.trial, message.report)
         worker = self._holder(message.token)
         if more_to_come and answer.verdict is Verdict.CONTINUE:
-            if worker is not None and worker.leaving:
+            ours = study.spec.trains_with_ours  # own training may have kept nothing to go on from
+            if worker is not None and (worker.host.leaving or (worker.unlent and ours)):
                 answer = Answer(verdict=Verdict.PAUSE, reason="its host leaves")
-            elif study.held and study.spec.trains_with_ours:  # own training may have kept nothing to go on from
+            elif study.held and ours:
                 answer = Answer(verdict=Verdict.PAUSE, reason=HELD)
         send(Reply(**key, answer=answer))
 
@@ -178,7 +180,9 @@ class Coordinator(Timekeeper):
                 self.leases.revoke(message.study, message.trial)
                 broken_device(study, message.trial, returned.text)
             else:
-                self._take_back(message.study, message.trial, returned.text or "its host left", paused=True)
+                stays = isinstance(peer.role, Worker) and not peer.role.leaving
+                why = HELD if study.held and stays else "its host left"
+                self._take_back(message.study, message.trial, returned.text or why, paused=True)
             if returned.why in ("disk", "data"):
                 log.error("%r is paused: %s", study.name, returned.text)
                 study.pause(returned.text)
@@ -224,6 +228,8 @@ class Coordinator(Timekeeper):
         """A connection ended: a worker's trial goes on elsewhere, a host's workers are no longer counted."""
         match peer.role:
             case Worker() as worker:
+                if worker.unlent and worker.host.study in self.studies:
+                    self.account(self.studies[worker.host.study])
                 self.workers.remove(worker)
                 lease = worker.lease
                 if lease is not None and self.leases.held(lease.study, lease.trial, lease.token):

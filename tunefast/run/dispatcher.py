@@ -162,8 +162,9 @@ class Dispatcher:
         error = study.error if study.end in (End.FAILING, End.PAUSED) else None
         for host in self._hosts_of(study):
             host.send(State(progress=progress_of(study, self._workers_of(study))))
-            host.send(Over(reason=study.end or "", error=error))
+            host.send(Over(reason=study.end or "", error=error, study=study.name))
             host.leaving = host.leaving or not host.stays
+            host.study = "" if host.stays else host.study
         self._tell_watchers(study, Over(reason=study.end or ""))
         notify(study, EVENTS.get(study.end, "done"))
         self._drop(study)
@@ -182,8 +183,9 @@ class Dispatcher:
                 self._drop(study)
 
     def account(self, study: LiveStudy) -> None:
-        """Count the time that passed, before its slots change."""
-        study.account(sum(len(host.names) for host in self._hosts_of(study)))
+        """Count the time that passed, before its slots change; a worker that was sent away has one until it goes."""
+        num_unlent = sum(worker.unlent for worker in self._workers_of(study))
+        study.account(sum(len(host.names) for host in self._hosts_of(study)) + num_unlent)
 
     def _hosts_of(self, study: LiveStudy) -> list[Host]:
         return [host for host in self.hosts if host.study == study.name]

@@ -153,23 +153,29 @@ class Host:
 
     async def _listen(self, reader: asyncio.StreamReader) -> Departure | None:
         while (message := await _next(reader)) is not None:
-            if isinstance(message, State):
-                self.on_progress(message.progress)
-            elif isinstance(message, Ready):
-                self._crashes[message.worker] = 0
-            elif isinstance(message, Note):
-                self.on_note(f"trial {message.trial}: {message.text}")
-            elif isinstance(message, Refused):
-                raise refusal(message)
-            elif isinstance(message, Quit):
-                self._on_signal(signal.SIGTERM)
-            elif isinstance(message, Unlend):
-                self._take_back(message.worker)
-            elif isinstance(message, Over):
+            if isinstance(message, Over) and message.study in ("", self.study):
                 if not await self._goes_on(message.reason):
                     return Departure(reason=message.reason, error=message.error)
                 self._send(self._hello())
+            else:
+                self._hear(message)
         return None
+
+    def _hear(self, message: Message) -> None:
+        """Take in what the coordinator says while the study goes on."""
+        match message:
+            case State():
+                self.on_progress(message.progress)
+            case Ready():
+                self._crashes[message.worker] = 0
+            case Note():
+                self.on_note(f"trial {message.trial}: {message.text}")
+            case Refused():
+                raise refusal(message)
+            case Quit() if self._signal is None:
+                self._on_signal(signal.SIGTERM)
+            case Unlend():
+                self._take_back(message.worker)
 
     def _take_back(self, name: str) -> None:
         """A slot is lent no more: its worker is not replaced when it ends, nor after the loss of a coordinator."""
@@ -187,7 +193,11 @@ class Host:
         """Whether there is another study for the workers, which is this host's from now on."""
         if self.following is None or self._signal is not None:
             return False
-        found = await asyncio.to_thread(self.following, reason)
+        found = None
+        try:
+            found = await asyncio.to_thread(self.following, reason)
+        except TunefastError as error:  # what was found before is not lost for that
+            self.on_note(f"{error}")
         self.following = None
         self.study = self.study if found is None else found
         return found is not None

@@ -228,6 +228,8 @@ class Over(Record):
     kind: Literal["over"] = "over"
     reason: str
     error: str | None = None
+    study: str = ""
+    """Which one, where the host may have gone on to another."""
 
 
 class Done(Record):

@@ -20,6 +20,7 @@ class Host:
     send: Send
     pid: int
     study: str
+    """Empty while it decides what to go on with."""
     lent: Lent
     names: list[str]
     stays: bool = False

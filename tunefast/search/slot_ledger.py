@@ -52,9 +52,18 @@ def slot_ledger(study: StudySnapshot) -> SlotLedger | None:
     for attempt in study.attempts:
         trial = attempt["trial"]
         seconds += _attempt(attempt, rows[trial, attempt["attempt"]], of_trials.get(trial, "stopped"))
-    busy = sum(seconds.values())
+    _trim(seconds, study.slot_seconds)
     parts = {name: seconds[name] for name in SlotLedger._fields if name not in ("idle", "total")}
-    return SlotLedger(**parts, idle=study.slot_seconds - busy, total=study.slot_seconds)
+    return SlotLedger(**parts, idle=study.slot_seconds - sum(seconds.values()), total=study.slot_seconds)
+
+
+def _trim(seconds: Counter[str], total: float) -> None:
+    """Take away what is more than the total: attempts go by the wall's clock, which a night's sleep moves on."""
+    excess = sum(seconds.values()) - total
+    for name in ("rest", "redone"):
+        cut: Any = min(max(0.0, excess), seconds[name])
+        seconds[name] -= cut
+        excess -= cut
 
 
 def _trainings(study: StudySnapshot) -> dict[int, str]:

@@ -169,10 +169,14 @@ class StudyState:
         return Running(trial.number, trial._trial_id, recipe, warmup, audited=audited)  # noqa: SLF001
 
     def account(self, num_slots: int) -> None:
-        """Count the time since this was last called, during which it had so many slots."""
+        """Count the time since this was last called, during which it had so many slots.
+
+        A study that waits because people paused it is not active: its `minutes` are for trying.
+        """
         now = time.monotonic()
         passed, self.accounted_at = now - self.accounted_at, now
-        self.active_seconds += passed
+        if not self.held or self.running:
+            self.active_seconds += passed
         if self.slot_seconds is not None:
             self.slot_seconds += passed * num_slots
 
