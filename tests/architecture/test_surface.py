@@ -31,6 +31,7 @@ OPTIONS = {
     "study run": {"-n", "--device", "--name", "--storage", "--grace", "--confirm", "--seeds", "--detach", "--json"},
     "study watch": {"--storage", "--json"},
     "study logs": {"--trial", "-f", "--storage"},
+    "study export": {"--format", "-o", "--epochs", "--force", "--storage"},
     "study import": {"--study", "--into", "--map", "--storage", "--json"},
     "study list": {"--storage", "--json"},
     "study show": {"--trial", "--storage", "--json"},

@@ -51,8 +51,13 @@ class StudySnapshot:
     @property
     def counts(self) -> dict[str, int]:
         """Trials by state."""
+        return dict(Counter(self.states.values()))
+
+    @cached_property
+    def states(self) -> dict[int, str]:
+        """By trial, how it stands in tunefast's words: paused where it waits, retried where another takes its place."""
         special = dict.fromkeys(self.paused, "paused") | dict.fromkeys(retried(self.trials), "retried")
-        return dict(Counter(special.get(trial.number) or state_word(trial) for trial in self.trials))
+        return {trial.number: special.get(trial.number) or state_word(trial) for trial in self.trials}
 
     @cached_property
     def paused(self) -> set[int]:
