@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,31 +13,40 @@ from tunefast.cli.options import Storage, StudyName, Verbose
 from tunefast.cli.output import console
 from tunefast.errors import UserError
 from tunefast.export.files import FORMATS, Format, check_target, encoded, write_whole
+from tunefast.export.runs import check_directory, write_runs
 from tunefast.export.tables import epoch_table, trial_table
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
+
+Kind = Literal["csv", "json", "parquet", "tensorboard"]
 
 
 def export(
     name: StudyName,
     kind: Annotated[
-        Format | None, typer.Option("--format", help="Default: as the end of FILE says, else csv.", metavar="FORMAT")
+        Kind | None,
+        typer.Option("--format", help="Default: as the end of FILE says, else csv.", metavar="FORMAT"),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("-o", help="File to write. Default: standard output.", metavar="FILE")
+        Path | None,
+        typer.Option("-o", help="File to write; a directory for tensorboard. Default: standard out.", metavar="FILE"),
     ] = None,
     epochs: Annotated[bool, typer.Option("--epochs", help="A row an epoch report instead of a row a trial.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over FILE where it exists.")] = False,
     storage: Storage = DEFAULT_STORAGE,
     verbose: Verbose = False,
 ) -> None:
-    """Write a study's trials, or their epochs, as csv, json or parquet; also while it runs."""
+    """Write a study's trials, or their epochs, as csv, json, parquet, or for TensorBoard; also while it runs."""
+    path = database_path(storage)
+    if kind == "tensorboard":
+        _export_runs(path, name, file, epochs=epochs)
+        return
     kind = kind or _by_suffix(file)
     if file is not None:
         check_target(file, force=force)
     elif kind == "parquet":
         raise UserError(message="--format parquet: is no text to print; name a file with -o FILE")
-    study = snapshot(database_path(storage), name)
+    study = snapshot(path, name)
     table = epoch_table(study) if epochs else trial_table(study)
     content = encoded(table, kind)
     if file is None:
@@ -45,8 +54,21 @@ def export(
         sys.stdout.flush()
         return
     write_whole(file, content, force=force)
-    what = "epoch" if epochs else "trial"
-    console().print(f"Wrote {len(table.rows):,} {what}{'s' * (len(table.rows) != 1)} to {file}.", soft_wrap=True)
+    _say(len(table.rows), "epoch" if epochs else "trial", file)
+
+
+def _export_runs(path: Path, name: str, directory: Path | None, *, epochs: bool) -> None:
+    """A directory of TensorBoard's, with all trials and all epochs."""
+    if directory is None:
+        raise UserError(message="--format tensorboard: name a new directory with -o DIR")
+    if epochs:
+        raise UserError(message="--format tensorboard holds the epochs anyway; leave --epochs out")
+    check_directory(directory)
+    _say(write_runs(snapshot(path, name), directory), "trial", directory)
+
+
+def _say(count: int, what: str, where: Path) -> None:
+    console().print(f"Wrote {count:,} {what}{'s' * (count != 1)} to {where}.", soft_wrap=True)
 
 
 def _by_suffix(file: Path | None) -> Format:
