@@ -13,12 +13,12 @@ from tunefast.cli.options import Storage, StudyName, Verbose
 from tunefast.cli.output import console
 from tunefast.errors import UserError
 from tunefast.export.files import FORMATS, Format, check_target, encoded, write_whole
-from tunefast.export.runs import check_directory, write_runs
 from tunefast.export.tables import epoch_table, trial_table
+from tunefast.export.trackers import Tracker, check_directory, write_directory
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
 
-Kind = Literal["csv", "json", "parquet", "tensorboard"]
+Kind = Literal["csv", "json", "parquet", "tensorboard", "mlflow"]
 
 
 def export(
@@ -29,17 +29,17 @@ def export(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("-o", help="File to write; a directory for tensorboard. Default: standard out.", metavar="FILE"),
+        typer.Option("-o", help="File to write; a tracker's is a directory. Default: standard output.", metavar="FILE"),
     ] = None,
     epochs: Annotated[bool, typer.Option("--epochs", help="A row an epoch report instead of a row a trial.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over FILE where it exists.")] = False,
     storage: Storage = DEFAULT_STORAGE,
     verbose: Verbose = False,
 ) -> None:
-    """Write a study's trials, or their epochs, as csv, json, parquet, or for TensorBoard; also while it runs."""
+    """Write trials or epochs as csv, json or parquet, or both for tensorboard or mlflow; also while the study runs."""
     path = database_path(storage)
-    if kind == "tensorboard":
-        _export_runs(path, name, file, epochs=epochs)
+    if kind == "tensorboard" or kind == "mlflow":  # noqa: PLR1714  which mypy follows
+        _export_runs(path, name, kind, file, epochs=epochs)
         return
     kind = kind or _by_suffix(file)
     if file is not None:
@@ -57,14 +57,14 @@ def export(
     _say(len(table.rows), "epoch" if epochs else "trial", file)
 
 
-def _export_runs(path: Path, name: str, directory: Path | None, *, epochs: bool) -> None:
-    """A directory of TensorBoard's, with all trials and all epochs."""
+def _export_runs(path: Path, name: str, tracker: Tracker, directory: Path | None, *, epochs: bool) -> None:
+    """A directory of a tracker's, with all trials and all epochs."""
     if directory is None:
-        raise UserError(message="--format tensorboard: name a new directory with -o DIR")
+        raise UserError(message=f"--format {tracker}: name a new directory with -o DIR")
     if epochs:
-        raise UserError(message="--format tensorboard holds the epochs anyway; leave --epochs out")
-    check_directory(directory)
-    _say(write_runs(snapshot(path, name), directory), "trial", directory)
+        raise UserError(message=f"--format {tracker} holds the epochs anyway; leave --epochs out")
+    check_directory(directory, tracker)
+    _say(write_directory(snapshot(path, name), directory, tracker), "trial", directory)
 
 
 def _say(count: int, what: str, where: Path) -> None:
