@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "plotly", "sklearn", "scipy", "pandas", "optuna_dashboard")
+HEAVY = ("torch", "torchvision", "plotly", "sklearn", "scipy", "pandas", "pyarrow", "optuna_dashboard")
 PROBE = """
 import sys
 from tunefast.cli.app import main

@@ -13,7 +13,7 @@ import typer.main
 import tunefast
 from tunefast.cli.app import app
 from tunefast.cli.live import COLUMNS, FIGURES, terminal_page
-from tunefast.cli.specs import shipped
+from tunefast.run.specs import shipped
 
 REPOSITORY = Path(__file__).parents[2]
 EVERYWHERE = {"--verbose", "--help"}
@@ -31,6 +31,7 @@ OPTIONS = {
     "study run": {"-n", "--device", "--name", "--storage", "--grace", "--confirm", "--seeds", "--detach", "--json"},
     "study watch": {"--storage", "--json"},
     "study logs": {"--trial", "-f", "--storage"},
+    "study export": {"--format", "-o", "--epochs", "--force", "--storage"},
     "study import": {"--study", "--into", "--map", "--storage", "--json"},
     "study list": {"--storage", "--json"},
     "study show": {"--trial", "--storage", "--json"},
@@ -49,6 +50,7 @@ PUBLIC = [
     "Context",
     "EarlyStopping",
     "EpochReport",
+    "Study",
     "StudySnapshot",
     "StudySpec",
     "TunefastError",
@@ -57,8 +59,10 @@ PUBLIC = [
     "create_study",
     "load_model",
     "load_spec",
+    "open",
     "parse_spec",
     "read_study",
+    "run",
     "run_study",
     "train",
 ]

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from tests.integration.processes import REPOSITORY, Terminal
 from tests.nn.random_weights import random_reference
-from tunefast.cli.specs import shipped
+from tunefast.run.specs import shipped
 from tunefast.spec.load import load_spec
 
 CIFAR = Path(os.environ.get("TUNEFAST_TEST_DATA", REPOSITORY.parent / "shared" / "data")) / "cifar10-imagefolder.tar.gz"

@@ -12,13 +12,13 @@ from rich.text import Text
 
 from tunefast.cli.options import Device, Json, Verbose, Workers
 from tunefast.cli.output import console, duration, plain_table, print_json, scaled, short_params
-from tunefast.cli.specs import find_spec
 from tunefast.errors import SpecError
 from tunefast.run.preflight.check import Check, Tried, check, quick_check
 from tunefast.run.preflight.forecast import Forecast, Range
 from tunefast.run.preflight.probe import Probed
 from tunefast.run.prepare import located
 from tunefast.run.slots import devices_for
+from tunefast.run.specs import find_spec
 from tunefast.spec.samplers import GridSampler
 from tunefast.spec.study import StudySpec
 

@@ -23,17 +23,17 @@ from tunefast.cli.options import (
     storage_flag,
 )
 from tunefast.cli.output import console, print_json
-from tunefast.cli.specs import differences, find_spec
 from tunefast.cli.then_confirm import Wish
-from tunefast.errors import SpecChanged, StudyExists
+from tunefast.errors import StudyExists
 from tunefast.run.commands import create_study
 from tunefast.run.host import GRACE_SECONDS
 from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
+from tunefast.run.specs import ensure_study, find_spec
 from tunefast.spec.samplers import GridSampler
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
-from tunefast.store.snapshot import snapshot, study_names
+from tunefast.store.snapshot import study_names
 from tunefast.store.studies import check_usable
 
 NewName = Annotated[str | None, typer.Option("--name", help="Name of the study; default: what the file says.")]
@@ -109,24 +109,12 @@ def run(
 
 def _ensured(file_or_name: str, name: str | None, storage: str, device: str, *, to_json: bool) -> str:
     """The name of the study that is meant, which is created where it is new."""
-    path = database_path(storage)
-    check_usable(path)
-    known = study_names(path) if path.exists() else {}
-    if file_or_name in known and name is None:
-        return file_or_name
-    spec = find_spec(file_or_name, name)
-    if spec.study.name not in known:
-        try:
-            create_study(path, located(spec))
-        except StudyExists:
-            pass
-        else:
-            _warn(spec, device, to_json=to_json)
-            return spec.study.name
-    budget, others = differences(snapshot(path, spec.study.name).spec, spec)
-    if others:
-        raise SpecChanged(name=spec.study.name, difference="\n".join(f"  {line}" for line in others))
-    if budget:
-        note = f"The stored budget counts, not the file's ({'; '.join(budget)}); to change it: tunefast study extend"
+    study = ensure_study(database_path(storage), file_or_name, name)
+    if study.created is not None:
+        _warn(study.created, device, to_json=to_json)
+    if study.budget:
+        note = (
+            f"The stored budget counts, not the file's ({'; '.join(study.budget)}); to change it: tunefast study extend"
+        )
         console(to_json=to_json).print(note, soft_wrap=True)
-    return spec.study.name
+    return study.name

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from tunefast.cli.options import Json, Verbose
 from tunefast.cli.output import console, plain_table, print_json, scaled, short_params
-from tunefast.cli.specs import find_spec, shipped
 from tunefast.errors import UserError, nearest
 from tunefast.recipe.augment import Augment
 from tunefast.recipe.data import Data
@@ -28,6 +27,7 @@ from tunefast.recipe.schedules import LrScaling, Schedule
 from tunefast.recipe.stopping import Patience
 from tunefast.recipe.transfer import Transfer
 from tunefast.run.describe import Description, describe
+from tunefast.run.specs import find_spec, shipped
 from tunefast.spec.points import FromStudy
 from tunefast.spec.pruners import Pruner
 from tunefast.spec.samplers import Sampler

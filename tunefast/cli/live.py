@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table
-from tunefast.cli.specs import shipped
+from tunefast.run.specs import shipped
 from tunefast.spec.progress import Progress, SlotView
 
 BAR_WIDTH = 40

@@ -56,7 +56,7 @@ def best_document(study: StudySnapshot, best: FrozenTrial, confirmation: Confirm
         **_trial_row(best),
         "confirmed": None if winner is None else repeated_document(winner),
         "best_of_search": None if found is None else {"trial": found.number, "value": main_value(found)},
-        "recipe": _whole_recipe(study, best, defaults=True),
+        "recipe": study.recipe_of(best, defaults=True),
     }
 
 
@@ -72,14 +72,6 @@ def list_row(path: Path, name: str, study: StudySnapshot | None) -> dict[str, An
         "best": main_value(best) if best is not None else None,
         "confirmed": winner.mean if winner is not None else None,
     }
-
-
-def _whole_recipe(study: StudySnapshot, trial: FrozenTrial, *, defaults: bool = False) -> dict[str, Any]:
-    """The trial's recipe, ready to paste; with what its objective suggested, which a recipe can fix as ``params``."""
-    checked = study.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
-    recipe = checked.table() if defaults else checked.settings()
-    suggested = {name: value for name, value in trial.params.items() if name not in study.spec.space}
-    return {**recipe, "params": {**recipe.get("params", {}), **suggested}} if suggested else recipe
 
 
 def _trial_row(trial: FrozenTrial) -> dict[str, Any]:
@@ -219,7 +211,7 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial, confirmatio
     out.print(Text(title, style="bold green"), soft_wrap=True)
     for line in _of_confirmation(study, confirmation):
         out.print(f"# {line}", soft_wrap=True)
-    recipe = _whole_recipe(study, best)
+    recipe = study.recipe_of(best)
     section = study.spec.study
     direction = {} if section.direction is None else {"direction": section.direction}
     target = {} if section.target is None else {"target": section.target.model_dump(exclude_defaults=True)}

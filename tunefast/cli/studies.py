@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli import check, confirming, control, creating, editing, importing, watch
+from tunefast.cli import check, confirming, control, creating, editing, exporting, importing, watch
 from tunefast.cli.options import (
     Json,
     Storage,
@@ -64,6 +64,7 @@ app.command("run")(creating.run)
 app.command("check")(check.check_)
 app.command("confirm")(confirming.confirm)
 app.command("edit")(editing.edit)
+app.command("export")(exporting.export)
 app.command("pause")(control.pause)
 app.command("resume")(control.resume)
 app.command("stop")(control.stop)

@@ -15,11 +15,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.options import Device, Json, Storage, Verbose
 from tunefast.cli.output import console, number, plain_table, print_json
-from tunefast.cli.specs import find_spec
 from tunefast.errors import UserError
 from tunefast.run.jobs import Job, job_of_spec, job_of_trial
 from tunefast.run.model_files import METRICS_FILE, Export, Trained
 from tunefast.run.slots import devices_for
+from tunefast.run.specs import find_spec
 from tunefast.run.training import train_job
 from tunefast.search.confirmed import best_trial, confirmation_of
 from tunefast.spec.progress import EpochReport

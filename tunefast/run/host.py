@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -86,6 +87,8 @@ class Host:
     _unlent: set[str] = field(default_factory=set)
     """Workers that the user sent away."""
     _signal: int | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    """Of `run`."""
     _ending: bool = False
     """Whether workers that end are meant to."""
     _losses: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_LOSSES))
@@ -95,7 +98,7 @@ class Host:
 
     async def run(self) -> Departure:
         """Lend the slots. Returns why it ended; raises what the coordinator refuses, and `CoordinatorLost`."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         in_main_thread = threading.current_thread() is threading.main_thread()
         signals = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
         for number in signals:
@@ -226,6 +229,14 @@ class Host:
             log.seek(self._log_starts[name])
             lines = log.read().decode(errors="replace").splitlines()
         return "\n".join([*lines[-LOG_LINES:], f"(the whole log: {path})"])
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does to a host in the main thread; to be called from another one than its own."""
+        if self._loop is None:
+            self._signal = signal.SIGINT
+        else:
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                self._loop.call_soon_threadsafe(self._on_signal, signal.SIGINT)
 
     def _on_signal(self, number: int) -> None:
         """The first signal: give the slots back at the next epoch end. The second: now."""

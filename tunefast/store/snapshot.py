@@ -20,6 +20,7 @@ from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
 from tunefast.store.rows import (
     EXTRAPOLATED,
+    SPLITS,
     num_in_budget,
     read_trials,
     retried,
@@ -51,8 +52,13 @@ class StudySnapshot:
     @property
     def counts(self) -> dict[str, int]:
         """Trials by state."""
+        return dict(Counter(self.states.values()))
+
+    @cached_property
+    def states(self) -> dict[int, str]:
+        """By trial, how it stands in tunefast's words: paused where it waits, retried where another takes its place."""
         special = dict.fromkeys(self.paused, "paused") | dict.fromkeys(retried(self.trials), "retried")
-        return dict(Counter(special.get(trial.number) or state_word(trial) for trial in self.trials))
+        return {trial.number: special.get(trial.number) or state_word(trial) for trial in self.trials}
 
     @cached_property
     def paused(self) -> set[int]:
@@ -130,6 +136,16 @@ class StudySnapshot:
                 message=f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, counted from 0"
             )
         return trial
+
+    def recipe_of(self, trial: FrozenTrial, *, defaults: bool = False) -> dict[str, Any]:
+        """The trial's whole recipe, with `defaults` or without.
+
+        What an objective of Optuna's suggested by itself stands in ``params``, where a recipe can fix it.
+        """
+        checked = self.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
+        recipe = checked.table() if defaults else checked.settings()
+        suggested = {name: value for name, value in trial.params.items() if name not in self.spec.space}
+        return {**recipe, "params": {**recipe.get("params", {}), **suggested}} if suggested else recipe
 
     @cached_property
     def epochs_reached(self) -> dict[int, int]:

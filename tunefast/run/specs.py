@@ -1,15 +1,18 @@
-"""Finding the spec that a command means, and telling whether a stored one is the same."""
+"""Finding the spec that is meant, and telling whether a stored one is the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tunefast.errors import SpecError, nearest
-from tunefast.run.prepare import with_paths
-from tunefast.spec.load import load_spec
+from tunefast.errors import SpecChanged, SpecError, StudyExists, nearest
+from tunefast.run.commands import create_study
+from tunefast.run.prepare import located, with_paths
+from tunefast.spec.load import load_spec, parse_spec
 from tunefast.spec.study import StudySpec
+from tunefast.store.snapshot import snapshot, study_names
+from tunefast.store.studies import check_usable
 
 
 def shipped(folder: str) -> dict[str, Path]:
@@ -36,6 +39,46 @@ def find_spec(file_or_name: str, name: str | None = None, *, single: bool = Fals
     raise SpecError(
         where=file_or_name, problem=f"neither a spec file, nor a study in the database, nor one that ships.{hint}"
     )
+
+
+class Ensured(NamedTuple):
+    """A study that is there."""
+
+    name: str
+    created: StudySpec | None
+    """Its spec, where there was none of that name before."""
+    budget: list[str]
+    """How the budget that was asked for differs from the stored one, which counts; a line each."""
+
+
+def ensure_study(path: Path, wanted: StudySpec | Mapping[str, Any] | Path | str, name: str | None = None) -> Ensured:
+    """The study that is meant in the database at `path`, created where it is new.
+
+    `wanted` is a spec, its plain data, or text: the name of a study there, a file, or a study that ships. `name`
+    replaces the name of a file's study. Raises `SpecChanged` where there is one with another spec.
+    """
+    check_usable(path)
+    known = study_names(path) if path.exists() else {}
+    if isinstance(wanted, str) and wanted in known and name is None:
+        return Ensured(wanted, None, [])
+    spec = _checked(wanted, name)
+    if spec.study.name not in known:
+        try:
+            create_study(path, located(spec))
+        except StudyExists:
+            pass
+        else:
+            return Ensured(spec.study.name, spec, [])
+    budget, others = differences(snapshot(path, spec.study.name).spec, spec)
+    if others:
+        raise SpecChanged(name=spec.study.name, difference="\n".join(f"  {line}" for line in others))
+    return Ensured(spec.study.name, None, budget)
+
+
+def _checked(wanted: StudySpec | Mapping[str, Any] | Path | str, name: str | None) -> StudySpec:
+    if isinstance(wanted, StudySpec):
+        return wanted
+    return parse_spec(wanted) if isinstance(wanted, Mapping) else find_spec(str(wanted), name)
 
 
 def differences(stored: StudySpec, given: StudySpec) -> tuple[list[str], list[str]]:

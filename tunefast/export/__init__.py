@@ -1,0 +1,1 @@
+"""A study's trials and epochs as tables of other tools."""

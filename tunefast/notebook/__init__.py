@@ -1,0 +1,1 @@
+"""Studies as objects that show themselves, for notebooks and scripts."""
