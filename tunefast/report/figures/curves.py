@@ -39,10 +39,11 @@ class Curves(NamedTuple):
 def numbers(study: StudySnapshot) -> Curves | None:
     """By trial, from the reports of its epochs; from Optuna's intermediate values where there are no such reports."""
     section = study.spec.study
+    metric = section.curve_metric
     reported: dict[int, dict[int, float]] = defaultdict(dict)
     thresholds: dict[int, float] = {}
     for row in study.epochs:
-        value = row["metrics"].get(section.curve_metric)
+        value = row["metrics"].get(metric)
         if value is not None and math.isfinite(value):
             reported[row["trial"]][row["epoch"]] = value
         threshold = (row["details"] or {}).get(THRESHOLD)
@@ -52,7 +53,7 @@ def numbers(study: StudySnapshot) -> Curves | None:
     found = [curve for curve in curves if curve.epochs]
     if not found:
         return None
-    return Curves(section.curve_metric, section.curve_maximize, found, dict(sorted(thresholds.items())))
+    return Curves(metric, section.curve_maximize, found, dict(sorted(thresholds.items())))
 
 
 def _curve(study: StudySnapshot, trial: FrozenTrial, reported: dict[int, dict[int, float]]) -> Curve:

@@ -36,11 +36,12 @@ class Tradeoff(NamedTuple):
 def numbers(study: StudySnapshot) -> Tradeoff | None:
     """By trial its seconds and the best it reported of the metric that trials are compared by."""
     section = study.spec.study
+    metric = section.curve_metric
     seconds: dict[int, float] = defaultdict(float)
     values: dict[int, list[float]] = defaultdict(list)
     for row in study.epochs:
         seconds[row["trial"]] += row["train_seconds"]
-        value = row["metrics"].get(section.curve_metric)
+        value = row["metrics"].get(metric)
         if value is not None and math.isfinite(value):
             values[row["trial"]].append(value)
     better = max if section.curve_maximize else min
@@ -51,7 +52,7 @@ def numbers(study: StudySnapshot) -> Tradeoff | None:
     ]
     if not found:
         return None
-    return Tradeoff(section.curve_metric, found, front(found, maximize=section.curve_maximize))
+    return Tradeoff(metric, found, front(found, maximize=section.curve_maximize))
 
 
 def front(trials: list[Spent], *, maximize: bool) -> list[Spent]:
