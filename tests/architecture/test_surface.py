@@ -13,6 +13,7 @@ import typer.main
 import tunefast
 from tunefast.cli.app import app
 from tunefast.cli.live import COLUMNS, FIGURES, terminal_page
+from tunefast.cli.report import pages
 from tunefast.run.specs import shipped
 
 REPOSITORY = Path(__file__).parents[2]
@@ -20,6 +21,7 @@ EVERYWHERE = {"--verbose", "--help"}
 OPTIONS = {
     "init": {"--reporter"},
     "dashboard": {"--port", "--storage"},
+    "report": {"-o", "--page", "--format", "--storage"},
     "explain": {"--json"},
     "schema": set(),
     "train": {"--study", "--trial", "-o", "--export", "--device", "--storage", "--json"},
@@ -109,7 +111,7 @@ def test_the_terminal_page_names_what_there_is() -> None:
     page = terminal_page()
     assert set(page.columns) <= set(COLUMNS)
     assert set(page.figures) <= set(FIGURES)
-    assert set(shipped("dashboards")) == {"terminal"}
+    assert set(shipped("dashboards")) == {"terminal", *pages()}
 
 
 @pytest.mark.parametrize(

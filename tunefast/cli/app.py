@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from tunefast.cli import dashboard, explain, init, studies, train, trial, worker
+from tunefast.cli import dashboard, explain, init, report, studies, train, trial, worker
 from tunefast.errors import TunefastError
 
 INTERRUPTED = 130
@@ -26,6 +26,7 @@ app.add_typer(studies.app, name="study")
 app.add_typer(worker.app, name="worker")
 app.add_typer(trial.app, name="trial")
 app.command("train")(train.train)
+app.command("report")(report.report)
 app.command("dashboard")(dashboard.dashboard)
 app.command("explain")(explain.explain)
 app.command("schema")(explain.schema)

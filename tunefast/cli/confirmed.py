@@ -11,7 +11,8 @@ from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, number, plain_table, show_commands, show_settings
 from tunefast.cli.summary import show_failure
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.search.confirmed import Confirmation, Interval, Lead, Repeated, confirmed
+from tunefast.report.sentences import lead_in_words, span, winner_in_words
+from tunefast.search.confirmed import Confirmation, Repeated, confirmed
 from tunefast.store.rows import settings_of
 from tunefast.store.snapshot import StudySnapshot
 
@@ -70,22 +71,11 @@ def _show_table(out: Console, found: Confirmation) -> None:
     lost = ("not complete",) if any(each.others for each in found.trials) else ()
     table = plain_table(*columns, *lost, right=columns)
     for each in found.trials:
-        row = (str(each.trial), number(each.searched), str(len(each.values)), number(each.mean), _span(each.interval))
+        row = (str(each.trial), number(each.searched), str(len(each.values)), number(each.mean), span(each.interval))
         gap = "-" if each.mean is None else f"{each.mean - each.searched:+.4f}"
         style = "green" if each is found.winner else ""
         table.add_row(*row, gap, *(counts_line(each.others) for _ in lost), style=style)
     out.print(table)
-
-
-def _span(interval: Interval | None) -> str:
-    return "-" if interval is None else f"{number(interval.low)} to {number(interval.high)}"
-
-
-def winner_in_words(study: StudySnapshot, winner: Repeated) -> str:
-    """The confirmed trial, with its mean and how sure that is."""
-    seeds = f"{len(winner.values)} new seed{'s' * (len(winner.values) != 1)}"
-    interval = "" if winner.interval is None else f", 95 % interval {_span(winner.interval)}"
-    return f"trial {winner.trial}, mean {study.spec.study.main_metric} {number(winner.mean)} on {seeds}{interval}"
 
 
 def _show_winner(out: Console, study: StudySnapshot, found: Confirmation, confirming: str) -> None:
@@ -104,7 +94,7 @@ _LEFT = ("waiting", "running")
 
 def _remarks(found: Confirmation, *, is_ours: bool) -> list[str]:
     """What people should know before they believe in the winner."""
-    said = [] if found.lead is None else [_lead_in_words(found.lead)]
+    said = [] if found.lead is None else [lead_in_words(found.lead)]
     lost = [str(each.trial) for each in found.trials if not each.can_win]
     if lost and found.winner is not None:
         said.append(f"Not complete on all of its seeds, so no winner: trial {', '.join(lost)}.")
@@ -119,15 +109,6 @@ def _remarks(found: Confirmation, *, is_ours: bool) -> list[str]:
     if found.ignores_seeds and not is_ours:
         said.append("Every seed gave the same value: does the training use its seed?")
     return said
-
-
-def _lead_in_words(lead: Lead) -> str:
-    seeds = "the same seed" if lead.num_seeds == 1 else f"the same {lead.num_seeds} seeds"
-    words = f"It is better than trial {lead.over} by {number(lead.mean)} on {seeds}"
-    if lead.interval is None:
-        return f"{words}; whether that is chance, one seed cannot tell."
-    verdict = "more than chance" if lead.is_certain else "that may be chance"
-    return f"{words}, 95 % interval {_span(lead.interval)}: {verdict}."
 
 
 def _show_next(out: Console, study: StudySnapshot, confirming: StudySnapshot, found: Confirmation, flag: str) -> None:

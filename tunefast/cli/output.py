@@ -10,8 +10,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-LARGE = 1000
-SECONDS_A_MINUTE, SECONDS_AN_HOUR = 60, 3600
+from tunefast.report.phrases import counts_line, duration, number, scaled, setting, short_params
+
+__all__ = [
+    "console",
+    "counts_line",
+    "duration",
+    "number",
+    "plain_table",
+    "print_json",
+    "scaled",
+    "setting",
+    "short_params",
+    "show_commands",
+    "show_settings",
+]
 
 
 def console(*, to_json: bool = False) -> Console:
@@ -41,44 +54,6 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     return table
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``4 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    whole = round(seconds)
-    if whole < SECONDS_A_MINUTE:
-        return f"{whole} s"
-    if whole < SECONDS_AN_HOUR:
-        return f"{whole // SECONDS_A_MINUTE} min {whole % SECONDS_A_MINUTE} s"
-    return f"{whole // SECONDS_AN_HOUR} h {whole % SECONDS_AN_HOUR // SECONDS_A_MINUTE} min"
-
-
-def number(value: float | None) -> str:
-    """A metric with four significant digits or more, or a dash."""
-    return "-" if value is None else f"{value:.4f}" if abs(value) < LARGE else f"{value:.6g}"
-
-
-def setting(value: Any) -> str:
-    """A parameter's value: short, whatever its type."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def scaled(count: float) -> str:
-    """A count with three digits, and the prefix of its unit."""
-    value, prefixes = float(count), ["", "k", "M", "G", "T"]
-    while value >= LARGE and len(prefixes) > 1:
-        value /= LARGE
-        prefixes.pop(0)
-    return f"{value:.3g} {prefixes[0]}"
-
-
-def short_params(params: Mapping[str, Any]) -> str:
-    """Parameters in one line, each under the last part of its path where that is enough to tell them apart."""
-    leaves = [path.rsplit(".", 1)[-1] for path in params]
-    names = [
-        leaf if leaves.count(leaf) == 1 and leaf != "name" else path for path, leaf in zip(params, leaves, strict=True)
-    ]
-    return " ".join(f"{name}={setting(value)}" for name, value in zip(names, params.values(), strict=True))
-
-
 def show_settings(out: Console, settings: Mapping[str, Any]) -> None:
     """Print settings, a line each."""
     width = max((len(path) for path in settings), default=0)
@@ -93,9 +68,3 @@ def show_commands(out: Console, commands: Sequence[tuple[str, str]]) -> None:
     out.print("Next:")
     for command, meaning in commands:
         out.print(f"  {command:<{width}}  {meaning}", soft_wrap=True)
-
-
-def counts_line(counts: Mapping[str, int]) -> str:
-    """Trials by state, in words."""
-    order = ("complete", "pruned", "infeasible", "failed", "retried", "running", "paused", "waiting")
-    return ", ".join(f"{counts[state]} {state}" for state in order if counts.get(state))

@@ -11,10 +11,11 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.text import Text
 
-from tunefast.cli.confirmed import repeated_document, winner_in_words
+from tunefast.cli.confirmed import repeated_document
 from tunefast.cli.judging import race_cost, show_curve, show_missing
 from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
+from tunefast.report.sentences import winner_in_words
 from tunefast.run.provenance import in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
 from tunefast.search.pruning.promoting import Place

@@ -1,0 +1,41 @@
+"""Values as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tunefast.report.phrases import brief, counts_line, duration, number, scaled, setting, short_params
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (3599.6, "1 h 0 min"), (7500, "2 h 5 min")]
+)
+def test_durations(seconds: float, said: str) -> None:
+    """Whole seconds, minutes or hours; never 60 of one."""
+    assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.01234, "0.0123 s"), (9.87, "9.87 s"), (10.2, "10 s"), (61, "1 min 1 s")]
+)
+def test_short_times_keep_their_digits(seconds: float, said: str) -> None:
+    """What takes less than ten seconds is said with three digits."""
+    assert brief(seconds) == said
+
+
+def test_values() -> None:
+    """Metrics have four digits, settings three, counts a prefix; nothing is a dash."""
+    assert [number(0.98765), number(12345.678), number(None)] == ["0.9877", "12345.7", "-"]
+    assert [setting(0.00123456), setting(64), setting("mlp")] == ["0.00123", "64", "mlp"]
+    assert [scaled(999), scaled(45_600)] == ["999 ", "45.6 k"]
+
+
+def test_settings_are_short_where_that_is_enough() -> None:
+    """The last part of a path names a setting, unless two share it or it says nothing."""
+    said = short_params({"optimizer.lr": 0.1, "a.x": 1, "b.x": 2, "model.name": "mlp"})
+    assert said == "lr=0.1 a.x=1 b.x=2 model.name=mlp"
+
+
+def test_counts_have_an_order() -> None:
+    """What matters most comes first, whatever was counted first."""
+    assert counts_line({"failed": 1, "complete": 2, "running": 0}) == "2 complete, 1 failed"

@@ -1,0 +1,126 @@
+"""The opening paragraph."""
+
+from __future__ import annotations
+
+from optuna.trial import FrozenTrial
+
+from tests.report.made import FAILED, PRUNED, RUNNING, study, trial
+from tests.store.databases import study_spec
+from tunefast.report.words import opening
+from tunefast.search.confirmed import Confirmation, Repeated
+from tunefast.spec.study import StudySpec
+from tunefast.store.snapshot import StudySnapshot
+
+RACE = study_spec(metric="seconds_to_target", target={"metric": "val_accuracy", "value": 0.9})
+
+
+def confirmation(*means: tuple[int, list[float]], waiting: int = 0) -> Confirmation:
+    """Trials with their values on new seeds, best first."""
+    others = {"waiting": waiting} if waiting else {}
+    return Confirmation(True, [Repeated(of, 0.9, dict(enumerate(values)), others) for of, values in means])
+
+
+def said(made: StudySnapshot, found: Confirmation | None = None) -> str:
+    """The paragraph."""
+    return " ".join(opening(made, found).sentences)
+
+
+def lines(made: StudySnapshot, found: Confirmation | None = None, flag: str = "") -> list[str]:
+    """The commands."""
+    return [command.line for command in opening(made, found, flag).commands]
+
+
+def full(*trials: FrozenTrial, spec: StudySpec | None = None) -> StudySnapshot:
+    """A study whose budget is used up by its trials."""
+    given = spec or study_spec(direction="maximize")
+    used = given.model_copy(update={"budget": given.budget.model_copy(update={"trials": len(trials)})})
+    return study(*trials, spec=used)
+
+
+def test_the_winner_and_its_lead() -> None:
+    """A search that nobody confirmed: who won, by how much, that it may be chance, and how to find out."""
+    made = full(trial(0.5, params={"x": 0.25}), trial(0.75, params={"x": 0.5}), trial(0.625))
+    words = said(made)
+    assert "Trial 1 won with score 0.7500." in words
+    assert "0.1250 better than the runner-up, trial 2 with 0.6250" in words
+    assert "may be chance" in words
+    assert opening(made, None).settings == {"x": "0.5"}
+    assert lines(made, flag=" --storage X")[0] == "tunefast study confirm study --storage X"
+
+
+def test_a_confirmation_gives_the_interval() -> None:
+    """The confirmed winner opens the page, with its interval and its lead; nobody is told to confirm again."""
+    made = full(trial(0.9, params={"x": 0.1}), trial(0.8, params={"x": 0.2}))
+    found = confirmation((1, [0.80, 0.81, 0.82]), (0, [0.70, 0.71, 0.72]))
+    words = said(made, found)
+    assert "Confirmed: trial 1, mean score 0.8100 on 3 new seeds, 95 % interval 0.7852 to 0.8348." in words
+    assert "better than trial 0 by 0.1000 on the same 3 seeds" in words
+    assert "The search itself had trial 0 first, with 0.9000." in words
+    assert opening(made, found).settings == {"x": "0.2"}
+    assert not any("confirm" in line for line in lines(made, found))
+
+
+def test_a_lead_that_may_be_chance_asks_for_more_seeds() -> None:
+    """The command doubles the seeds."""
+    found = confirmation((1, [0.9, 0.1, 0.8]), (0, [0.1, 0.8, 0.7]))
+    assert "tunefast study confirm study --top 2 --seeds 6" in lines(full(trial(0.9), trial(0.8)), found)
+
+
+def test_a_confirmation_that_is_not_finished_is_gone_on_with() -> None:
+    """Its name is what to run."""
+    made, found = full(trial(0.9), trial(0.8)), confirmation((1, [0.8]), waiting=2)
+    assert "confirmation on new seeds is not finished" in said(made, found)
+    assert "tunefast study run study.confirm" in lines(made, found)
+
+
+def test_one_trial_has_nobody_to_beat() -> None:
+    """A single complete trial is the best of one."""
+    assert "nothing to compare it with" in said(full(trial(0.9)))
+
+
+def test_several_objectives_name_the_front() -> None:
+    """Trials that are best in another way are named too."""
+    spec = study_spec(metric=["score", "train_seconds"], direction=["maximize", "minimize"])
+    assert "best in one way or another are trials 0, 1." in said(full(trial([0.9, 9.0]), trial([0.8, 1.0]), spec=spec))
+
+
+def test_a_race_that_nobody_finished() -> None:
+    """Who would have got to the target first is said, where that is known."""
+    made = full(trial(None, PRUNED, reason="race"), trial(None, PRUNED, extrapolated_cost=75.0), spec=RACE)
+    assert "No trial got to val_accuracy 0.9000. By its curve trial 1 would have been first" in said(made)
+    assert "1 min 15 s" in said(made)
+
+
+def test_all_failed() -> None:
+    """The error is told, and how to look at it and try again; nothing is called a winner."""
+    made = study(trial(None, FAILED), trial(None, FAILED, error="Traceback\nValueError: no such luck"))
+    assert "Every trial failed. The first one said: ValueError: no such luck" in said(made)
+    assert lines(made)[:2] == ["tunefast study show study --trial 1", "tunefast study retry study"]
+    assert "won" not in said(made)
+
+
+def test_empty_and_running() -> None:
+    """A study that has nothing yet is to be started or gone on with."""
+    assert said(study()) == "No trial has begun yet."
+    assert lines(study()) == ["tunefast study run study"]
+    assert "nothing has won" in said(study(trial(None, RUNNING)))
+
+
+def test_what_would_end_at_once_is_not_suggested() -> None:
+    """Out of time, or with every cell of its grid tried, a study is not to be run again."""
+    late = study_spec(direction="maximize", budget={"minutes": 1})
+    grid = study_spec(
+        direction="maximize", sampler={"name": "grid"}, budget={}, space={"params.x": {"choices": [1, 2]}}
+    )
+    run = "tunefast study run study"
+    assert run not in lines(study(trial(0.5), spec=late, active_seconds=61))
+    assert run in lines(study(trial(0.5), spec=late, active_seconds=59))
+    assert run not in lines(study(trial(0.5), trial(0.6), spec=grid))
+    assert run in lines(study(trial(0.5), spec=grid))
+
+
+def test_a_confirmation_names_no_winner_of_its_own() -> None:
+    """Its best run is luck: the page leads to the study that it confirms."""
+    made = study(trial(0.9), name="digits.confirm", confirms="uuid of digits")
+    assert "see the report of digits" in said(made)
+    assert "won" not in said(made)

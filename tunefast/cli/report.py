@@ -1,0 +1,88 @@
+"""`tunefast report`: a study as one file to look at, to keep or to send."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunefast.api import DEFAULT_STORAGE
+from tunefast.cli.options import Storage, StudyName, Verbose, storage_flag
+from tunefast.cli.output import console
+from tunefast.errors import UserError, nearest
+from tunefast.run.specs import shipped
+from tunefast.store.engine import database_path
+from tunefast.store.snapshot import snapshot
+
+TERMINAL = "terminal"
+"""The page that `study watch` shows, of figures of its own."""
+FIRST = "overview"
+
+
+class Format(StrEnum):
+    """What a report is written as; the file's suffix."""
+
+    HTML = "html"
+    MD = "md"
+
+
+def pages() -> dict[str, Path]:
+    """The pages that a report can be, by name."""
+    return {name: path for name, path in shipped("dashboards").items() if name != TERMINAL}
+
+
+def report(
+    name: StudyName,
+    output: Annotated[
+        Path | None, typer.Option("-o", help="File to write. Default: NAME.html or NAME.md here.", metavar="FILE")
+    ] = None,
+    page: Annotated[str, typer.Option("--page", help="overview, speed or pruning.", metavar="PAGE")] = FIRST,
+    format_: Annotated[
+        Format, typer.Option("--format", help="html: figures to look at; md: their numbers as tables.")
+    ] = Format.HTML,
+    storage: Storage = DEFAULT_STORAGE,
+    verbose: Verbose = False,
+) -> None:
+    """Write a page about a study: what won, how sure that is, and figures; one file that needs no network."""
+    import optuna
+
+    from tunefast.report.html import html
+    from tunefast.report.markdown import markdown
+    from tunefast.report.page import read_page
+    from tunefast.report.page import report as report_on
+    from tunefast.search.confirmed import confirmation_of
+
+    known = pages()
+    if page not in known:
+        raise UserError(message=f"--page {page}: there is no such page.{nearest(page, known)}")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # importance needs a study in memory, which is no news
+    path = database_path(storage)
+    study = snapshot(path, name)
+    drawn = format_ is Format.HTML
+    made = report_on(
+        study,
+        confirmation_of(path, study),
+        read_page(known[page]),
+        datetime.now(UTC),
+        flag=storage_flag(storage),
+        drawn=drawn,
+    )
+    target = output or Path(f"{name}{'' if page == FIRST else f'-{page}'}.{format_}")
+    _write(target, html(made) if drawn else markdown(made))
+    console().print(f"Wrote {target}", soft_wrap=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file whole, or leave what was there."""
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        scratch.write_text(text, encoding="utf-8", newline="\n")
+        scratch.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        raise UserError(message=f"{path}: cannot be written: {error.strerror or error}") from error
