@@ -18,6 +18,7 @@ from tunefast.cli.specs import shipped
 REPOSITORY = Path(__file__).parents[2]
 EVERYWHERE = {"--verbose", "--help"}
 OPTIONS = {
+    "doctor": {"--device", "--threads", "--seconds", "--apply", "-o", "--json"},
     "init": {"--reporter"},
     "dashboard": {"--port", "--storage"},
     "explain": {"--json"},

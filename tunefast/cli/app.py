@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from tunefast.cli import dashboard, explain, init, studies, train, trial, worker
+from tunefast.cli import dashboard, doctor, explain, init, studies, train, trial, worker
 from tunefast.errors import TunefastError
 
 INTERRUPTED = 130
@@ -27,6 +27,7 @@ app.add_typer(worker.app, name="worker")
 app.add_typer(trial.app, name="trial")
 app.command("train")(train.train)
 app.command("dashboard")(dashboard.dashboard)
+app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("schema")(explain.schema)
 
