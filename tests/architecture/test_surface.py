@@ -19,6 +19,7 @@ from tunefast.run.specs import shipped
 REPOSITORY = Path(__file__).parents[2]
 EVERYWHERE = {"--verbose", "--help"}
 OPTIONS = {
+    "doctor": {"--device", "--threads", "--seconds", "--apply", "-o", "--json"},
     "init": {"--reporter"},
     "dashboard": {"--port", "--storage"},
     "report": {"-o", "--page", "--format", "--storage"},

@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from tunefast.cli import dashboard, explain, init, report, studies, train, trial, worker
+from tunefast.cli import dashboard, doctor, explain, init, report, studies, train, trial, worker
 from tunefast.errors import TunefastError
 
 INTERRUPTED = 130
@@ -28,6 +28,7 @@ app.add_typer(trial.app, name="trial")
 app.command("train")(train.train)
 app.command("report")(report.report)
 app.command("dashboard")(dashboard.dashboard)
+app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("schema")(explain.schema)
 

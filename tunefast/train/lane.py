@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,22 +37,11 @@ from tunefast.train.parameters import (
     start_momentum,
     trainable,
 )
+from tunefast.train.phases import Phases
 from tunefast.train.preparing import Preparation
+from tunefast.train.totals import EpochTotals
 
 MakeFeatures = Callable[[TrainingRecipe, Dataset, Network, Preparation, torch.device], Dataset]
-
-
-class EpochTotals(NamedTuple):
-    """What one epoch of training added up to."""
-
-    loss: float
-    accuracy: float | None
-    """Share of samples that were right on the way; None for regression."""
-    steps: int
-    samples: int
-    learning_rate: float
-    skipped_steps: int
-    """Steps left out because fp16 gradients overflowed."""
 
 
 class Lane:
@@ -101,6 +90,7 @@ class Lane:
         self.rate = 0.0
         """The recipe's learning rate at the last step; groups may have shares of it."""
         self.kept: dict[str, Tensor] | None = None
+        self.phases = Phases()
         self._forward = self._compiled()
         self._dropout = torch.Generator(device)
         seed_dropout(self.network, self._dropout)
@@ -122,6 +112,7 @@ class Lane:
         batches = fetch(self.dataset.train, groups, self.device, self.recipe.hardware)
         with fp32_products(self.recipe.precision, self.device):
             for step, group in enumerate(batches):
+                self.phases.mark("data")
                 self._set_schedule(first + step)
                 totals += self._step(group, parameters, epoch, step)
         samples = sum(len(positions) for group in groups for positions in group)
@@ -152,6 +143,7 @@ class Lane:
             if self._own_draws:
                 torch.manual_seed(derive_seed(self.seed, epoch, step, position, "own"))
             inputs, encoded = self.preparation.training(batch, epoch, step, position)
+            self.phases.mark("preparation")
             self._dropout.manual_seed(derive_seed(self.seed, epoch, step, position, "dropout"))
             with autocast(self.recipe.precision, self.device):
                 outputs = self._forward(inputs)
@@ -159,13 +151,16 @@ class Lane:
             loss = sample_losses(self.recipe, outputs, encoded, self.preparation.class_weights).sum()
             objective = loss / num_samples
             extra = penalty(parameters, self.recipe.penalty.l1, self.recipe.penalty.l2) if position == 0 else None
+            self.phases.mark("forward")
             torch.autograd.backward(self.scaler.scale(objective if extra is None else objective + extra))
             totals[0] += loss.detach()
             if self._counts_correct:
                 totals[1] += num_correct(outputs.detach(), batch.targets)
+            self.phases.mark("backward")
         totals[2] = self._update(parameters)
         if self.average is not None:
             self.average.update((epoch - 1) * self.horizon.steps_per_epoch + step)
+        self.phases.mark("optimizer")
         return totals
 
     def _update(self, parameters: list[nn.Parameter]) -> Tensor:

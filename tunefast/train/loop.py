@@ -13,8 +13,9 @@ from tunefast.spec.progress import COMPILE_SECONDS, Answer, EpochReport, Verdict
 from tunefast.train.checkpoint import Checkpoints
 from tunefast.train.datasets import dataset_for
 from tunefast.train.features import feature_dataset
-from tunefast.train.lane import EpochTotals, Lane, MakeFeatures
+from tunefast.train.lane import Lane, MakeFeatures
 from tunefast.train.memory import peak_memory_bytes
+from tunefast.train.totals import EpochTotals
 
 
 def train(
