@@ -1,8 +1,8 @@
 """Optuna's rows: how Optuna lays out its database.
 
-Everything private to Optuna that tunefast uses stands here, in `tunefast.store.trials` and in `tunefast.store.view`:
-the ORM tables of ``optuna.storages._rdb.models``, the counters and lists of `InMemoryStorage`, the sorting of several
-objectives, and the system attribute of metric names.
+Everything private to Optuna that tunefast uses stands here, in `tunefast.store.trials`, in `tunefast.store.view` and in
+`tunefast.store.reading`: the ORM tables of ``optuna.storages._rdb.models``, the counters and lists of
+`InMemoryStorage`, the sorting of several objectives, the summary of a study, and the system attribute of metric names.
 `tests/store` reads back with stock Optuna what is written here, so a release that changes any of it fails there.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -118,10 +118,17 @@ def study_uuids(connection: Connection) -> dict[str, str | None]:
     return {name: json.loads(value) if value is not None else None for name, value in rows}
 
 
-def read_trials(connection: Connection, study_name: str, first: int = 0) -> list[FrozenTrial]:
-    """The trials of a study from number `first` on, as stock Optuna would read them, in the order of their numbers."""
+def read_trials(
+    connection: Connection, study_name: str, first: int = 0, among: Collection[int] | None = None
+) -> list[FrozenTrial]:
+    """The trials of a study from number `first` on, as stock Optuna would read them, in the order of their numbers.
+
+    Only those with the ids `among`, where that is given.
+    """
     of_study = sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name).scalar_subquery()
     chosen = (TRIALS.c.study_id == of_study) & (TRIALS.c.number >= first)
+    if among is not None:
+        chosen &= TRIALS.c.trial_id.in_(among)
     ids = sa.select(TRIALS.c.trial_id).where(chosen)
     rows: dict[sa.Table, dict[int, list[Any]]] = {}
     for table in TRIAL_TABLES:
