@@ -21,8 +21,8 @@ EVERYWHERE = {"--verbose", "--help"}
 OPTIONS = {
     "doctor": {"--device", "--threads", "--seconds", "--apply", "-o", "--json"},
     "init": {"--reporter"},
-    "dashboard": {"--port", "--storage"},
     "report": {"-o", "--page", "--format", "--storage"},
+    "dashboard": {"--port", "--listen", "--behind-proxy", "--allow-edits", "--storage"},
     "explain": {"--json"},
     "schema": set(),
     "train": {"--study", "--trial", "-o", "--export", "--device", "--storage", "--json"},

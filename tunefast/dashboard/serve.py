@@ -1,61 +1,82 @@
-"""Serving optuna-dashboard on a database, which it can read and not write."""
+"""Serving optuna-dashboard on a database, behind the guard."""
 
 from __future__ import annotations
 
-import errno
+import os
 import socket
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from wsgiref.types import WSGIApplication
 
-from tunefast.store.engine import read_only_url, reading_engine
+from optuna.storages import BaseStorage
 
-HOST = "127.0.0.1"
-
-
-def bind(port: int) -> socket.socket:
-    """A listening socket on loopback: at `port`, or at a free one where that is taken."""
-    for candidate in (port, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, candidate))
-            listener.listen()
-        except OSError as error:
-            listener.close()
-            if candidate == 0 or error.errno != errno.EADDRINUSE:
-                raise
-        else:
-            return listener
-    raise OSError(errno.EADDRINUSE, "no port is free")
+from tunefast.dashboard.guard import Guard, Mount
+from tunefast.dashboard.headers import DOWNLOADS, OPTUNA_DASHBOARD, OPTUNA_FILES
+from tunefast.dashboard.login import Login
+from tunefast.dashboard.server import make_server
+from tunefast.dashboard.site import Site
+from tunefast.store.engine import file_url, reading_engine
+from tunefast.store.ownership import StateDirectory
+from tunefast.store.reading import ReadingStorage
 
 
-def _reading(app: Any) -> Any:
-    """The WSGI application `app` without the requests that would change something: the database would refuse them."""
+def mounts(storage: BaseStorage) -> dict[str, Mount]:
+    """optuna-dashboard on a storage. It stays at the root, since its page asks for absolute addresses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import optuna_dashboard
 
-    def guarded(environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-            return app(environ, start_response)
-        start_response("405 Method Not Allowed", [("Content-Type", "application/json"), ("Allow", "GET, HEAD")])
-        return [b'{"reason": "this dashboard only reads"}']
-
-    return guarded
+        app: WSGIApplication = optuna_dashboard.wsgi(storage)
+    policies = {"/": OPTUNA_DASHBOARD, "/static/": OPTUNA_FILES, "/artifacts/": DOWNLOADS}
+    return {prefix: Mount(app, policy) for prefix, policy in policies.items()}
 
 
-def serve(path: Path, listener: socket.socket, ready: Callable[[str], None]) -> None:
-    """Serve the studies in the database at `path` until interrupted; `ready` is told the address.
+def open_storage(path: Path, *, allow_edits: bool) -> ReadingStorage:
+    """The studies in the database at `path`, which cannot be changed through it unless edits are allowed.
 
     Raises `StorageError` where there is no such database.
     """
-    reading_engine(path).dispose()
-    import optuna_dashboard
+    if not allow_edits:
+        return ReadingStorage(path)
     from optuna.storages import RDBStorage
-    from waitress.server import create_server
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        storage = RDBStorage(read_only_url(path), skip_compatibility_check=True, skip_table_creation=True)
-        server = create_server(_reading(optuna_dashboard.wsgi(storage)), sockets=[listener], threads=4)
-    ready(f"http://{HOST}:{listener.getsockname()[1]}/dashboard/")
-    server.run()
+    reading_engine(path).dispose()  # Optuna would make a file that is missing
+    url = file_url(path).render_as_string()
+    return ReadingStorage(path, RDBStorage(url, skip_compatibility_check=True, skip_table_creation=True))
+
+
+def serve(
+    path: Path, listener: socket.socket, site: Site, *, allow_edits: bool, ready: Callable[[str, Path], None]
+) -> None:
+    """Serve the studies in the database at `path` until interrupted.
+
+    `ready` is told the login link and the file with the token for scripts: again, when a link was used, with the next.
+    Raises `StorageError` where there is no such database.
+    """
+    with closing(open_storage(path, allow_edits=allow_edits)) as storage:
+        login = Login(site)
+        with token_file(path, site, login.token) as token:
+
+            def announce() -> None:
+                ready(login.link, token)
+
+            guard = Guard(mounts(storage), site, login, allow_edits=allow_edits, on_login=announce)
+            server = make_server(guard, listener)
+            announce()
+            server.run()
+
+
+@contextmanager
+def token_file(database: Path, site: Site, token: str) -> Iterator[Path]:
+    """A file with the token, beside the database, that only its owner can read; gone when the block is left."""
+    path = StateDirectory(database).path.absolute() / f"dashboard-{site.port}.token"
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(token)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
