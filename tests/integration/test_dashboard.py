@@ -132,12 +132,12 @@ def test_no_secret_is_logged(shown: Terminal) -> None:
     with served(shown, "--port", "0") as (server, url, link):
         browser = Browser()
         browser.open(link)
-        browser.open(f"{url}/api/studies/nobody?secret=1")
-        browser.open(f"{url}/api/studies/1?after=nothing&secret=1")
-        browser.open(f"{url}/login?key=secret")
+        browser.open(f"{url}/api/studies/nobody?hushed=1")
+        browser.open(f"{url}/api/studies/1?after=nothing&hushed=1")
+        browser.open(f"{url}/login?key=hushed")
         server.send_signal(2)
         printed = server.communicate(timeout=30)[0]
-    assert "secret" not in printed
+    assert "hushed" not in printed
     assert link.partition("key=")[2] not in printed
 
 
