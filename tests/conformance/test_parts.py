@@ -8,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from tests.conformance.parts import ALL_PARTS, SINGLES, UNIONS, parts_of
+from tunefast.recipe.docs import field_docs
 from tunefast.recipe.part import Part
 from tunefast.recipe.recipe import TrainingRecipe
 
@@ -55,8 +56,9 @@ def test_documented(part: type[Part]) -> None:
     """The class says what it is, and every option says what it does: `tunefast explain` shows nothing else."""
     assert part.__doc__
     assert part.__doc__ != Part.__doc__
-    for option, field in part.model_fields.items():
-        assert field.description or option == "name", f"{part.__name__}.{option} has no docstring"
+    described = field_docs(part)
+    for option in part.model_fields:
+        assert described.get(option) or option == "name", f"{part.__name__}.{option} has no docstring"
 
 
 @each_part

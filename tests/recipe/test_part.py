@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import Field, ValidationError
 
+from tunefast.recipe.docs import field_docs
 from tunefast.recipe.part import Part
 
 
@@ -62,4 +63,4 @@ def test_unknown_option() -> None:
 
 def test_docstrings_describe_options() -> None:
     """The text under a field is what `tunefast explain` and editors show."""
-    assert Sample.model_fields["rate"].description == "Documented."
+    assert field_docs(Sample)["rate"] == "Documented."

@@ -15,6 +15,7 @@ from tunefast.cli.output import console, plain_table, print_json, scaled, short_
 from tunefast.errors import UserError, nearest
 from tunefast.recipe.augment import Augment
 from tunefast.recipe.data import Data
+from tunefast.recipe.docs import field_docs
 from tunefast.recipe.hardware import Hardware
 from tunefast.recipe.losses import Loss
 from tunefast.recipe.models import Head, Model
@@ -161,10 +162,12 @@ def _show_part(out: Console, kind: str, part: type[Part]) -> None:
     title = kind if kind in SINGLES else f"{kind} {_name(part)}"
     out.print(Text(title, style="bold"))
     out.print(Text(_plain(part.__doc__)))
-    table = plain_table("option", "default", "meaning")
+    table, described = plain_table("option", "default", "meaning"), field_docs(part)
     for option, field in part.model_fields.items():
         if option != "name" or kind in SINGLES:
-            table.add_row(option, _default(field), Text(f"{_plain(field.description)} {valid_values(field)}".strip()))
+            table.add_row(
+                option, _default(field), Text(f"{_plain(described.get(option))} {valid_values(field)}".strip())
+            )
     if table.row_count:
         out.print(table)
     out.print()
