@@ -6,7 +6,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, create_trial
 
 from tunefast.search.samplers import covering
-from tunefast.spec.space import Choice, Float, Int, Space
+from tunefast.spec.domains import Choice, Float, Int
+from tunefast.spec.space import Space
 
 
 def _trial(value: float, **distributions: BaseDistribution) -> FrozenTrial:

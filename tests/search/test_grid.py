@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.store.databases import study_spec
 from tunefast.search.grid import GridCursor
-from tunefast.spec.space import Scalar
+from tunefast.spec.domains import Scalar
 from tunefast.spec.study import StudySpec
 
 SPACE = {

@@ -11,7 +11,8 @@ from optuna.samplers import RandomSampler, TPESampler
 
 from tests.store.databases import study_spec
 from tunefast.search.samplers import Samplers, distribution, optuna_sampler, suggest
-from tunefast.spec.space import DomainPart
+from tunefast.spec.domains import DomainPart
+from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
 
 TABLES: dict[str, Any] = {
@@ -78,16 +79,26 @@ def draws(kept: StudySpec, number: int) -> dict[str, Any]:
 def test_draws_follow_from_the_seed_and_the_number(sampler: str) -> None:
     """The study's seed and the trial's number decide what is drawn; other numbers and seeds draw otherwise."""
     assert draws(spec(sampler), 3) == draws(spec(sampler), 3)
-    assert len({repr(draws(spec(sampler, seed=seed), number)) for seed in range(3) for number in range(5)}) == 15
+    assert len({repr(draws(spec(sampler, seed=seed), number)) for seed in range(3) for number in range(1, 6)}) == 15
 
 
 def test_the_spec_chooses_the_sampler() -> None:
     """Random draws, or TPE with settings sampled jointly, in groups where some are conditional."""
-    assert isinstance(optuna_sampler(spec("random"), 0), RandomSampler)
+    assert isinstance(optuna_sampler(spec("random"), 1), RandomSampler)
     for space, grouped in ((SPACE, False), (BRANCHES, True)):
-        tpe = optuna_sampler(spec("tpe", space), 0)
+        tpe = optuna_sampler(spec("tpe", space), 1)
         assert isinstance(tpe, TPESampler)
         assert (tpe._multivariate, tpe._group, tpe._n_startup_trials) == (True, grouped, 10)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_the_first_trial_is_the_recipe_as_it_is_written(sampler: str) -> None:
+    """Samplers that learn start from what the recipe says and the middle of the rest, unless told otherwise."""
+    written = spec(sampler)
+    assert all(draws(written, 0) == written_params(written) for _ in range(2))
+    assert draws(written, 1) != written_params(written)
+    random = study_spec(space=SPACE, sampler={"name": sampler, "start": "random"})
+    assert draws(random, 0) == draws(spec("random"), 0)
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])

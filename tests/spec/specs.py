@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tunefast.spec.space import Choice, DomainPart, Float, Int, Params, Scalar
+from tunefast.spec.domains import Choice, DomainPart, Float, Int, Params, Scalar
 from tunefast.spec.study import StudySpec
 
 BASE = """

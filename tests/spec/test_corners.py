@@ -10,7 +10,8 @@ from hypothesis import given
 
 from tests.spec.specs import consistent, spaces
 from tunefast.spec.corners import choice_cells, corners, ends, random_params
-from tunefast.spec.space import Choice, DomainPart, Float, Int, ordered
+from tunefast.spec.domains import Choice, DomainPart, Float, Int
+from tunefast.spec.space import ordered
 
 
 @given(spaces())

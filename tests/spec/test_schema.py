@@ -12,7 +12,7 @@ from hypothesis import given
 
 from tests.conftest import REPOSITORY
 from tests.spec.specs import BASE, spaces, spec, table
-from tunefast.spec.space import DomainPart
+from tunefast.spec.domains import DomainPart
 from tunefast.spec.study import StudySpec
 
 SCHEMA = StudySpec.model_json_schema()

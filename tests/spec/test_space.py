@@ -13,18 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.spec.specs import consistent, spaces
 from tunefast.spec.corners import corners
-from tunefast.spec.space import (
-    MAX_GRID_VALUES,
-    Choice,
-    Domain,
-    DomainPart,
-    Float,
-    Int,
-    Space,
-    apply,
-    cells,
-    ordered,
-)
+from tunefast.spec.domains import MAX_GRID_VALUES, Choice, Domain, DomainPart, Float, Int
+from tunefast.spec.space import Space, apply, cells, ordered
 
 DOMAIN: TypeAdapter[Domain] = TypeAdapter(Domain)
 SPACE: TypeAdapter[Space] = TypeAdapter(Space)

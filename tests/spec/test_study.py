@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from tests.spec.specs import BASE, spaces, spec, table
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.spec.domains import Choice, DomainPart
 from tunefast.spec.sections import Budget
-from tunefast.spec.space import Choice, DomainPart
 from tunefast.spec.study import StudySpec
 from tunefast.spec.study_section import StudySection
 

@@ -15,9 +15,10 @@ from tunefast.errors import UserError, nearest
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.run.checkpoint_files import copied_checkpoints, num_bytes
 from tunefast.run.enqueuing import enqueue
+from tunefast.spec.domains import Choice, Scalar
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.spec.samplers import GridSampler
-from tunefast.spec.space import Choice, Scalar, ordered
+from tunefast.spec.space import ordered
 from tunefast.spec.study import StudySpec
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.rows import enqueued, num_in_budget

@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial
 
 from tunefast.errors import UserError
 from tunefast.recipe.seed import derive_seed
+from tunefast.spec.domains import DomainPart, Int, Interval
 from tunefast.spec.load import parse_spec
-from tunefast.spec.space import DomainPart, Int, Interval
 from tunefast.spec.study import StudySpec
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 
-from tunefast.spec.space import Scalar, cells
+from tunefast.spec.domains import Scalar
+from tunefast.spec.space import cells
 from tunefast.spec.study import StudySpec
 
 

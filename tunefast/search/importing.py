@@ -16,8 +16,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tunefast.errors import UserError, nearest
 from tunefast.search.samplers import distribution
+from tunefast.spec.domains import Scalar
 from tunefast.spec.points import FromStudy, Point
-from tunefast.spec.space import Scalar, ordered
+from tunefast.spec.space import ordered
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import file_url, redacted
 from tunefast.store.rows import IMPORTED, STATE_WORDS, main_value, state_word

@@ -20,8 +20,10 @@ from optuna.trial import FrozenTrial, Trial
 
 from tunefast.errors import UserError
 from tunefast.recipe.seed import derive_seed
-from tunefast.spec.samplers import CmaEsSampler, GpSampler, Nsga2Sampler, QmcSampler, TpeSampler
-from tunefast.spec.space import Choice, DomainPart, Float, Int, Scalar, Space, ordered
+from tunefast.spec.domains import Choice, DomainPart, Float, Int, Scalar
+from tunefast.spec.samplers import CmaEsSampler, GpSampler, Nsga2Sampler, QmcSampler, StartingSampler, TpeSampler
+from tunefast.spec.space import Space, ordered
+from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
 
 
@@ -34,30 +36,43 @@ def optuna_sampler(spec: StudySpec, number: int, draw: int = 0) -> optuna.sample
     seed = _seed(spec, number, draw)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        match spec.study.sampler:
-            case TpeSampler() as settings:
-                return _tpe(settings, spec, seed)
-            case GpSampler(startup_trials=startup, deterministic=deterministic):
-                return optuna.samplers.GPSampler(
-                    seed=seed,
-                    n_startup_trials=startup,
-                    deterministic_objective=deterministic,
-                    warn_independent_sampling=False,
-                )
-            case CmaEsSampler() as settings:
-                return _cmaes(settings, seed)
-            case QmcSampler() as settings:
-                return _NumberedQmc(settings, derive_seed(spec.study.seed, 0, "sampler") % 2**32, number)
-            case Nsga2Sampler() as settings:
-                return optuna.samplers.NSGAIISampler(
-                    seed=seed,
-                    population_size=settings.population,
-                    mutation_prob=settings.mutation,
-                    crossover_prob=settings.crossover,
-                    swapping_prob=settings.swapping,
-                )
-            case _:
-                return optuna.samplers.RandomSampler(seed=seed)
+        if number == draw == 0 and isinstance(spec.study.sampler, StartingSampler):
+            return _first(spec, spec.study.sampler, seed)
+        return _seeded(spec, seed, number)
+
+
+def _seeded(spec: StudySpec, seed: int, number: int) -> optuna.samplers.BaseSampler:
+    match spec.study.sampler:
+        case TpeSampler() as settings:
+            return _tpe(settings, spec, seed)
+        case GpSampler(startup_trials=startup, deterministic=deterministic):
+            return optuna.samplers.GPSampler(
+                seed=seed,
+                n_startup_trials=startup,
+                deterministic_objective=deterministic,
+                warn_independent_sampling=False,
+            )
+        case CmaEsSampler() as settings:
+            return _cmaes(settings, seed)
+        case QmcSampler() as settings:
+            return _NumberedQmc(settings, derive_seed(spec.study.seed, 0, "sampler") % 2**32, number)
+        case Nsga2Sampler() as settings:
+            return optuna.samplers.NSGAIISampler(
+                seed=seed,
+                population_size=settings.population,
+                mutation_prob=settings.mutation,
+                crossover_prob=settings.crossover,
+                swapping_prob=settings.swapping,
+            )
+        case _:
+            return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _first(spec: StudySpec, settings: StartingSampler, seed: int) -> optuna.samplers.BaseSampler:
+    """What draws a study's first trial, when there is nothing to learn from yet."""
+    random = optuna.samplers.RandomSampler(seed=seed)
+    known = written_params(spec) if settings.start == "recipe" else {}
+    return optuna.samplers.PartialFixedSampler(known, random) if known else random
 
 
 class Samplers:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice, product
 from typing import NamedTuple
 
-from tunefast.spec.space import Choice, DomainPart, Params, Scalar, ordered
+from tunefast.spec.domains import Choice, DomainPart, Params, Scalar
+from tunefast.spec.space import ordered
 
 
 def corners(space: Mapping[str, DomainPart], paths: Collection[str] | None = None) -> Iterator[dict[str, Scalar]]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunefast.errors import SpecError, nearest
+from tunefast.spec.domains import Choice, DomainPart, Interval
 from tunefast.spec.load import parse_spec
 from tunefast.spec.sections import Budget, TrialSection
-from tunefast.spec.space import Choice, DomainPart, Interval
 from tunefast.spec.study import StudySpec
 
 LIMITS: dict[str, type[Budget | TrialSection]] = {"budget": Budget, "trial": TrialSection}

@@ -14,7 +14,8 @@ from tunefast.errors import SpecError, nearest
 from tunefast.recipe.metrics import applies
 from tunefast.recipe.own import DOTTED_PATH
 from tunefast.recipe.recipe import MODELS, AnyRecipe, TrainingRecipe
-from tunefast.spec.space import Float, Int, apply
+from tunefast.spec.domains import Float, Int
+from tunefast.spec.space import apply
 from tunefast.spec.study import StudySpec
 
 Location = tuple[int | str, ...]

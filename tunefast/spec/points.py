@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
 from tunefast.errors import nearest
 from tunefast.recipe.part import Part
-from tunefast.spec.space import Choice, DomainPart, Float, Int, Scalar, Space
+from tunefast.spec.domains import Choice, DomainPart, Interval, Scalar
+from tunefast.spec.space import Space
 
 Point = dict[str, Scalar]
 """Settings by their paths; those that are left out are the sampler's choice."""
@@ -43,10 +43,7 @@ def _check_point(point: Mapping[str, Scalar], space: Space, where: str) -> None:
             raise ValueError(f"{where}: {path!r} is not searched.{nearest(path, space)}")
         domain = space[path]
         if not domain.contains(value):
-            known = domain.labels if isinstance(domain, Choice) else f"{domain.low:g} to {domain.high:g}"
-            raise ValueError(f"{where}: {path} = {value!r} is not in its domain, {known}")
-        if not isinstance(domain, Choice) and not _can_be(domain, value):
-            raise ValueError(f"{where}: {path} = {value!r} is none of its domain's values, which are integers or steps")
+            raise ValueError(f"{where}: {path} = {value!r} is {_problem(domain, value)}")
         for parent, wanted in domain.when.items():
             if point.get(parent) not in (wanted if isinstance(wanted, list) else [wanted]):
                 raise ValueError(
@@ -54,11 +51,9 @@ def _check_point(point: Mapping[str, Scalar], space: Space, where: str) -> None:
                 )
 
 
-def _can_be(domain: DomainPart, value: Scalar) -> bool:
-    """Whether a number lies on the domain's steps."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    if not isinstance(domain, Int | Float):
-        return True
-    step = domain.step or (1 if isinstance(domain, Int) else None)
-    return step is None or math.isclose((value - domain.low) / step, round((value - domain.low) / step), abs_tol=1e-9)
+def _problem(domain: DomainPart, value: Scalar) -> str:
+    if isinstance(domain, Choice):
+        return f"not in its domain, {domain.labels}"
+    if isinstance(domain, Interval) and not domain.spans(value):
+        return f"not in its domain, {domain.low:g} to {domain.high:g}"
+    return "none of its domain's values, which are integers or steps"

@@ -24,7 +24,15 @@ class RandomSampler(Part):
     name: Literal["random"] = "random"
 
 
-class TpeSampler(Part):
+class StartingSampler(Part):
+    """Samplers that learn from few trials, so that it matters which comes first."""
+
+    start: Literal["recipe", "random"] = "recipe"
+    """The first trial of a study: the recipe as it is written, and the middle of the space where it says nothing of a
+    searched setting; or a random one."""
+
+
+class TpeSampler(StartingSampler):
     """Tree-structured Parzen estimator: draws where good trials were dense and bad ones were not.
 
     Buys better recipes per trial from about ten trials on. Source: Bergstra et al., "Algorithms for hyper-parameter
@@ -36,7 +44,7 @@ class TpeSampler(Part):
     """Random trials before the model is used."""
 
 
-class GpSampler(Part):
+class GpSampler(StartingSampler):
     """Gaussian process with an acquisition function of expected improvement.
 
     Buys the most per trial where trials are few and costly, up to some hundreds; asking for a trial takes it up to

@@ -18,11 +18,12 @@ from tunefast.recipe.seed import derive_seed
 from tunefast.spec.constraints import Bound, Constraints
 from tunefast.spec.corners import corners
 from tunefast.spec.costs import COSTS, RACES
+from tunefast.spec.domains import MAX_GRID_VALUES, Choice, Params, Scalar
 from tunefast.spec.points import FromStudy, Point, check_points
 from tunefast.spec.samplers import CmaEsSampler, GridSampler
 from tunefast.spec.schema import RecipeTable
 from tunefast.spec.sections import Budget, Notify, TrialSection
-from tunefast.spec.space import MAX_GRID_VALUES, Choice, Params, Scalar, Space, apply, cells, ordered
+from tunefast.spec.space import Space, apply, cells, ordered
 from tunefast.spec.study_section import StudySection
 
 NUM_RANDOM_CHECKS = 100

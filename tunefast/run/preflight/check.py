@@ -14,7 +14,7 @@ from tunefast.run.preflight.probe import Probe, Probed
 from tunefast.run.slots import Lent, fair_share, num_cores
 from tunefast.search.pruning import warmup_epochs
 from tunefast.spec.corners import choice_cells, corners, ends
-from tunefast.spec.space import Params
+from tunefast.spec.domains import Params
 from tunefast.spec.study import StudySpec
 
 LEAST_RECIPES, MOST_RECIPES = 4, 64
