@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torchvision
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from tunefast.nn.models import mlp, small_cnn
 from tunefast.nn.pretrained import torchvision_network
@@ -73,6 +76,17 @@ def test_flops_by_hand() -> None:
     assert forward_flops(mlp((7,), 3, width=5, depth=2, dropout=0.0, batch_norm=False), torch.zeros(1, *(7,))) == 2 * (
         35 + 25 + 15
     )
+
+
+def test_flops_as_torch_counts_them() -> None:
+    """With weights and without, a network has the operations that torch's own counter finds, attention's too."""
+    attention = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    for network, shape in ((attention, (5, 8)), (torchvision.models.mobilenet_v3_small(), (3, 64, 64))):
+        example = torch.zeros(2, *shape)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            copy.deepcopy(network).train()(example)
+        assert forward_flops(network, example) == counter.get_total_flops() > 0
+        assert forward_flops(copy.deepcopy(network).to("meta"), example) == counter.get_total_flops()
 
 
 def test_published_flops() -> None:

@@ -1,4 +1,4 @@
-"""What a network is made of and what it costs, found without memory for weights or work on samples."""
+"""What a network is made of and what it costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from tunefast.nn.trees import Tree, first_leaf, mapped
 
@@ -51,7 +52,7 @@ def summarize(network: nn.Module, example: Tree) -> list[LayerSummary]:
         count, trains = sum(parameter.numel() for parameter in new), any(each.requires_grad for each in new)
         rows.append(LayerSummary(names[module], type(module).__name__, _shape(output), count, trains))
 
-    with _hooks(names, before, after):
+    with _hooks(names, before, after), _evaluating(network), torch.no_grad():
         _on_meta(network, example)
     return rows
 
@@ -65,24 +66,52 @@ def forward_flops(network: nn.Module, example: Tree) -> int:
     """Floating-point operations of matrix products and convolutions in a forward pass of a batch like `example`.
 
     A multiplication with its addition counts as two; element-wise work is left out. Training costs about three times as
-    much. The network stays as it is.
+    much. The pass is a real one where the network has its weights: on shapes alone it would need torch's compiler,
+    which takes a second to import. The network stays as it is.
     """
-    with FlopCounterMode(display=False) as counter:
-        _on_meta(network, example)
-    return int(counter.get_total_flops())
-
-
-def _on_meta(network: nn.Module, example: Tree) -> None:
-    """A forward pass in evaluation mode over shapes only."""
-    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    stand_ins = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    has_weights = not any(parameter.is_meta for parameter in network.parameters())
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # fused attention is no matrix product to the counter
     try:
-        with _evaluating(network), torch.no_grad():
-            torch.func.functional_call(network, stand_ins, (mapped(_on_meta_device, example),))
+        with _evaluating(network), torch.no_grad(), _Counting() as counting:
+            if has_weights:
+                network(example)
+            else:
+                _on_meta(network, example)
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+    return int(counting.flops)
+
+
+class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up the operations of what is done in its block, as torch's FlopCounterMode does."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops: int = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Say that the compiler need not be imported, only to be told to leave this class alone."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is None:
+            with self:
+                parts = func.decompose(*args, **options)
+            return func(*args, **options) if parts is NotImplemented else parts
+        result = func(*args, **options)
+        self.flops += int(formula(*args, **options, out_val=result))
+        return result
+
+
+def _on_meta(network: nn.Module, example: Tree) -> None:
+    """A forward pass over shapes only."""
+    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    stand_ins = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    torch.func.functional_call(network, stand_ins, (mapped(_on_meta_device, example),))
 
 
 def _on_meta_device(tensor: Tensor) -> Tensor:

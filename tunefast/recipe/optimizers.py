@@ -36,10 +36,15 @@ class OptimizerPart(Part):
         Each group has "params", a list of parameters, and may have an "lr" and a "weight_decay" of its own. Each group
         of the result has its rate at the top of the schedule as "initial_lr". The given groups are left as they are.
         """
-        optimizer = self._over([dict(group) for group in groups])
+        optimizer = self._made([dict(group) for group in groups])
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         return optimizer
+
+    def _made(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        from tunefast.nn.eager import eager
+
+        return eager(lambda: self._over(groups))
 
     def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         raise NotImplementedError
@@ -228,7 +233,8 @@ class OwnOptimizer(OwnPart, OptimizerPart):
                 raise ValueError(f"options.{name}: set optimizer.{name}, which every group of parameters gets")
         return self
 
-    def _over(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    def _made(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """With all that torch puts around its steps: hooks may be among it."""
         import torch
 
         optimizer = self.made(groups, lr=self.lr)

@@ -216,7 +216,7 @@ class Lane:
     def details(self) -> dict[str, float]:
         """What the model costs: its parameters, and operations of one forward pass of one sample.
 
-        Without the latter for a model of the user's own that does not run on shapes alone.
+        Without the latter for a model of the user's own that does not run like this.
         """
         known: dict[str, float] = {"num_parameters": num_parameters(self.network)}
         try:
