@@ -17,6 +17,7 @@ START = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as the database has it
 COMPLETE, PRUNED, FAILED, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING
 KINDS: dict[str, BaseDistribution] = {
     "x": FloatDistribution(0.0, 1.0),
+    "params.x": FloatDistribution(0.0, 1.0),
     "lr": FloatDistribution(1e-5, 1.0, log=True),
     "depth": IntDistribution(1, 8),
     "model": CategoricalDistribution(["mlp", "<b>cnn</b>"]),

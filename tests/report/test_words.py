@@ -48,6 +48,18 @@ def test_the_winner_and_its_lead() -> None:
     assert lines(made, flag=" --storage X")[0] == "tunefast study confirm study --storage X"
 
 
+def test_what_searching_added() -> None:
+    """The recipe as it was written is compared with, where it was tried first: here its space's middle."""
+    first = trial(0.5, params={"params.x": 0.5})
+    better = said(full(first, trial(0.75, params={"params.x": 0.25})))
+    assert "The recipe as it was written (trial 0) came to 0.5000." in better
+    assert "no trial was better" in said(full(first, trial(0.25, params={"params.x": 0.25})))
+    stopped = trial(0.25, PRUNED, params={"params.x": 0.5})
+    assert "came to 0.2500, where it was stopped." in said(full(stopped, trial(0.75, params={"params.x": 0.25})))
+    for others in ((trial(0.5, params={"params.x": 0.25}), first), (trial(state=PRUNED), first)):
+        assert "as it was written" not in said(full(*others))
+
+
 def test_a_confirmation_gives_the_interval() -> None:
     """The confirmed winner opens the page, with its interval and its lead; nobody is told to confirm again."""
     made = full(trial(0.9, params={"x": 0.1}), trial(0.8, params={"x": 0.2}))

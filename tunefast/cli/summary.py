@@ -13,6 +13,7 @@ from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, show_commands, show_settings
 from tunefast.cli.slot_table import show_slots, slots_document
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.report.sentences import written_in_words
 from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.spec.samplers import GridSampler
 from tunefast.store.rows import main_value, retried, state_word
@@ -83,6 +84,8 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
     also = "".join(f", {name} {value}" for name, value in zip(others, values[1:], strict=True))
     console.print(Text(f"Best {metric}: {values[0]}{also} (trial {best.number}{at})", style="bold green"))
     show_settings(console, best.params)
+    for sentence in written_in_words(study):
+        console.print(sentence)
 
 
 def _why_infeasible(study: StudySnapshot) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from optuna.trial import TrialState
+
 from tunefast.report.phrases import number
 from tunefast.search.auditing import CONFIDENCE, regret
 from tunefast.search.confirmed import Interval, Lead, Repeated
@@ -30,6 +32,18 @@ def lead_in_words(lead: Lead) -> str:
         return f"{words}; whether that is chance, one seed cannot tell."
     verdict = "more than chance" if lead.is_certain else "that may be chance"
     return f"{words}, 95 % interval {span(lead.interval)}: {verdict}."
+
+
+def written_in_words(study: StudySnapshot) -> Iterator[str]:
+    """What the recipe came to as its author wrote it, a sentence; none where it was not tried or has no value."""
+    first, best = study.as_written, study.best
+    if first is None or best is None:
+        return
+    if first.number == best.number:
+        yield "That is the recipe as it was written: no trial was better."
+    else:
+        stopped = "" if first.state == TrialState.COMPLETE else ", where it was stopped"
+        yield f"The recipe as it was written (trial {first.number}) came to {number(first.values[0])}{stopped}."
 
 
 def regret_in_words(study: StudySnapshot) -> Iterator[str]:

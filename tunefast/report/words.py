@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.report.phrases import SECONDS_A_MINUTE, counts_line, duration, number, setting
-from tunefast.report.sentences import lead_in_words, trials, winner_in_words
+from tunefast.report.sentences import lead_in_words, trials, winner_in_words, written_in_words
 from tunefast.search.confirmed import Confirmation
 from tunefast.spec.samplers import GridSampler
 from tunefast.store.rows import EXTRAPOLATED, num_in_budget, retried, settings_of
@@ -80,6 +80,7 @@ def _searched(study: StudySnapshot, best: FrozenTrial) -> Iterator[str]:
     """The winner of a search that nobody confirmed."""
     section = study.spec.study
     yield f"Trial {best.number} won with {section.main_metric} {number(best.values[0])}."
+    yield from written_in_words(study)
     if section.has_several:
         others = ", ".join(str(trial.number) for trial in study.front[:10])
         yield f"It is ranked by {section.main_metric}; best in one way or another are trials {others}."

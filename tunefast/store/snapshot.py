@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from tunefast.errors import StudyNotOurs, UserError
 from tunefast.spec.progress import AT_RUNG, STOPPED_EARLY
+from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
 from tunefast.store.engine import checked, reading_engine
@@ -89,6 +90,13 @@ class StudySnapshot:
     def ranking(self) -> list[FrozenTrial]:
         """The complete trials, best first, the earlier of equals; of several objectives the first one counts."""
         return sorted(self.complete, key=lambda trial: (self.costs(trial)[0], trial.number))
+
+    @property
+    def as_written(self) -> FrozenTrial | None:
+        """The first trial, where it ended with a value and had the recipe as its author wrote it."""
+        first = next((trial for trial in self.trials if trial.number == 0 and trial.values), None)
+        written = written_params(self.spec)
+        return first if first is not None and written and first.params == written else None
 
     @property
     def nearest(self) -> FrozenTrial | None:
