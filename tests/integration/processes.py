@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.integration.zygote import Zygote
 from tunefast.errors import UserError
 from tunefast.store.snapshot import StudySnapshot, snapshot
 
@@ -27,6 +28,8 @@ class Terminal:
 
     directory: Path
     environment: dict[str, str] = field(default_factory=dict)
+    zygote: Zygote | None = None
+    """What commands that run to their end are forked from; without it each is loaded anew."""
 
     @property
     def database(self) -> Path:
@@ -35,15 +38,7 @@ class Terminal:
 
     def tunefast(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; it must leave with `code`."""
-        done = subprocess.run(
-            self._command(arguments),
-            cwd=self.directory,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        done = self._run(arguments)
         assert done.returncode == code, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -86,6 +81,19 @@ class Terminal:
         path = self.directory / name
         path.write_text(text, encoding="utf-8")
         return path
+
+    def _run(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        if self.zygote is not None:
+            return self.zygote.run(arguments, self.directory, self._environment(), DEADLINE_SECONDS)
+        return subprocess.run(
+            self._command(arguments),
+            cwd=self.directory,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "tunefast", *arguments]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.processes import Terminal, ended, kill, wait_until
+from tests.integration.zygote import Zygote
 from tunefast.run.commands import list_workers
 from tunefast.store.snapshot import StudySnapshot
 
@@ -52,9 +53,9 @@ def curves(study: StudySnapshot) -> list[dict[int, float]]:
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> list[dict[int, float]]:
+def quiet(tmp_path_factory: pytest.TempPathFactory, zygote: Zygote) -> list[dict[int, float]]:
     """The curves of the study when nothing happens to it."""
-    terminal = Terminal(tmp_path_factory.mktemp("quiet"))
+    terminal = Terminal(tmp_path_factory.mktemp("quiet"), {}, zygote)
     write(terminal)
     terminal.tunefast(*RUN)
     return curves(terminal.study("s"))
