@@ -5,18 +5,21 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.curves import Task
 from tunefast.recipe.recipe import RECIPE
 from tunefast.recipe.stopping import EarlyStopping
 from tunefast.search.pruning import Curve, PromotingRule, PruningRule, Standing, halfway, pruning_rule, warmup_epochs
 from tunefast.spec.pruners import NoPruner, Pruner
+from tunefast.store.view import SamplersView
 
 
 class Policy(NamedTuple):
@@ -54,6 +57,14 @@ class Proposer(Protocol):
         """The number of a recipe; None where there is none left."""
         ...
 
+    def wait(self, recipe: int, values: list[float]) -> None:
+        """Take in the curve of a recipe that waits at a rung."""
+        ...
+
+    def go_on(self, recipe: int) -> None:
+        """A recipe that waited trains on."""
+        ...
+
     def tell(self, recipe: int, values: list[float], *, complete: bool) -> None:
         """Take in the curve of a recipe that was trained."""
         ...
@@ -69,8 +80,31 @@ class InOrder:
         """The next one."""
         return next(self._order, None)
 
+    def wait(self, recipe: int, values: list[float]) -> None:
+        """It learns nothing."""
+
+    def go_on(self, recipe: int) -> None:
+        """It learns nothing."""
+
     def tell(self, recipe: int, values: list[float], *, complete: bool) -> None:
         """It learns nothing."""
+
+
+class _Seen(optuna.storages.InMemoryStorage):
+    """Trials as a study shows them to its sampler: those that wait at a rung are as good as stopped there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paused: set[int] = set()
+        self._view = SamplersView()
+        self._view.paused = self.paused
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """As they are shown."""
+        trials = self._view.of(super().get_all_trials(study_id, deepcopy), self.get_study_directions(study_id))
+        return [trial for trial in trials if states is None or trial.state in states]
 
 
 class Tpe:
@@ -79,13 +113,17 @@ class Tpe:
     def __init__(self, task: Task, seed: int) -> None:
         self._table = task.settings
         self._left = set(range(len(task.settings)))
+        self._storage = _Seen()
         self._study = optuna.create_study(
-            direction="maximize" if task.maximize else "minimize", sampler=optuna.samplers.TPESampler(seed=seed)
+            direction="maximize" if task.maximize else "minimize",
+            sampler=optuna.samplers.TPESampler(seed=seed),
+            storage=self._storage,
         )
         self._space: dict[str, optuna.distributions.BaseDistribution] = {
             str(index): optuna.distributions.FloatDistribution(0, 1) for index in range(task.settings.shape[1])
         }
         self._trials: dict[int, optuna.Trial] = {}
+        self._reported: Counter[int] = Counter()
 
     def next(self) -> int | None:
         """The nearest recipe that is left."""
@@ -99,17 +137,30 @@ class Tpe:
         self._trials[recipe] = trial
         return recipe
 
+    def wait(self, recipe: int, values: list[float]) -> None:
+        """It is seen as pruned, with its curve."""
+        self._report(recipe, values)
+        self._storage.paused.add(self._trials[recipe].number)
+
+    def go_on(self, recipe: int) -> None:
+        """It is seen as running."""
+        self._storage.paused.remove(self._trials[recipe].number)
+
     def tell(self, recipe: int, values: list[float], *, complete: bool) -> None:
         """Complete with the best value, else pruned with the curve."""
-        trial = self._trials.pop(recipe)
+        trial = self._trials[recipe]
         best = max if self._study.direction == optuna.study.StudyDirection.MAXIMIZE else min
         finite = [value for value in values if math.isfinite(value)]
         if complete and finite:
             self._study.tell(trial, best(finite))
             return
-        for epoch, value in enumerate(values, start=1):
-            trial.report(value, epoch)
-        self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        self._report(recipe, values)
+        self._study.tell(trial, state=TrialState.PRUNED)
+
+    def _report(self, recipe: int, values: list[float]) -> None:
+        for epoch, value in list(enumerate(values, start=1))[self._reported[recipe] :]:
+            self._trials[recipe].report(value, epoch)
+        self._reported[recipe] = len(values)
 
 
 def replay(
@@ -168,8 +219,10 @@ class _Replay:
         if not isinstance(self._rule, PromotingRule) or not math.isfinite(self._value_of(trial)):
             return False
         self._paused[trial.number] = trial
-        values = dict(enumerate(self._task.curves[trial.recipe][: trial.epoch].tolist(), start=1))
-        self._rule.learn(Curve(trial.number, values, self._task.curves.shape[1], running=True, paused=True))
+        values = self._task.curves[trial.recipe][: trial.epoch].tolist()
+        curve = dict(enumerate(values, start=1))
+        self._rule.learn(Curve(trial.number, curve, self._task.curves.shape[1], running=True, paused=True))
+        self._proposer.wait(trial.recipe, values)
         return True
 
     def _promoted(self, now: int, *, last: bool) -> Trial | None:
@@ -179,6 +232,7 @@ class _Replay:
             return None
         self._rule.promote(number)
         waited = self._paused.pop(number)
+        self._proposer.go_on(waited.recipe)
         return waited._replace(reports_at=now + 1, epoch=waited.epoch + 1)
 
     def _value_of(self, trial: Trial) -> float:

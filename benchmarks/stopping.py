@@ -1,16 +1,17 @@
 """Which rule stops the right trials? A replay of recorded learning curves through the code that a study uses.
 
-``python -m benchmarks.stopping --data DIR [--seeds N] [--proposals random|tpe] [--json]``, where DIR has the curves of
-LCBench, TaskSet or ``benchmarks.record_curves``. Per task and seed 100 recipes are drawn (all, where there are fewer);
-trained to the end in that order they reach some best value. A rule searches in the same order (and on, where it has
-epochs left), until a complete trial is within 0.5 % of that value.
+``python -m benchmarks.stopping --data DIR [--seeds N] [--proposals random|tpe] [--workers N] [--only WORD ...]
+[--json]``, where DIR has the curves of LCBench, TaskSet or ``benchmarks.record_curves``. Per task and seed 100 recipes
+are drawn (all, where there are fewer); trained to the end in that order they reach some best value. A rule searches in
+the same order (and on, where it has epochs left), until a complete trial is within 0.5 % of that value.
 
 - speed-up: full random search's epochs over the rule's, both summed over the seeds; over tasks the mean is geometric
 - success: it got there within the epochs of the 100
 - kept: of the 100, the best recipe was not stopped and reached its best value
 - saved: of the 100's epochs
 
-Proposals by TPE are made for 4 workers, from the same table.
+Proposals by TPE are made for 4 workers unless `--workers` says otherwise, from the same table. `--only` takes the rules
+that have one of the words in their names.
 """
 
 from __future__ import annotations
@@ -70,21 +71,30 @@ class Figures(NamedTuple):
     saved: float
 
 
-def search(task: Task, policy: Policy, seed: int, most_epochs: float, *, tpe: bool) -> Replayed:
+class Setting(NamedTuple):
+    """How searches are run."""
+
+    tpe: bool
+    """Whether TPE proposes, else a random order does."""
+    workers: int
+
+
+def search(task: Task, policy: Policy, seed: int, most_epochs: float, setting: Setting) -> Replayed:
     """One search for what the 100 recipes reach."""
     first, order = _orders(len(task.curves), seed)
-    proposer: Proposer = Tpe(task, seed) if tpe else InOrder(order)
-    goal, workers = task.goal(first), 4 if tpe else 1
+    proposer: Proposer = Tpe(task, seed) if setting.tpe else InOrder(order)
+    goal, workers = task.goal(first), setting.workers
     return replay(task, policy, proposer, workers=workers, goal=goal, most_epochs=most_epochs, trials=len(order))
 
 
-def measure(task: Task, policy: Policy, seed: int, full: Replayed, *, tpe: bool) -> Figures:
+def measure(task: Task, policy: Policy, seed: int, full: Replayed, setting: Setting) -> Figures:
     """One search for the goal, which full training found as `full` says, and one of 100 recipes."""
     first, _ = _orders(len(task.curves), seed)
     most = float(len(first) * task.curves.shape[1])
-    found = search(task, policy, seed, most, tpe=tpe)
+    found = search(task, policy, seed, most, setting)
     spent = found.epochs if found.reached else most
-    hundred = replay(task, policy, InOrder(first), workers=1, goal=None, most_epochs=math.inf, trials=NUM_TRIALS)
+    proposer, workers = InOrder(first), setting.workers
+    hundred = replay(task, policy, proposer, workers=workers, goal=None, most_epochs=math.inf, trials=NUM_TRIALS)
     best = task.best[first]
     wanted = -best.max() if task.maximize else best.min()
     saved = 1 - hundred.epochs / _full_epochs(task.curves[first])
@@ -113,26 +123,31 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--proposals", choices=("random", "tpe"), default="random")
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--only", nargs="+", default=[""], metavar="WORD")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     tasks = load(arguments.data)
     if not tasks:
         parser.error(f"--data {arguments.data}: no learning curves there")
+    tpe = arguments.proposals == "tpe"
+    setting, seeds = Setting(tpe, arguments.workers or (4 if tpe else 1)), range(arguments.seeds)
+    policies = [policy for policy in POLICIES if any(word in policy.name for word in arguments.only)]
     result: dict[str, dict[str, dict[str, float]]] = {}
     for metric in sorted({task.metric for task in tasks}):
         of_metric = [task for task in tasks if task.metric == metric]
         result[metric] = {}
-        tpe, seeds = arguments.proposals == "tpe", range(arguments.seeds)
-        full = {task.name: [search(task, FULL, seed, math.inf, tpe=tpe) for seed in seeds] for task in of_metric}
-        for policy in POLICIES:
+        full = {task.name: [search(task, FULL, seed, math.inf, setting) for seed in seeds] for task in of_metric}
+        for policy in policies:
             figures = {
-                task.name: [measure(task, policy, seed, full[task.name][seed], tpe=tpe) for seed in seeds]
+                task.name: [measure(task, policy, seed, full[task.name][seed], setting) for seed in seeds]
                 for task in of_metric
             }
             result[metric][policy.name] = _summary(figures)
         if not arguments.json:
-            _print(f"{metric}: {len(of_metric)} tasks, {arguments.seeds} seeds, {arguments.proposals}", result[metric])
+            how = f"{len(seeds)} seeds, {arguments.proposals}, {setting.workers} workers"
+            _print(f"{metric}: {len(of_metric)} tasks, {how}", result[metric])
     if arguments.json:
         print(json.dumps(result))
 

@@ -176,9 +176,10 @@ class SafePruner(PromotingPruner):
 
     Trials of tunefast's own loop wait with a checkpoint after epochs 3, 6, 12 and so on, and go on as soon as they are
     in the better half there, unless their forecast (as in the pruner of that name) falls short by twice the margin.
-    When no more trials begin, five of seven at each rung go on. Other trainings are stopped: by their forecast, and
-    after a fifth of their epochs where they are among the worst third. Either buys two thirds of the epochs or more,
-    and loses the best recipe in two or three studies of a hundred. Source: measured, docs/benchmarks.md.
+    When no more trials begin, up to four of five at each rung go on. All the while no more than half of all trials'
+    epochs are spent. Other trainings are stopped: by their forecast, and after a fifth of their epochs where they are
+    among the worst third. Either buys half of the epochs or more; the first loses the best recipe in about one study of
+    a hundred, the second in three. Source: measured, docs/benchmarks.md.
     """
 
     name: Literal["safe"] = "safe"

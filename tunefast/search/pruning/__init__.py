@@ -13,6 +13,7 @@ from tunefast.search.pruning.halving import HalvingRule, HyperbandRule
 from tunefast.search.pruning.percentile import PercentileRule
 from tunefast.search.pruning.promoting import PromotingRule
 from tunefast.search.pruning.rule import Curve, Decision, NeverPrune, PruningRule, Standing, halfway
+from tunefast.search.pruning.saving import SavingRule
 from tunefast.search.pruning.threshold import ThresholdRule
 from tunefast.search.pruning.together import LaterRule, TogetherRule
 from tunefast.spec.pruners import (
@@ -46,8 +47,10 @@ MORE_FOR_RANKS = 2
 """Complete trials that a ranking needs beyond what a forecast does."""
 BEST_RANKS = 67.0
 """Percent of the complete trials, among which one has to be."""
-SAFE_MARGIN, SAFE_REDUCTION, SAFE_CHANCES = 2.0, 2, 1.4
+SAFE_MARGIN, SAFE_REDUCTION, SAFE_CHANCES = 2.0, 2, 1.25
 """Where trials wait at rungs: times the margin, of so many one goes on, and of so many when no more trials begin."""
+SAFE_SHARE = 0.5
+"""Of all trials' epochs, that they may spend there."""
 FAST_MARGIN, FAST_TREND = 1.25, 0.2
 """Likewise; and how much of a trial's last gain counts for every doubling of its epochs that is to come."""
 WARMUP_EPOCHS = 3
@@ -91,7 +94,7 @@ def _safe(settings: SafePruner, *, maximize: bool, promote: bool) -> PruningRule
     if promote:
         hopeless = ForecastRule(1, SAFE_MARGIN * margin, maximize=maximize)
         first = max(1, settings.warmup_epochs)
-        return PromotingRule(first, SAFE_REDUCTION, maximize=maximize, forecast=hopeless, chances=SAFE_CHANCES)
+        return SavingRule(first, SAFE_REDUCTION, SAFE_SHARE, maximize=maximize, forecast=hopeless, chances=SAFE_CHANCES)
     least = startup + MORE_FOR_RANKS
     ranked = PercentileRule(least, maximize=maximize, percentile=BEST_RANKS, min_curves=least)
     return TogetherRule([ForecastRule(startup, margin, maximize=maximize), LaterRule(ranked, settings.rank_after)])

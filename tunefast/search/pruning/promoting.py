@@ -78,7 +78,7 @@ class PromotingRule(HalvingRule):
         ordered = self._stands(rung, standing.number, self._cost(standing), standing.epoch)
         num_best = self._num_best(rung)
         threshold = self._sign * ordered[num_best - 1][0] if num_best else None
-        is_best = self._is_best(rung, standing.number) and not self._falls_short(standing)
+        is_best = self._is_best(rung, standing.number) and self._affords(standing) and not self._falls_short(standing)
         if standing.is_done or (rung, standing.number) in self._promoted or is_best:
             self._promoted.add((rung, standing.number))
             return Decision(prune=False, threshold=threshold, num_curves=len(ordered))
@@ -100,6 +100,10 @@ class PromotingRule(HalvingRule):
     def _falls_short(self, standing: Standing) -> bool:
         return self._forecast is not None and self._forecast.judge(standing).prune
 
+    def _affords(self, standing: Standing) -> bool:  # noqa: ARG002  who counts epochs overrides it
+        """Whether there are epochs for a trial to go on."""
+        return True
+
     def _num_best(self, rung: int, *, last: bool = False) -> int:
         """How many trials of a rung go on."""
         num = len(self._rungs[rung])
@@ -114,7 +118,7 @@ class PromotingRule(HalvingRule):
 
     def leader(self) -> int | None:
         """The best paused trial of the highest rung, unless some trial trained to its end."""
-        return next(iter(self.waiting()), None) if not self._num_whole else None
+        return next(iter(PromotingRule.waiting(self)), None) if not self._num_whole else None
 
     def waiting(self) -> list[int]:
         """Who waits, those first that are nearest to going on: of the highest rung, and the best there."""
