@@ -178,8 +178,8 @@ class SafePruner(PromotingPruner):
     in the better half there, unless their forecast (as in the pruner of that name) falls short by twice the margin.
     When no more trials begin, up to four of five at each rung go on. All the while no more than half of all trials'
     epochs are spent. Other trainings are stopped: by their forecast, and after a fifth of their epochs where they are
-    among the worst third. Either buys half of the epochs or more; the first loses the best recipe in about one study of
-    a hundred, the second in three. Source: measured, docs/benchmarks.md.
+    among the worst third. Either buys half of the epochs or more; the first loses the best recipe in about two studies
+    of a hundred, the second in two to eight. Source: measured, docs/benchmarks.md.
     """
 
     name: Literal["safe"] = "safe"
