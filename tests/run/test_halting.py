@@ -109,11 +109,11 @@ def test_what_a_training_listens_to() -> None:
     given = assign("yields").assignment
     stale = HALT.model_copy(update={"token": 8})
     TrialChannel(Arriving(), given).listen()
-    TrialChannel(Arriving(stale), given).listen()
+    TrialChannel(Arriving(stale, TOLD), given).listen()
     with pytest.raises(HaltedError, match="enough"):
         TrialChannel(Arriving(stale, HALT), given).listen()
-    with pytest.raises(ProtocolError, match="'told'"):
-        TrialChannel(Arriving(TOLD), given).listen()
+    with pytest.raises(ProtocolError, match="'dismiss'"):
+        TrialChannel(Arriving(Dismiss()), given).listen()
 
 
 def test_a_halt_that_comes_too_late() -> None:

@@ -56,10 +56,10 @@ TOLD = Told(trial=3, token=9)
 
 
 def test_trial_after_trial() -> None:
-    """Reports wait for their answers, outcomes until they are stored; then comes the next trial, or home."""
+    """Reports wait for their answers; then comes the next trial, or home, before outcomes are on disk or after."""
     go = reply(Verdict.CONTINUE)
     script = Script(
-        assign("yields", curve=[0.1, 0.2]), go, go, TOLD, assign("raises"), go, TOLD, Dismiss(), assign("returns")
+        assign("yields", curve=[0.1, 0.2]), go, go, assign("raises"), TOLD, go, TOLD, Dismiss(), assign("returns")
     )
     work(script, Leaving())
     assert [message.kind for message in script.heard] == ["report", "report", "finish", "report", "finish"]  # type: ignore[attr-defined]
@@ -91,8 +91,8 @@ def test_a_worker_leaves_with_its_coordinator(says: list[Message]) -> None:
 @pytest.mark.parametrize(
     ("says", "problem"),
     [
-        (lambda: [TOLD], "a worker that waits for a trial got 'told'"),
-        (lambda: [assign("returns_nothing"), Dismiss()], "an outcome got 'dismiss'"),
+        (lambda: [reply(Verdict.CONTINUE)], "a worker that waits for a trial got 'reply'"),
+        (lambda: [assign("returns_nothing"), TOLD, reply(Verdict.CONTINUE)], "that waits for a trial got 'reply'"),
     ],
 )
 def test_what_makes_no_sense(says: Callable[[], list[Message]], problem: str) -> None:

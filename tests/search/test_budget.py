@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -59,3 +60,10 @@ def test_first_errors_that_are_not(errors: list[str | None]) -> None:
     """A success, or another error, among the first trials says that it is up to the recipe."""
     watch = FirstErrors()
     assert not any(watch.all_same(error) for error in [*errors, "a", "a", "a"])
+
+
+def test_an_error_that_is_one_long_word() -> None:
+    """The coordinator answers nobody meanwhile, so a program that prints a megabyte without a space takes no time."""
+    watch, started = FirstErrors(), time.process_time()
+    assert [watch.all_same("x" * 1_000_000) for _ in range(SAME_FAILURES)][-1]
+    assert time.process_time() - started < 1

@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.samplers import RandomSampler, TPESampler
 
 from tests.store.databases import study_spec
-from tunefast.search.samplers import Samplers, distribution, optuna_sampler, suggest
+from tunefast.search.samplers import Samplers, _seed, distribution, optuna_sampler, suggest
 from tunefast.spec.domains import DomainPart
 from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
@@ -119,7 +119,7 @@ def test_conditional_settings_are_drawn_in_their_branch_only(sampler: str) -> No
 
 
 def test_a_sampler_that_is_used_again_draws_as_a_new_one() -> None:
-    """Whatever TPE keeps from one trial to the next, its draws follow from the seed and the number."""
+    """Whatever TPE keeps from one trial to the next, its draws follow from the seed and the number, as Optuna's do."""
     kept = spec("tpe", {"params.x": {"low": 0.0, "high": 1.0}, "params.k": {"choices": ["a", "b"]}})
     study = optuna.create_study()
     study.add_trials(
@@ -133,9 +133,11 @@ def test_a_sampler_that_is_used_again_draws_as_a_new_one() -> None:
     samplers = Samplers(kept)
     for number in (20, 21, 22):
         both = []
-        for sampler in (samplers.of(number), optuna_sampler(kept, number)):
+        fresh = optuna_sampler(kept, number)
+        stock = TPESampler(n_startup_trials=10, multivariate=True, seed=_seed(kept, number, 0))
+        for sampler in (samplers.of(number), fresh, stock):
             study.sampler = sampler
             trial = study.ask()
             both.append(dict(suggest(trial, kept.space)))
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        assert both[0] == both[1]
+        assert both[0] == both[1] == both[2]

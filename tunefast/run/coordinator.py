@@ -161,7 +161,7 @@ class Coordinator(Timekeeper):
             if outcome.ending is Ending.INFEASIBLE and outcome.reason == OUT_OF_MEMORY:
                 short_of_memory(study, message.trial, outcome)
             else:
-                study.finish(message.trial, outcome)
+                study.finish(message.trial, outcome, durable=False)  # its worker is told when it is
         except StorageError as error:
             self._wait_for_storage(error)
             self._untold.append((peer, message))

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tunefast.errors import DiskFull, StorageError
@@ -215,9 +216,25 @@ class Dispatcher:
             self.studies[study].release(trial, reason, paused=paused)
 
     def _tell(self, peer: Peer, message: Finish) -> None:
-        """Say that an outcome is on disk."""
-        peer.send(Told(trial=message.trial, token=message.token))
+        """Say that an outcome, which is in the database, is on disk, as soon as it is; its worker may go on before."""
+        told = Told(trial=message.trial, token=message.token)
+        self._once_on_disk(lambda: peer.send(told))
         self._idle(peer)
+
+    def _once_on_disk(self, act: Callable[[], None]) -> None:
+        """Do something once all that is committed now is on disk; where it cannot be, people have to do something."""
+
+        def synced(error: DiskFull | None) -> None:
+            if error is None:
+                act()
+            else:
+                self._wait_for_storage(error)
+
+        later = self.later
+        if later is None:
+            synced(self.database.syncing.sync())
+        else:
+            self.database.syncing.after(lambda error: later(partial(synced, error)))
 
     def _idle(self, peer: Peer) -> None:
         """A worker is done with its trial: to the end of the queue, or home with its host."""

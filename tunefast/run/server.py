@@ -61,6 +61,7 @@ async def serve(database: Database, state: StateDirectory, over: asyncio.Event |
         server.close()
         for conversation in list(conversations):
             await conversation.close()
+        database.syncing.close()  # which calls the loop
 
 
 async def _serve_until_ended(database: Database, state: StateDirectory) -> None:

@@ -88,7 +88,7 @@ class Timekeeper(Dispatcher):
         for study in self.studies.values():
             if changed:
                 study.reconcile()
-            study.flush(durable=bool(self._untold))  # nobody was promised that a report outlives a power cut
+            study.flush(durable=False)  # nobody was promised that a report outlives a power cut
             self.retention[study.name].tidy()
         untold, self._untold = self._untold, []
         for peer, message in untold:

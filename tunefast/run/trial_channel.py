@@ -81,14 +81,11 @@ class TrialChannel:
         return reply.value
 
     def end(self, outcome: Outcome | Returned) -> None:
-        """Give the trial back, or wait until its outcome is stored."""
+        """Give the trial back, or say how it ended: the next one comes once that is stored, or home."""
         if isinstance(outcome, Returned):
             self._channel.send(Release(**self._key, returned=outcome))
-            return
-        self._channel.send(Finish(**self._key, outcome=outcome))
-        told = self._received()
-        if told is not None and not isinstance(told, Told):
-            raise ProtocolError(f"an outcome got {told.kind!r}")
+        else:
+            self._channel.send(Finish(**self._key, outcome=outcome))
 
     def listen(self) -> None:
         """Raise `HaltedError` where the coordinator has said that the trial is to end at once."""
@@ -96,14 +93,14 @@ class TrialChannel:
             message = self._channel.receive()
             if message is None:  # a report will find out too, after the epoch
                 return
-            if not isinstance(message, Halt):
+            if not isinstance(message, Halt | Told):
                 raise ProtocolError(f"a worker that trains got {message.kind!r}")
-            if message.token == self._token:
+            if isinstance(message, Halt) and message.token == self._token:
                 raise HaltedError(message.reason)
 
     def _received(self) -> Message | None:
-        """The next message but those that come too late, since the trial has ended or says how an epoch ended."""
-        while isinstance(message := self._channel.receive(), Halt):
+        """The next message but those that come too late, since the trial before has ended, or this one's epoch."""
+        while isinstance(message := self._channel.receive(), Halt | Told):
             pass
         return message
 

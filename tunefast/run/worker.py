@@ -22,7 +22,7 @@ from tunefast.run.channel import Channel
 from tunefast.run.driver import drive
 from tunefast.run.heartbeat import Heartbeat
 from tunefast.run.line import Line
-from tunefast.run.messages import Assign, Dismiss, Halt, WorkerHello
+from tunefast.run.messages import Assign, Dismiss, Halt, Told, WorkerHello
 from tunefast.run.output import LOG_FILE, output_to
 from tunefast.run.provenance import provenance
 from tunefast.run.trial_channel import TrialChannel
@@ -68,7 +68,7 @@ def work(channel: Channel, leaving: Leaving) -> None:
                 raise ConnectionError("the coordinator is gone")
             if isinstance(message, Dismiss):
                 return
-            if isinstance(message, Halt):  # of a trial that has ended meanwhile
+            if isinstance(message, Halt | Told):  # of a trial that has ended
                 continue
             if not isinstance(message, Assign):
                 raise ProtocolError(f"a worker that waits for a trial got {message.kind!r}")

@@ -53,8 +53,8 @@ def reached(target: float | None, value: float, *, maximize: bool) -> bool:
     return value >= target if maximize else value <= target
 
 
-_OF_ONE_TRIAL = re.compile(r"\S*[\d/]\S*")
-"""Words of an error that may differ from trial to trial: numbers and paths."""
+_WORD, _OF_ONE_TRIAL = re.compile(r"\S+"), re.compile(r"[\d/]")
+"""The words of an error, and what those have that may differ from trial to trial: numbers and paths."""
 
 
 class FirstErrors:
@@ -76,4 +76,4 @@ def _kind(error: str) -> str:
     """What errors of one kind have in common: how a program ended, or the last line, without numbers and paths."""
     lines = error.strip().splitlines() or [""]
     what = [lines[0]] if NO_REPORT in lines[0] else [lines[-1]]
-    return _OF_ONE_TRIAL.sub("#", " ".join(what))
+    return _WORD.sub(lambda word: "#" if _OF_ONE_TRIAL.search(word[0]) else word[0], " ".join(what))

@@ -183,8 +183,8 @@ class LiveStudy(StudyState):
             self._learn(running, running=True, paused=True)
         return answer
 
-    def finish(self, number: int, outcome: Outcome) -> None:
-        """Take in how a running trial ended; it is in the database when this returns."""
+    def finish(self, number: int, outcome: Outcome, *, durable: bool = True) -> None:
+        """Take in how a running trial ended; it is in the database when this returns, for good if `durable`."""
         running = self.running.pop(number)
         if outcome.reason == BY_HAND:  # with the epochs it had, which make it no result
             outcome = outcome.model_copy(update={"ending": Ending.PRUNED})
@@ -193,7 +193,7 @@ class LiveStudy(StudyState):
         why = f": {WHY.get(outcome.reason, outcome.reason)}" if outcome.reason else ""
         self.lately.append(f"trial {number} {ended.state} after epoch {running.epochs}{why}")
         self._note_error(error if ended.state == Ending.FAILED else None)
-        if number not in self.flush():
+        if number not in self.flush(durable=durable):
             whole = ended.state == Ending.COMPLETE or self._ended_itself(self.storage.get_trial(running.trial_id))
             self._learn(running, complete=whole)
 

@@ -9,7 +9,7 @@ from tunefast.search.objectives import Objectives
 from tunefast.search.running import STATES, Running
 from tunefast.search.tally import Ended
 from tunefast.spec.progress import STOPPED_EARLY, CheckpointFile, Ending, EpochReport, Outcome
-from tunefast.store.epochs import TrialLog
+from tunefast.store.epochs import NOTHING, TrialLog
 from tunefast.store.rows import AUDITED, CONSTRAINT, VIOLATED
 from tunefast.store.trials import MirroredStorage
 
@@ -36,15 +36,13 @@ class Recorder:
             self._rewind(running, report.epoch)
         self._objectives.take(running, report)
 
-    def store(self, running: Running, report: EpochReport, numbers: Mapping[str, float] | None = None) -> None:
+    def store(self, running: Running, report: EpochReport, numbers: Mapping[str, float] = NOTHING) -> None:
         """Note an epoch that was taken in, with the numbers that it was judged by."""
-        if numbers:
-            report = report.model_copy(update={"details": {**report.details, **numbers}})
         if self._objectives.stores_curve:
             value = running.values[report.epoch]
             seen = value if math.isfinite(value) else math.nan  # or a sampler could take infinity for the best
             self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, seen)
-        self._log.report(self._storage.group, running.number, running.attempt, report)
+        self._log.report(self._storage.group, running.number, running.attempt, report, numbers)
 
     def audits(self, running: Running, epoch: int) -> None:
         """Note that a trial runs on which the pruner would have stopped after `epoch`."""

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -93,7 +94,30 @@ class Samplers:
 
 
 class _ReseededTpe(optuna.samplers.TPESampler):
-    """Draws as a new sampler with the seed would."""
+    """Draws as a new sampler with the seed would, which reads each trial's settings again for every draw."""
+
+    def __init__(self, *, startup_trials: int, group: bool, seed: int) -> None:
+        super().__init__(n_startup_trials=startup_trials, multivariate=True, group=group, seed=seed)
+        self._rows: dict[tuple[tuple[str, BaseDistribution], ...], dict[int, tuple[float, ...]]] = {}
+        """By what is drawn together and a trial's number: the settings of those that ended, as estimators take them."""
+
+    def _get_internal_repr(
+        self, trials: list[FrozenTrial], search_space: dict[str, BaseDistribution], study: optuna.Study
+    ) -> dict[str, np.ndarray]:
+        known = self._rows.setdefault(tuple(search_space.items()), {})
+        rows = []
+        for trial in trials:
+            row = known.get(trial.number)
+            if row is None:
+                params = self._get_params(trial, study)
+                if not search_space.keys() <= params.keys():
+                    continue
+                row = tuple(kind.to_internal_repr(params[path]) for path, kind in search_space.items())
+                if trial.state.is_finished():
+                    known[trial.number] = row
+            rows.append(row)
+        columns = zip(*rows, strict=True) if rows else [()] * len(search_space)
+        return {path: np.asarray(column) for path, column in zip(search_space, columns, strict=True)}
 
     def reseed(self, seed: int) -> None:
         """Begin its random draws anew."""
@@ -113,7 +137,7 @@ def _seed(spec: StudySpec, number: int, draw: int) -> int:
 def _tpe(settings: TpeSampler, spec: StudySpec, seed: int) -> optuna.samplers.BaseSampler:
     own = spec.recipe.get("style") == "optuna"  # which suggests what it likes
     conditional = own or any(domain.when for domain in spec.space.values())
-    return _ReseededTpe(n_startup_trials=settings.startup_trials, multivariate=True, group=conditional, seed=seed)
+    return _ReseededTpe(startup_trials=settings.startup_trials, group=conditional, seed=seed)
 
 
 def _cmaes(settings: CmaEsSampler, seed: int) -> optuna.samplers.BaseSampler:

@@ -25,6 +25,7 @@ class Judge:
     def __init__(self, spec: StudySpec, objectives: Objectives) -> None:
         self._objectives = objectives
         self._maximize = spec.study.curve_maximize
+        self._main_metric, self._main_maximize = spec.study.main_metric, spec.study.maximize
         self._rule = pruning_rule(
             spec.study.pruner, maximize=self._maximize, seed=spec.study.seed, resumes=spec.trains_with_ours
         )
@@ -59,8 +60,8 @@ class Judge:
             if self._objectives.has_won(running, report.epoch):
                 return self._won(running, spec), {}
             lap = self._race.judge(standing, self._objectives.spent(running), best)
-        main = report.metrics.get(spec.study.main_metric)
-        reached = main is not None and budget.reached(spec.budget.target, main, maximize=spec.study.maximize)
+        main = report.metrics.get(self._main_metric)
+        reached = main is not None and budget.reached(spec.budget.target, main, maximize=self._main_maximize)
         if reached and self._objectives.is_feasible(running, report.epoch):
             running.reached_target = True
             return Answer(verdict=Verdict.STOP, reason=End.TARGET), {}

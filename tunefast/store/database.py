@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from tunefast.store.engine import checked, writing_engine
 from tunefast.store.prepared import Prepared, driver_of
+from tunefast.store.syncing import Syncing
 
 Row = Mapping[str, Any]
 
@@ -33,19 +34,21 @@ class Database:
         self._engine = writing_engine(path)
         self._connection = self._engine.connect()
         self._is_durable = True
+        self.syncing = Syncing(path)
         self._seen_version = self.version
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[Connection]:
         """One transaction; on disk when the block is left, undone where it raises.
 
-        One that is not `durable` outlives this process, but a power cut only with the next one that is: enough for what
-        nobody was told, and would be done again in the same way.
+        One that is not `durable` outlives this process, but a power cut only with the next one that is, or once
+        `syncing` has run: enough for what nobody was told so far, and would be done again in the same way.
         """
         with checked(self.path):
             self._set_durable(durable=durable)
             with self._connection.begin():
                 yield self._connection
+        self.syncing.note_commit()
 
     def _set_durable(self, *, durable: bool) -> None:
         if durable != self._is_durable:
@@ -61,6 +64,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connection and every file behind it."""
+        self.syncing.close()
         self._connection.close()
         self._engine.dispose()
 

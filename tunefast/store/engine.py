@@ -27,6 +27,8 @@ _PASSWORDS = (
 BUSY_SECONDS = 60
 WRITER_BUSY_SECONDS = 2
 """The coordinator rather tries again than keeps everybody waiting."""
+LONGEST_LOG_PAGES = 4000
+"""Before a commit waits for a checkpoint; `tunefast.store.syncing` makes them earlier, where nobody waits."""
 
 
 def database_path(storage: str) -> Path:
@@ -112,6 +114,7 @@ def _on_writing_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={LONGEST_LOG_PAGES}")
 
 
 def _on_writing_begin(connection: Connection) -> None:

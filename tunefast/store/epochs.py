@@ -17,6 +17,7 @@ LOST = "lost"
 """How an attempt ended whose worker was gone."""
 DEVICE_BROKE = "its device broke"
 """Why one ended that may have broken its device."""
+NOTHING: Mapping[str, float] = {}
 _END = Prepared(
     sa.update(tables.attempts)
     .where(tables.attempts.c.study_uuid == sa.bindparam("of_study"))
@@ -78,9 +79,12 @@ class TrialLog:
                 )
         return found
 
-    def report(self, group: Group, trial: int, attempt: int, report: EpochReport) -> None:
-        """Note an epoch report."""
+    def report(
+        self, group: Group, trial: int, attempt: int, report: EpochReport, numbers: Mapping[str, float] = NOTHING
+    ) -> None:
+        """Note an epoch report, with `numbers` among its details."""
         row = {"attempt": attempt, **report.model_dump()}
+        row["details"].update(numbers)
         self._add(group, tables.epochs, trial, ("epoch",), row)
 
     def forget(self, group: Group, trial: int, epoch: int) -> None:
