@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -128,3 +131,23 @@ def test_a_checkpoint_that_fails_harms_nobody(database: Database) -> None:
     database.syncing._path = database.path
     assert database.syncing.sync() is None
     assert len(rows(database.path, "numbers")["numbers"]) == syncing.COMMITS_PER_CHECKPOINT
+
+
+def test_the_log_is_not_copied_while_somebody_writes(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite up to 3.51.2 can damage a log that one connection resets while another copies it."""
+    copied: SimpleQueue[str] = SimpleQueue()
+
+    class Connection(sqlite3.Connection):
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            copied.put(statement)
+            return super().execute(statement, *values)
+
+    connect = partial(sqlite3.connect, factory=Connection)
+    monkeypatch.setattr("tunefast.store.syncing.sqlite3.connect", connect)
+    monkeypatch.setattr(syncing, "COMMITS_PER_CHECKPOINT", 1)
+    with database.transaction(durable=False) as connection:
+        connection.exec_driver_sql("INSERT INTO numbers VALUES (1)")
+        database.syncing.note_commit()
+        with pytest.raises(Empty):
+            copied.get(timeout=0.2)
+    assert "wal_checkpoint" in copied.get(timeout=SECONDS)

@@ -46,7 +46,7 @@ class Database:
         """
         with checked(self.path):
             self._set_durable(durable=durable)
-            with self._connection.begin():
+            with self.syncing.writing, self._connection.begin():
                 yield self._connection
         self.syncing.note_commit()
 
