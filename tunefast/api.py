@@ -13,13 +13,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from tunefast.dashboard.stored import leave_figures
 from tunefast.errors import StudyFailed
 from tunefast.notebook.study import Study
 from tunefast.run import commands
 from tunefast.run.host import Departure, Host
 from tunefast.run.prepare import check_objective, located
 from tunefast.run.slots import devices_for
-from tunefast.run.specs import ensure_study
+from tunefast.run.specs import ensure_study, optuna_page
 from tunefast.spec.progress import Progress
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
@@ -64,6 +65,7 @@ def run_study(
     devices = devices_for(device, workers)
     host = Host(path, name, devices, explicit=workers is not None, on_progress=on_progress, on_note=on_note)
     departure = _run(host)
+    leave_figures(path, {name}, optuna_page(), on_note)
     if departure.signal is not None:
         raise KeyboardInterrupt
     if departure.error is not None:

@@ -112,7 +112,7 @@ def test_the_terminal_page_names_what_there_is() -> None:
     page = terminal_page()
     assert set(page.columns) <= set(COLUMNS)
     assert set(page.figures) <= set(FIGURES)
-    assert set(shipped("dashboards")) == {"terminal", *pages()}
+    assert set(shipped("dashboards")) == {"terminal", "optuna", *pages()}
 
 
 @pytest.mark.parametrize(

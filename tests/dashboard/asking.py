@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any, NamedTuple
 from wsgiref.types import WSGIApplication
 from wsgiref.util import setup_testing_defaults
 
+from tunefast.cli.report import pages
 from tunefast.dashboard.login import Login
+from tunefast.dashboard.pages.app import Pages
 from tunefast.dashboard.site import Site
+from tunefast.store.reading import ReadingStorage
 
 SITE = Site(8080)
 HOST = "127.0.0.1:8080"
@@ -44,6 +48,11 @@ def ask(app: WSGIApplication, path: str, method: str = "GET", body: bytes = b"",
     names = [name for name, _ in said[1]]
     assert len(names) == len({name.lower() for name in names}), names
     return Answer(int(said[0].split()[0]), dict(said[1]), content)
+
+
+def pages_of(path: Path, storage: ReadingStorage) -> Pages:
+    """What tunefast shows of the studies in a database."""
+    return Pages(path, storage, pages())
 
 
 def log_in(app: WSGIApplication, login: Login) -> str:

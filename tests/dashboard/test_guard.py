@@ -13,9 +13,9 @@ import optuna_dashboard
 import pytest
 from optuna.storages import InMemoryStorage
 
-from tests.dashboard.asking import HOST, ORIGIN, SITE, Answer, ask, log_in
+from tests.dashboard.asking import HOST, ORIGIN, SITE, Answer, ask, log_in, pages_of
 from tunefast.dashboard.guard import MAX_BODY_BYTES, Guard, Mount
-from tunefast.dashboard.headers import DOWNLOADS, OPTUNA_DASHBOARD, OPTUNA_FILES, PAGES
+from tunefast.dashboard.headers import DOWNLOADS, OPEN_FILES, OPTUNA_DASHBOARD, OPTUNA_FILES, PAGES, figures
 from tunefast.dashboard.login import Login
 from tunefast.dashboard.serve import mounts
 from tunefast.store.reading import ReadingStorage
@@ -43,12 +43,24 @@ WRONG_HOSTS = [
 
 
 def routes() -> list[str]:
-    """A path for every route of optuna-dashboard, of the guard, and for none."""
+    """A path for every route of optuna-dashboard, of tunefast's pages, of the guard, and for none."""
     found = {
         "/",
         "/login",
         "/login/",
+        "/tunefast",
         "/tunefast/",
+        "/tunefast/nowhere",
+        "/tunefast/ids/1",
+        "/tunefast/ids/99",
+        "/tunefast/studies/",
+        "/tunefast/studies/study",
+        "/tunefast/studies/study/overview",
+        "/tunefast/studies/study/nowhere",
+        "/tunefast/studies/nobody/overview",
+        "/tunefast/studies/\xff/overview",
+        "/tunefast/static/0a/plotly.js",
+        "/tunefast/static/0a/nowhere.js",
         "/nowhere",
         "//",
         "/static/../_app.py",
@@ -97,7 +109,14 @@ def login() -> Login:
 
 def guarded(app: Recorded, login: Login, **options: Any) -> Guard:
     """The guard before an application mounted as optuna-dashboard is."""
-    policies = {"/": OPTUNA_DASHBOARD, "/static/": OPTUNA_FILES, "/artifacts/": DOWNLOADS, "/tunefast/": PAGES}
+    policies = {
+        "/": OPTUNA_DASHBOARD,
+        "/static/": OPTUNA_FILES,
+        "/artifacts/": DOWNLOADS,
+        "/tunefast": PAGES,
+        "/tunefast/studies/": figures(["a{b:c}"]),
+        "/tunefast/static/": OPEN_FILES,
+    }
     return Guard({prefix: Mount(app, policy) for prefix, policy in policies.items()}, SITE, login, **options)
 
 
@@ -113,7 +132,7 @@ def check_headers(answer: Answer) -> None:
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-resource-policy"] == "same-origin"
-    assert headers["cache-control"] in ("no-store", "private, no-cache")
+    assert headers["cache-control"] in ("no-store", "private, no-cache", "private, max-age=31536000, immutable")
     policy = headers["content-security-policy"]
     assert "frame-ancestors 'none'" in policy
     assert "default-src 'none'" in policy or "default-src 'self'" in policy
@@ -191,7 +210,7 @@ def test_a_visitor_reads_and_changes_nothing(app: Recorded, login: Login) -> Non
 def test_the_real_dashboard_answers_behind_the_guard(path: Path, login: Login) -> None:
     """Every route of optuna-dashboard keeps the headers, its pages their own policy, and none fails."""
     with closing(ReadingStorage(path)) as storage:
-        guard = Guard(mounts(storage), SITE, login)
+        guard = Guard(mounts(storage, pages_of(path, storage)), SITE, login)
         for route in routes():
             answer = ask(guard, route, HTTP_AUTHORIZATION=f"Bearer {login.token}")
             check_headers(answer)
@@ -213,9 +232,11 @@ def test_artifacts_are_only_downloads(app: Recorded, login: Login) -> None:
 
 
 def test_our_own_pages_run_nothing_inline(app: Recorded, login: Login) -> None:
-    """Under /tunefast/ and in every refusal scripts and styles come from files of this site."""
+    """Under /tunefast/ and in every refusal scripts and styles come from files of this site, or are known by hash."""
+    bearer = {"HTTP_AUTHORIZATION": f"Bearer {login.token}"}
     for answer in (
-        ask(guarded(app, login), "/tunefast/", HTTP_AUTHORIZATION=f"Bearer {login.token}"),
+        ask(guarded(app, login), "/tunefast/", **bearer),
+        ask(guarded(app, login), "/tunefast/studies/study/overview", **bearer),
         ask(guarded(app, login), "/"),
     ):
         assert "unsafe" not in answer.headers["Content-Security-Policy"]

@@ -13,7 +13,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 
-from tests.dashboard.asking import ORIGIN, SITE, Answer, ask
+from tests.dashboard.asking import ORIGIN, SITE, Answer, ask, pages_of
 from tests.dashboard.test_guard import check_headers
 from tests.store.databases import OPTUNA_TABLES, rows
 from tunefast.dashboard.guard import MAX_BODY_BYTES, Guard
@@ -46,7 +46,9 @@ def test_with_both_locks_open_it_changes(path: Path, method: str, where: str, bo
     """With --allow-edits each of these does change the database: the two tests below would notice."""
     before, login = rows(path, *OPTUNA_TABLES), Login(SITE)
     with closing(open_storage(path, allow_edits=True)) as storage:
-        answer = changed(Guard(mounts(storage), SITE, login, allow_edits=True), login, method, where, body)
+        answer = changed(
+            Guard(mounts(storage, pages_of(path, storage)), SITE, login, allow_edits=True), login, method, where, body
+        )
         assert answer.status < 400, answer
     assert rows(path, *OPTUNA_TABLES) != before
 
@@ -56,7 +58,7 @@ def test_the_guard_alone_keeps_it_from_changing(path: Path, method: str, where: 
     """Before a database that could be written: 405, and the rows stay as they are."""
     before, login = rows(path, *OPTUNA_TABLES), Login(SITE)
     with closing(open_storage(path, allow_edits=True)) as storage:
-        answer = changed(Guard(mounts(storage), SITE, login), login, method, where, body)
+        answer = changed(Guard(mounts(storage, pages_of(path, storage)), SITE, login), login, method, where, body)
         assert answer.status == 405
     assert rows(path, *OPTUNA_TABLES) == before
 
@@ -67,7 +69,9 @@ def test_the_database_alone_keeps_it_from_changing(path: Path, method: str, wher
     """Behind a guard that lets changes through: an error, and the rows stay as they are."""
     before, login = rows(path, *OPTUNA_TABLES), Login(SITE)
     with closing(open_storage(path, allow_edits=False)) as storage:
-        answer = changed(Guard(mounts(storage), SITE, login, allow_edits=True), login, method, where, body)
+        answer = changed(
+            Guard(mounts(storage, pages_of(path, storage)), SITE, login, allow_edits=True), login, method, where, body
+        )
         assert answer.status >= 400
         check_headers(answer)
     assert rows(path, *OPTUNA_TABLES) == before
@@ -79,7 +83,7 @@ def test_addresses_hold_behind_a_proxy(path: Path) -> None:
     login = Login(site)
     with closing(open_storage(path, allow_edits=False)) as storage:
         bearer = {"HTTP_HOST": "tune.example", "HTTP_AUTHORIZATION": f"Bearer {login.token}"}
-        answer = ask(Guard(mounts(storage), site, login), "/", **bearer)
+        answer = ask(Guard(mounts(storage, pages_of(path, storage)), site, login), "/", **bearer)
     assert (answer.status, answer.headers["Location"]) == (302, "https://tune.example/dashboard")
 
 

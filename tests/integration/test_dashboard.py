@@ -66,8 +66,9 @@ def test_it_shows_the_studies_to_who_opens_the_link_and_changes_nothing(shown: T
         browser = Browser()
         assert browser.open(f"{url}/api/studies")[0] == 401
         status, where, page = browser.open(link)
-        assert (status, where) == (200, f"{url}/dashboard")
-        assert b"<html" in page.lower()
+        assert (status, where) == (200, f"{url}/tunefast/")
+        assert b"/tunefast/studies/shown/overview" in page
+        assert b"tunefast-link" in browser.open(f"{url}/")[2]
         studies = json.loads(browser.open(f"{url}/api/studies")[2])["study_summaries"]
         assert [study["study_name"] for study in studies] == ["shown"]
         study = f"{url}/api/studies/{studies[0]['study_id']}"

@@ -12,7 +12,8 @@ from tunefast.spec.load import parse_spec
 from tunefast.spec.sections import Budget
 from tunefast.store import studies
 from tunefast.store.database import Database
-from tunefast.store.note import PART_CHARS, note_of
+from tunefast.store.note import note_of
+from tunefast.store.rows import PART_CHARS
 
 
 def note(database: Database) -> str:

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli.options import Storage, Verbose
+from tunefast.cli.options import Storage, Verbose, storage_flag
 from tunefast.cli.output import console
+from tunefast.cli.report import pages
 from tunefast.store.engine import database_path
 
 SSH_PORT = "22"
@@ -36,11 +37,14 @@ def dashboard(
     storage: Storage = DEFAULT_STORAGE,
     verbose: Verbose = False,
 ) -> None:
-    """Browse the studies in optuna-dashboard, after logging in by a link, without being able to change them."""
-    from tunefast.dashboard.serve import serve
+    """Browse the studies on pages of tunefast's and in optuna-dashboard, after logging in by a link, only to look."""
+    import optuna
+
+    from tunefast.dashboard.serve import Database, serve
     from tunefast.dashboard.server import bind
     from tunefast.dashboard.site import Site, checked_proxy
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # importance needs a study in memory, which is no news
     path = database_path(storage)
     proxy = checked_proxy(listen, behind_proxy)
     out = console()
@@ -49,7 +53,7 @@ def dashboard(
         if port not in (0, site.port):
             out.print(f"Port {port} is taken; using {site.port}.")
         started = [
-            f"optuna-dashboard on {site.url}/ (Ctrl-C ends it)",
+            f"Studies on {site.url}/tunefast/, optuna-dashboard on {site.url}/ (Ctrl-C ends it)",
             "Changes are allowed." if allow_edits else "It only reads; --allow-edits lets the browser change studies.",
             *([] if proxy else ssh_lines(os.environ, site.port)),
         ]
@@ -64,7 +68,7 @@ def dashboard(
             started.clear()
 
         with contextlib.suppress(KeyboardInterrupt):
-            serve(path, listener, site, allow_edits=allow_edits, ready=ready)
+            serve(Database(path, pages(), storage_flag(storage)), listener, site, allow_edits=allow_edits, ready=ready)
 
 
 def ssh_lines(environ: Mapping[str, str], port: int) -> list[str]:

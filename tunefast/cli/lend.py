@@ -13,10 +13,12 @@ from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.result import result_document, show_result
 from tunefast.cli.then_confirm import Confirming, Wish, check_room
+from tunefast.dashboard.stored import leave_figures
 from tunefast.errors import StudyPaused
 from tunefast.run.host import Departure, Host
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
+from tunefast.run.specs import optuna_page
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import StudySnapshot, snapshot
 from tunefast.store.studies import check_usable
@@ -79,10 +81,13 @@ def lend(name: str, lending: Lending) -> int:
         )
         departure = asyncio.run(host.run())
     if confirming is not None and confirming.waits and departure.signal is None:
+        leave_figures(path, {name}, optuna_page(), lambda text: out.print(text, soft_wrap=True))
         return lend(confirming.name, replace(lending, workers=1, then=None))
     if host.study != name:
         lending = replace(lending, then=None)
-    return _concluded(out, host.study, departure, lending)
+    code = _concluded(out, host.study, departure, lending)
+    leave_figures(path, {name, host.study}, optuna_page(), lambda text: out.print(text, soft_wrap=True))
+    return code
 
 
 def _concluded(out: Console, name: str, departure: Departure, lending: Lending) -> int:

@@ -18,8 +18,8 @@ from tunefast.run.specs import shipped
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
 
-TERMINAL = "terminal"
-"""The page that `study watch` shows, of figures of its own."""
+ELSEWHERE = ("terminal", "optuna")
+"""What `study watch` shows, of figures of its own, and what optuna-dashboard shows beside its own."""
 FIRST = "overview"
 
 
@@ -32,7 +32,7 @@ class Format(StrEnum):
 
 def pages() -> dict[str, Path]:
     """The pages that a report can be, by name."""
-    return {name: path for name, path in shipped("dashboards").items() if name != TERMINAL}
+    return {name: path for name, path in shipped("dashboards").items() if name not in ELSEWHERE}
 
 
 def report(

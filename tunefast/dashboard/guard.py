@@ -36,7 +36,7 @@ class Mount(NamedTuple):
 class Guard:
     """The applications in `mounts`, by the prefix of the paths they answer, the longest that fits; paths stay whole.
 
-    `on_login` is called whenever a login link was used.
+    A login link leads to `home`; `on_login` is called whenever one was used.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Guard:
         login: Login,
         *,
         allow_edits: bool = False,
+        home: str = "/",
         on_login: Callable[[], None] = lambda: None,
     ) -> None:
         self._mounts = sorted(mounts.items(), key=lambda item: len(item[0]), reverse=True)
@@ -53,6 +54,7 @@ class Guard:
         self._site = site
         self._login = login
         self._methods = _READING + (_EDITING if allow_edits else ())
+        self._home = home
         self._on_login = on_login
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -68,7 +70,7 @@ class Guard:
                 self._check_edit(environ)
             mount = self._mount(environ.get("PATH_INFO", ""))
         except Refusal as refusal:
-            return _refuse(refusal, environ, start_response)
+            return refusal.answer(environ, PAGES.dressing(start_response))
         return mount.app(environ, mount.policy.dressing(start_response))
 
     def _checked_origin(self, environ: WSGIEnvironment) -> str:
@@ -108,7 +110,7 @@ class Guard:
             words = "This login link was used, or is not one. Open the link that tunefast dashboard printed last."
             raise Refusal(HTTPStatus.UNAUTHORIZED, words, _BEARER)
         self._on_login()
-        answer = [("Location", "/"), ("Set-Cookie", cookie), ("Content-Length", "0")]
+        answer = [("Location", self._home), ("Set-Cookie", cookie), ("Content-Length", "0")]
         start_response("303 See Other", PAGES.headers(answer))
         return []
 
@@ -117,10 +119,3 @@ class Guard:
         if found is None:
             raise Refusal(HTTPStatus.NOT_FOUND, "There is no such page.")
         return found
-
-
-def _refuse(refusal: Refusal, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    body, kind = refusal.body(environ)
-    answer = [*refusal.headers, ("Content-Type", kind), ("Content-Length", str(len(body)))]
-    start_response(refusal.line, PAGES.headers(answer))
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from types import TracebackType
 from typing import Any
 from wsgiref.types import StartResponse
@@ -19,7 +22,7 @@ _ALWAYS = {
 }
 _CROSS_SITE = "access-control-"
 """What the headers begin with that let pages of other sites read an answer."""
-_NO_STORE, _ASK_AGAIN = "no-store", "private, no-cache"
+_NO_STORE, _ASK_AGAIN, _FOREVER = "no-store", "private, no-cache", "private, max-age=31536000, immutable"
 _UNFRAMED = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
 
 
@@ -55,6 +58,8 @@ PAGES = Policy(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " + _UNFRAMED
 )
 """tunefast's own pages, and every refusal."""
+OPEN_FILES = Policy(PAGES.content, cache=_FOREVER)
+"""The scripts and styles of tunefast's pages, whose addresses change with them."""
 OPTUNA_DASHBOARD = Policy(
     "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; " + _UNFRAMED
@@ -62,5 +67,21 @@ OPTUNA_DASHBOARD = Policy(
 """optuna-dashboard: it compiles functions for WebGL, and writes styles into its page."""
 OPTUNA_FILES = Policy(OPTUNA_DASHBOARD.content, cache=_ASK_AGAIN)
 """optuna-dashboard's script, several megabytes of it."""
+EMPTY_STYLE = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+"""The hash of a style element in which nothing stands yet."""
+
+
+def figures(styles: Iterable[str]) -> Policy:
+    """Pages of tunefast's own with figures. Plotly, which draws them, writes these `styles` into a page.
+
+    It also makes a style element that is empty, to which it adds rules as it draws. With the hashes of all of them no
+    `unsafe-inline` is needed, by which a style that somebody smuggled in would count too. A picture it saves is a blob.
+    """
+    hashes = [EMPTY_STYLE, *(f"sha256-{b64encode(sha256(style.encode()).digest()).decode()}" for style in styles)]
+    allowed = " ".join(f"'{each}'" for each in hashes)
+    content = PAGES.content.replace("style-src 'self'", f"style-src 'self' {allowed}")
+    return Policy(content.replace("img-src 'self' data:", "img-src 'self' data: blob:"))
+
+
 DOWNLOADS = Policy("default-src 'none'; sandbox; " + _UNFRAMED, is_download=True)
 """Files that somebody put into a study: a page among them would otherwise run as one of ours."""

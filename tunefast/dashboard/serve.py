@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import socket
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from wsgiref.types import WSGIApplication
 
 from optuna.storages import BaseStorage
 
 from tunefast.dashboard.guard import Guard, Mount
-from tunefast.dashboard.headers import DOWNLOADS, OPTUNA_DASHBOARD, OPTUNA_FILES
+from tunefast.dashboard.headers import DOWNLOADS, OPEN_FILES, OPTUNA_DASHBOARD, OPTUNA_FILES, PAGES, figures
+from tunefast.dashboard.link import linked
 from tunefast.dashboard.login import Login
+from tunefast.dashboard.pages import html, static
+from tunefast.dashboard.pages.app import Pages
 from tunefast.dashboard.server import make_server
 from tunefast.dashboard.site import Site
 from tunefast.store.engine import file_url, reading_engine
@@ -22,15 +26,24 @@ from tunefast.store.ownership import StateDirectory
 from tunefast.store.reading import ReadingStorage
 
 
-def mounts(storage: BaseStorage) -> dict[str, Mount]:
-    """optuna-dashboard on a storage. It stays at the root, since its page asks for absolute addresses."""
+def mounts(storage: BaseStorage, pages: WSGIApplication) -> dict[str, Mount]:
+    """optuna-dashboard on a storage, and tunefast's own `pages` under a prefix of theirs.
+
+    It is optuna-dashboard that stays at the root, since its page asks for absolute addresses.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import optuna_dashboard
 
-        app: WSGIApplication = optuna_dashboard.wsgi(storage)
-    policies = {"/": OPTUNA_DASHBOARD, "/static/": OPTUNA_FILES, "/artifacts/": DOWNLOADS}
-    return {prefix: Mount(app, policy) for prefix, policy in policies.items()}
+        app = linked(optuna_dashboard.wsgi(storage))
+    return {
+        "/": Mount(app, OPTUNA_DASHBOARD),
+        "/static/": Mount(app, OPTUNA_FILES),
+        "/artifacts/": Mount(app, DOWNLOADS),
+        "/tunefast": Mount(pages, PAGES),
+        html.STUDIES: Mount(pages, figures(static.plotly_styles())),
+        static.ROOT: Mount(pages, OPEN_FILES),
+    }
 
 
 def open_storage(path: Path, *, allow_edits: bool) -> ReadingStorage:
@@ -47,22 +60,34 @@ def open_storage(path: Path, *, allow_edits: bool) -> ReadingStorage:
     return ReadingStorage(path, RDBStorage(url, skip_compatibility_check=True, skip_table_creation=True))
 
 
+class Database(NamedTuple):
+    """What is served."""
+
+    path: Path
+    pages: Mapping[str, Path]
+    """The files of ``dashboards/`` that each study is shown as, by name, the one that opens first in front."""
+    flag: str
+    """What commands need to find it."""
+
+
 def serve(
-    path: Path, listener: socket.socket, site: Site, *, allow_edits: bool, ready: Callable[[str, Path], None]
+    database: Database, listener: socket.socket, site: Site, *, allow_edits: bool, ready: Callable[[str, Path], None]
 ) -> None:
-    """Serve the studies in the database at `path` until interrupted.
+    """Serve the studies in a database until interrupted.
 
     `ready` is told the login link and the file with the token for scripts: again, when a link was used, with the next.
     Raises `StorageError` where there is no such database.
     """
-    with closing(open_storage(path, allow_edits=allow_edits)) as storage:
+    with closing(open_storage(database.path, allow_edits=allow_edits)) as storage:
         login = Login(site)
-        with token_file(path, site, login.token) as token:
+        pages = Pages(database.path, storage, database.pages, database.flag)
+        with token_file(database.path, site, login.token) as token:
 
             def announce() -> None:
                 ready(login.link, token)
 
-            guard = Guard(mounts(storage), site, login, allow_edits=allow_edits, on_login=announce)
+            served = mounts(storage, pages)
+            guard = Guard(served, site, login, allow_edits=allow_edits, home=html.ROOT, on_login=announce)
             server = make_server(guard, listener)
             announce()
             server.run()

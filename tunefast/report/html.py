@@ -44,19 +44,23 @@ TEMPLATES = ("hovertemplate",)
 
 def html(report: Report) -> str:
     """The whole file."""
-    scripts = [_plotly(), _own("page.js")] if any(section.drawing for section in report.sections) else []
+    scripts = [plotly_script(), own_file("page.js")] if any(section.drawing for section in report.sections) else []
     hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'"
     title = escape(f"{report.study}: {report.title}")
-    head = HEAD.format(policy=POLICY.format(hashes=hashes), title=title, style=_own("page.css"))
+    head = HEAD.format(policy=POLICY.format(hashes=hashes), title=title, style=own_file("page.css"))
+    body = [content(report), "</main>", *(f"<script>{script}</script>" for script in scripts)]
+    return head + "\n".join(body) + "\n</body>\n</html>\n"
+
+
+def content(report: Report) -> str:
+    """What a page shows, without the scripts that draw its figures."""
     moment = f"{report.title}, {report.moment:%Y-%m-%d %H:%M %Z}"
-    body = [
+    parts = [
         f"<header><h1>{escape(report.study)}</h1><p class='quiet'>{escape(moment)}</p></header>",
         _opening(report.opening),
         *(_section(section) for section in report.sections),
-        "</main>",
-        *(f"<script>{script}</script>" for script in scripts),
     ]
-    return head + "\n".join(body) + "\n</body>\n</html>\n"
+    return "\n".join(parts)
 
 
 def _opening(opening: Opening) -> str:
@@ -117,12 +121,14 @@ def _digest(script: str) -> str:
 
 
 @cache
-def _plotly() -> str:
+def plotly_script() -> str:
+    """Plotly's own code, several megabytes, ready to stand inside a page."""
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs()).replace("\r\n", "\n").replace("</script", "<\\/script")
 
 
 @cache
-def _own(name: str) -> str:
+def own_file(name: str) -> str:
+    """A script or style of ours: ``page.js``, ``page.css``."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

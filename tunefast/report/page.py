@@ -60,10 +60,13 @@ def report(
     drawn: bool = True,
 ) -> Report:
     """A study's page; `flag` is what commands need to find its database, and pictures are left out unless `drawn`."""
-    sections = [
-        _section(name, FIGURES[name], study, drawn=drawn) for name in page.figures if FIGURES[name].applies(study)
-    ]
-    return Report(study.name, page.title, moment, opening(study, confirmation, flag), sections)
+    words = opening(study, confirmation, flag)
+    return Report(study.name, page.title, moment, words, sections(study, page, drawn=drawn))
+
+
+def sections(study: StudySnapshot, page: Page, *, drawn: bool = True) -> list[Section]:
+    """The figures of a study that a page names, but for those that do not apply to it."""
+    return [_section(name, FIGURES[name], study, drawn=drawn) for name in page.figures if FIGURES[name].applies(study)]
 
 
 def _section(name: str, figure: Figure[Any], study: StudySnapshot, *, drawn: bool) -> Section:

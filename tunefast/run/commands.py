@@ -22,6 +22,7 @@ from tunefast.store import studies
 from tunefast.store.clock import utc_now
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
+from tunefast.store.plots import write_plots
 from tunefast.store.rows import IMPORTED, num_in_budget, read_trials, restate
 from tunefast.store.snapshot import StudySnapshot, snapshot
 
@@ -60,6 +61,14 @@ def confirm_study(path: Path, study: StudySnapshot, spec: StudySpec) -> None:
     """
     argument = {"spec": spec.model_dump(mode="json"), "confirmed": study.uuid}
     _administer(path, Command(verb="confirm", study=spec.study.name, argument=argument))
+
+
+def store_plots(path: Path, name: str, plots: Mapping[str, str]) -> None:
+    """Let optuna-dashboard show these Plotly figures of a study, JSON by name, in place of those from before.
+
+    Raises `StudyNotFound` or `StudyNotOurs`.
+    """
+    _administer(path, Command(verb="plots", study=name, argument=dict(plots)))
 
 
 def delete_study(path: Path, name: str) -> None:
@@ -132,6 +141,10 @@ def execute(database: Database, command: Command, live: Mapping[str, LiveStudy])
             return _edit(database, command, live.get(command.study))
         case "confirm":
             _confirm(database, command, live.get(command.study))
+        case "plots":
+            with database.transaction() as connection:
+                studies.find(connection, command.study, database.path)
+                write_plots(connection, command.study, command.argument)
         case "delete":
             _delete(database, command.study, live)
         case _:

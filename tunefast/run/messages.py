@@ -148,13 +148,14 @@ class Watch(Record):
     study: str
 
 
+Administering = Literal["create", "extend", "edit", "delete", "confirm", "plots"]
+
+
 class Command(Record):
     """Something to do to a study, from a command line that found a coordinator at work."""
 
     kind: Literal["command"] = "command"
-    verb: Literal[
-        "create", "extend", "edit", "delete", "confirm", "workers", "pause", "resume", "stop", "stop_trial", "unlend"
-    ]
+    verb: Administering | Literal["workers", "pause", "resume", "stop", "stop_trial", "unlend"]
     study: str = ""
     argument: dict[str, Any] = Field(default_factory=dict)
 

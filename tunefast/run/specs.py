@@ -24,6 +24,11 @@ def shipped(folder: str) -> dict[str, Path]:
     return {}
 
 
+def optuna_page() -> Path:
+    """The file that says which figures a study holds for optuna-dashboard."""
+    return shipped("dashboards")["optuna"]
+
+
 def find_spec(file_or_name: str, name: str | None = None, *, single: bool = False) -> StudySpec:
     """The spec in a file, or of a study that comes with tunefast, named `name` if given; `single` as in `load_spec`.
 

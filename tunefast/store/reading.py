@@ -63,6 +63,12 @@ class ReadingStorage(BaseStorage):
             self._connection.close()
             self._engine.dispose()
 
+    @property
+    def version(self) -> int:
+        """A number that is another one as soon as anybody has committed anything."""
+        with self._lock:
+            return self._fresh_studies()[0]
+
     def get_all_studies(self) -> list[FrozenStudy]:
         """Every study, in the order they were made in."""
         with self._lock:

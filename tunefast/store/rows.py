@@ -80,6 +80,8 @@ CONSTRAINT, VIOLATED = "constraints", 1.0
 """What Optuna's system attributes for constraints begin with; a value above 0 makes a trial infeasible to samplers."""
 PICKLED = ("cma:", "sepcma:", "cmawm:")
 """What system attributes begin with that Optuna's CMA-ES would unpickle: never written, and left out when read."""
+PART_CHARS = 2045
+"""Of a text that optuna-dashboard keeps in several system attributes, in one of them."""
 _FIXED_PARAMS = "fixed_params"
 _METRIC_NAMES = "study:metric_names"
 
@@ -197,6 +199,32 @@ def set_study_attribute(connection: Connection, study_name: str, key: str, value
     old = (STUDY_ATTRS.c.study_id == study_id) & (STUDY_ATTRS.c.key == key)
     connection.execute(sa.delete(STUDY_ATTRS).where(old))
     connection.execute(sa.insert(STUDY_ATTRS).values(study_id=study_id, key=key, value_json=json.dumps(value)))
+
+
+def system_attributes(connection: Connection, study_name: str, *prefixes: str) -> dict[str, Any]:
+    """The system attributes of a study whose names begin with one of the `prefixes`."""
+    join = STUDIES.join(STUDY_SYSTEM_ATTRS, STUDY_SYSTEM_ATTRS.c.study_id == STUDIES.c.study_id)
+    wanted = sa.select(STUDY_SYSTEM_ATTRS.c.key, STUDY_SYSTEM_ATTRS.c.value_json).select_from(join)
+    rows = connection.execute(wanted.where(STUDIES.c.study_name == study_name))
+    return {key: json.loads(value) for key, value in rows if key.startswith(prefixes)}
+
+
+def replace_system_attributes(
+    connection: Connection, study_name: str, attributes: Mapping[str, Any], *prefixes: str
+) -> None:
+    """Give a study these system attributes, in place of all whose names begin with one of the `prefixes`."""
+    study_id = connection.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == study_name)).scalar_one()
+    old = STUDY_SYSTEM_ATTRS.c.key.in_(system_attributes(connection, study_name, *prefixes))
+    connection.execute(sa.delete(STUDY_SYSTEM_ATTRS).where((STUDY_SYSTEM_ATTRS.c.study_id == study_id) & old))
+    for key, value in attributes.items():
+        row = {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
+        connection.execute(sa.insert(STUDY_SYSTEM_ATTRS).values(row))
+
+
+def parts(prefix: str, text: str) -> dict[str, str]:
+    """A long text as system attributes, as optuna-dashboard cuts and numbers them."""
+    starts = enumerate(range(0, len(text), PART_CHARS))
+    return {f"{prefix}{index}": text[start : start + PART_CHARS] for index, start in starts}
 
 
 def main_value(trial: FrozenTrial) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +30,7 @@ from tunefast.store.rows import (
     study_attribute,
     study_uuids,
 )
-from tunefast.store.studies import CONFIRMATION, CONFIRMS_ATTRIBUTE, Edit, edits, find
+from tunefast.store.studies import CONFIRMATION, CONFIRMS_ATTRIBUTE, Edit, StoredStudy, edits, find
 
 
 @dataclass(frozen=True)
@@ -227,18 +228,39 @@ def study_names(path: Path) -> dict[str, bool]:
     """The studies in the database at `path`, each with whether tunefast created it."""
     engine = reading_engine(path)
     with checked(path), engine.connect() as connection:
-        has_studies = sa.inspect(connection).has_table("studies")
-        known = study_uuids(connection) if has_studies else {}
-        return {name: uuid is not None and _is_ours(connection, name) for name, uuid in known.items()}
+        return {name: stored is not None for name, stored in _stored(connection).items()}
 
 
-def _is_ours(connection: Connection, name: str) -> bool:
-    """Whether a study that carries our uuid is the one that it was made for, and no copy."""
+def outlines(path: Path, trials: Callable[[str], list[FrozenTrial]]) -> dict[str, StudySnapshot | None]:
+    """The studies in the database at `path`, without their epochs; None for those that tunefast did not create.
+
+    `trials` has the trials of a study by its name, for who keeps them.
+    """
+    engine = reading_engine(path)
+    with checked(path), engine.connect() as connection:
+        found = {
+            name: None if stored is None else (stored, _rows(connection, tables.attempts, stored.uuid))
+            for name, stored in _stored(connection).items()
+        }
+    return {
+        name: None
+        if pair is None
+        else StudySnapshot(name, pair[0].uuid, pair[0].spec, trials(name), pair[0].active_seconds, pair[1], [])
+        for name, pair in found.items()
+    }
+
+
+def _stored(connection: Connection) -> dict[str, StoredStudy | None]:
+    """All studies; None for those that carry no uuid of ours, or are a copy of the one that it was made for."""
+    has_studies = sa.inspect(connection).has_table("studies")
+    return {name: _found(connection, name) for name in (study_uuids(connection) if has_studies else {})}
+
+
+def _found(connection: Connection, name: str) -> StoredStudy | None:
     try:
-        find(connection, name, "")
+        return find(connection, name, "")
     except StudyNotOurs:
-        return False
-    return True
+        return None
 
 
 def _rows(connection: Connection, table: sa.Table, uuid: str) -> list[dict[str, Any]]:

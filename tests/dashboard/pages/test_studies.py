@@ -1,0 +1,60 @@
+"""What the list says of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.report.made import FAILED, PRUNED, RUNNING, study, trial
+from tests.store.databases import study_spec
+from tunefast.dashboard.pages.html import index_page
+from tunefast.dashboard.pages.studies import Row, Standing, _steps, standing, workers
+from tunefast.store.snapshot import StudySnapshot
+
+DONE = study(*(trial(0.5) for _ in range(10)))
+OVER = study(trial(0.5), spec=study_spec(budget={"minutes": 1}), active_seconds=60.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "at_work", "words", "done"),
+    [
+        (study(), 0, "not started yet", 0),
+        (study(trial(None, RUNNING)), 1, "running with 1 worker", 0),
+        (study(trial(0.5), trial(None, RUNNING)), 2, "running with 2 workers", 1),
+        (study(trial(0.5), trial(None, RUNNING)), 0, "nobody works on it, 1 unfinished", 1),
+        (study(trial(0.5), trial(None, PRUNED)), 0, "nobody works on it", 2),
+        (DONE, 0, "done", 10),
+        (OVER, 0, "done", 1),
+    ],
+)
+def test_standings_are_words(found: StudySnapshot, at_work: int, words: str, done: int) -> None:
+    """Whether somebody works on it, whether it is over, and how many trials have ended."""
+    said = standing(found, at_work)
+    assert (said.words, said.done) == (words, done)
+
+
+def test_the_line_goes_up_as_the_study_gets_better() -> None:
+    """From the first complete trial to the best, whichever way is better; nothing where none was better."""
+    steps = _steps(study(trial(0.1), trial(0.05), trial(None, FAILED), trial(0.6), trial(1.1)))
+    assert (steps[0], steps[-1]) == (0.0, 1.0)
+    assert steps == sorted(steps)
+    assert 0.5 in [round(step, 6) for step in steps]
+    assert _steps(study(trial(0.5), trial(0.1))) == []
+    assert _steps(study(trial(float("inf")), trial(0.5))) == []
+    assert _steps(study()) == []
+
+
+def test_nobody_works_where_no_coordinator_is(tmp_path: Path) -> None:
+    """A database without one has no workers, and nobody waits."""
+    assert workers(tmp_path / "none.db") == {}
+
+
+def test_an_empty_list_says_how_to_begin() -> None:
+    """A newcomer finds the first command; a study that runs shows its bar."""
+    assert "tunefast study run digits" in index_page([], {"overview": "Overview"}, "tunefast.db")
+    row = Row(
+        "a", 1, Standing("running with 1 worker", is_running=True, done=3, budget=None), "3 complete", "", [], 0.0
+    )
+    text = index_page([row], {"overview": "Overview"}, "tunefast.db")
+    assert "<p class='standing running'><span>running with 1 worker</span><span>3 trials</span></p>" in text

@@ -1,0 +1,121 @@
+"""What the list of studies says of each."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial
+
+from tunefast.errors import CoordinatorLost
+from tunefast.report.phrases import SECONDS_A_MINUTE, counts_line, number
+from tunefast.run.commands import asked, connect
+from tunefast.run.messages import Command
+from tunefast.store.ownership import StateDirectory
+from tunefast.store.reading import ReadingStorage
+from tunefast.store.rows import num_in_budget
+from tunefast.store.snapshot import StudySnapshot, outlines
+
+ANSWER_SECONDS = 1.0
+"""That a coordinator has to say who works; one that is busy or stopped keeps nobody waiting."""
+MOST_STEPS = 60
+
+
+class Standing(NamedTuple):
+    """How far a study is, in words."""
+
+    words: str
+    is_running: bool
+    done: int
+    budget: int | None
+    """Trials that it may have in all."""
+
+
+class Row(NamedTuple):
+    """A study in the list."""
+
+    name: str
+    id: int
+    """Optuna's, by which optuna-dashboard finds it."""
+    standing: Standing | None
+    """None where tunefast did not create it."""
+    trials: str
+    best: str
+    steps: list[float]
+    """The best value after each trial that improved it, and after the last one; as shares of the way, 1 at the end."""
+    lately: float
+    """When its last trial began, in seconds; 0 where there is none."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether somebody works on it."""
+        return self.standing is not None and self.standing.is_running
+
+
+def workers(path: Path) -> Mapping[str, int]:
+    """Who works on the database: the number of workers of each study; none where nobody answers."""
+    try:
+        channel = connect(StateDirectory(path))
+        if channel is None:
+            return {}
+        with channel:
+            channel.socket.settimeout(ANSWER_SECONDS)
+            rows = asked(channel, Command(verb="workers"), path)["workers"]
+    except (CoordinatorLost, OSError):
+        return {}
+    return Counter(row["study"] for row in rows)
+
+
+def standing(study: StudySnapshot, num_workers: int) -> Standing:
+    """How far a study is that so many work on."""
+    minutes = study.spec.budget.minutes
+    is_over = study.is_used_up or (minutes is not None and study.active_seconds >= minutes * SECONDS_A_MINUTE)
+    done = num_in_budget(study.trials) - study.num_unfinished - study.counts.get("waiting", 0)
+    if num_workers:
+        words = f"running with {num_workers} worker{'s' * (num_workers != 1)}"
+    elif is_over:
+        words = "done"
+    elif not study.trials:
+        words = "not started yet"
+    else:
+        words = f"nobody works on it{f', {study.num_unfinished} unfinished' if study.num_unfinished else ''}"
+    return Standing(words, bool(num_workers), done, study.spec.budget.trials)
+
+
+def rows(path: Path, storage: ReadingStorage, at_work: Mapping[str, int]) -> list[Row]:
+    """The studies: those that run first, then the latest."""
+    known = {study.study_name: study for study in storage.get_all_studies()}
+    trials = {name: storage.get_all_trials(study._study_id, deepcopy=False) for name, study in known.items()}  # noqa: SLF001
+    found = outlines(path, lambda name: trials.get(name, []))
+    listed = [_row(known[name], trials[name], study, at_work) for name, study in found.items() if name in known]
+    return sorted(listed, key=lambda row: (row.is_running, row.lately), reverse=True)
+
+
+def _row(
+    stored: FrozenStudy, trials: list[FrozenTrial], study: StudySnapshot | None, at_work: Mapping[str, int]
+) -> Row:
+    starts = (trial.datetime_start for trial in trials if trial.datetime_start is not None)
+    lately = max((start.timestamp() for start in starts), default=0.0)
+    name, study_id = stored.study_name, stored._study_id  # noqa: SLF001
+    if study is None:
+        return Row(name, study_id, None, f"{len(trials):,} trials, not created by tunefast", "", [], lately)
+    best = study.best
+    value = "" if best is None else f"{study.spec.study.main_metric} {number(best.values[0])}"
+    where = standing(study, at_work.get(name, 0))
+    return Row(name, study_id, where, counts_line(study.counts) or "no trial yet", value, _steps(study), lately)
+
+
+def _steps(study: StudySnapshot) -> list[float]:
+    """The best value so far over the complete trials, from 0 for the first to 1 for the best; few of many."""
+    costs = [cost for cost in (study.costs(trial)[0] for trial in study.complete) if math.isfinite(cost)]
+    if len(costs) < 2 or costs[0] == min(costs):  # noqa: PLR2004
+        return []
+    best, shares = costs[0], []
+    for cost in costs:
+        best = min(best, cost)
+        shares.append((costs[0] - best) / (costs[0] - min(costs)))
+    return [shares[round(index * (len(shares) - 1) / (MOST_STEPS - 1))] for index in range(MOST_STEPS)]
