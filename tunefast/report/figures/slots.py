@@ -76,9 +76,10 @@ def draw(ledger: SlotLedger) -> Drawing:
         "orientation": "h",
         "x": [each.seconds / scale for each in rows],
         "y": [each.part for each in rows],
-        "text": [f"{each.name}: {brief(each.seconds)}, {each.share:.0%}" for each in rows],
-        "textposition": "none",
-        "hovertemplate": "%{text}<extra></extra>",
+        "text": [f"{each.share:.0%}" for each in rows],
+        "textposition": "auto",
+        "hovertext": [f"{each.name}: {brief(each.seconds)}, {each.share:.0%}" for each in rows],
+        "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {"color": [COLOURS.get(each.part, GREY) for each in rows]},
     }
     axis = {"autorange": "reversed", "type": "category"}

@@ -47,7 +47,7 @@ class Comparison(NamedTuple):
     @property
     def label(self) -> str:
         """What is compared with what."""
-        return f"{self.setting}: {self.value} instead of {self.base}"
+        return f"{self.setting}: {self.value} vs {self.base}"
 
 
 class Techniques(NamedTuple):
