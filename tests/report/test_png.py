@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 
 from tests.report.made import study
-from tests.report.test_page import EVIL, STUDIES, page_of
+from tests.report.test_page import STUDIES, page_of
 from tunefast.errors import UserError
-from tunefast.report.figures.figure import Drawing
-from tunefast.report.png import DENSITY, WIDTH, dressed, pictures
+from tunefast.report.png import DENSITY, WIDTH, pictures
 
 CAN_DRAW = importlib.util.find_spec("kaleido") is not None and any(
     shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -34,14 +33,6 @@ def test_each_figure_is_a_picture() -> None:
         assert image.format == "PNG"
         assert image.width == WIDTH * DENSITY
         assert float(np.asarray(image.convert("L")).std()) > 5
-
-
-def test_users_words_are_no_tags_in_a_picture() -> None:
-    """Neither in the title nor in the figure; the figure itself stays as it was."""
-    drawing: Drawing = {"data": [{"text": [EVIL]}], "layout": {"height": 100, "xaxis": {"title": {"text": EVIL}}}}
-    made = dressed(drawing, EVIL)
-    assert "<" not in str(made)
-    assert drawing["layout"]["height"] == 100
 
 
 def test_without_figures_there_is_nothing_to_write() -> None:

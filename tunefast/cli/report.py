@@ -53,8 +53,6 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Write a page about a study: what won, how sure that is, and figures; one file that needs no network."""
-    import optuna
-
     from tunefast.report.html import html
     from tunefast.report.markdown import markdown
     from tunefast.report.page import read_page
@@ -65,7 +63,6 @@ def report(
     known = pages()
     if page not in known:
         raise UserError(message=f"--page {page}: there is no such page.{nearest(page, known)}")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # importance needs a study in memory, which is no news
     path = database_path(storage)
     study = snapshot(path, name)
     drawn = format_ is not Format.MD

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 from tunefast.errors import UserError
 from tunefast.report.figures.figure import Drawing
-from tunefast.report.html import for_script
 from tunefast.report.page import Report
+from tunefast.report.standalone import dressed
 
-WIDTH, TITLE_HEIGHT, MARGIN = 900, 48, 24
+WIDTH = 900
 """Pixels."""
 DENSITY = 2
 """Pixels of a file for each of these, so that print is sharp."""
-INK, PAPER, LINE = "#1a1a1a", "#ffffff", "#d9d9d9"
 START_SECONDS, DRAW_SECONDS = 60, 60
 """After which a browser that says nothing is given up."""
 NO_BROWSER = (
@@ -60,22 +58,3 @@ async def _drawn(kaleido: Any, drawings: Mapping[str, Drawing]) -> dict[str, byt
             size = {"width": WIDTH, "height": drawing["layout"]["height"], "scale": DENSITY, "format": "png"}
             found[name] = await browser.calc_fig(drawing, opts=size)
     return found
-
-
-def dressed(drawing: Drawing, title: str) -> Drawing:
-    """A figure on white paper with its title, whose texts are users' words and no tags."""
-    plain: Drawing = json.loads(for_script(drawing))
-    layout = plain["layout"]
-    top = TITLE_HEIGHT * (1 if layout.get("showlegend") is False else 2)
-    above = {"text": json.loads(for_script(title)), "x": 0, "xanchor": "left", "y": 1, "yanchor": "top"}
-    layout |= {
-        "title": above | {"yref": "container", "pad": {"t": MARGIN // 2, "l": MARGIN}},
-        "height": layout["height"] + top,
-        "margin": {"l": MARGIN, "r": MARGIN, "t": top, "b": MARGIN},
-        "paper_bgcolor": PAPER,
-        "plot_bgcolor": PAPER,
-        "font": {"color": INK, "family": "system-ui, sans-serif"},
-    }
-    for axis in [key for key in layout if key.startswith(("xaxis", "yaxis"))]:
-        layout[axis] |= {"gridcolor": LINE, "zerolinecolor": LINE, "linecolor": LINE}
-    return plain
