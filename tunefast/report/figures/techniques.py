@@ -133,8 +133,19 @@ def draw(found: Techniques) -> Drawing:
     panels = (("", [each.gain for each in rows], sign, ".4g"), ("2", [each.cost for each in rows], -1, "+.1%"))
     traces = [trace for suffix, effects, good, style in panels for trace in _traces(suffix, rows, effects, good, style)]
     better = "more" if found.maximize else "less"
-    left = {"domain": [0.0, 0.47], "title": {"text": f"{found.metric} ({better} is better)"}, "nticks": 5}
-    right = {"domain": [0.53, 1.0], "title": {"text": "training seconds"}, "tickformat": "+.0%", "nticks": 5}
+    left = {
+        "domain": [0.0, 0.47],
+        "title": {"text": f"{found.metric} ({better} is better)"},
+        "nticks": 4,
+        "tickangle": 0,
+    }
+    right = {
+        "domain": [0.53, 1.0],
+        "title": {"text": "training seconds"},
+        "tickformat": "+.0%",
+        "nticks": 4,
+        "tickangle": 0,
+    }
     ends = [len(rows) - 0.5, -0.75]
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "range": ends}
     axes = {
