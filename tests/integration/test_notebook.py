@@ -131,6 +131,7 @@ def test_the_example_notebook(terminal: Terminal) -> None:
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     shown = run(terminal, *("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
     assert "<th>study</th><td>notebook</td>" in shown
+    assert "notebook: Learning curves" in shown
     best = terminal.study("notebook").best
     assert best is not None
     assert best.value is not None

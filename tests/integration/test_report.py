@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.integration.processes import Terminal
 from tests.integration.specs import objective
+from tests.report.test_png import CAN_DRAW
 
 
 def test_a_study_becomes_a_file(terminal: Terminal) -> None:
@@ -14,6 +15,12 @@ def test_a_study_becomes_a_file(terminal: Terminal) -> None:
     terminal.tunefast("report", "shown", "--page", "speed", "--format", "md", "-o", "speed.md")
     assert "<h1>shown</h1>" in (terminal.directory / "shown.html").read_text()
     assert "| worker |" in (terminal.directory / "speed.md").read_text()
+    if CAN_DRAW:
+        assert (
+            "Wrote figures/curves.png"
+            in terminal.tunefast("report", "shown", "--format", "png", "-o", "figures").stdout
+        )
+        assert (terminal.directory / "figures" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert terminal.study("shown") == before
 
 
@@ -28,3 +35,5 @@ def test_mistakes_are_told_and_write_nothing(terminal: Terminal) -> None:
         done = terminal.tunefast("report", *arguments, code=2)
         assert message in done.stderr
     assert not list(terminal.directory.glob("**/*.html*"))
+    assert "has no figure yet" in terminal.tunefast("report", "shown", "--format", "png", "-o", "made", code=2).stderr
+    assert not (terminal.directory / "made").exists()

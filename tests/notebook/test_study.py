@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
@@ -131,3 +132,20 @@ def test_without_pandas_there_is_one_message(path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(UserError, match=r"pip install 'tunefast\[pandas\]'"):
         _ = opened(path).trials
+
+
+def test_figures_are_those_of_a_report(path: Path) -> None:
+    """A Plotly figure with a title, in which a user's words are no tags."""
+    add(path, 0.5, 0.25, how="<b>")
+    figure = opened(path).figure("slices")
+    assert isinstance(figure, go.Figure)
+    assert figure.layout.title.text == "study: Settings one by one"
+    assert "&lt;b&gt;" in str(figure)
+
+
+def test_a_figure_that_is_not_there_is_told(path: Path) -> None:
+    """With the valid names, the nearest first; or with what the study lacks."""
+    with pytest.raises(UserError, match=r"Did you mean 'curves'\? There are: best_by_time, .*, curves, "):
+        opened(path).figure("curve")
+    with pytest.raises(UserError, match="has nothing for figure 'curves' yet: it needs a trial that has reported"):
+        opened(path).figure("curves")

@@ -42,7 +42,7 @@ def test_the_winner_and_its_lead() -> None:
     made = full(trial(0.5, params={"x": 0.25}), trial(0.75, params={"x": 0.5}), trial(0.625))
     words = said(made)
     assert "Trial 1 won with score 0.7500." in words
-    assert "0.1250 better than the runner-up, trial 2 with 0.6250" in words
+    assert "The runner-up, trial 2 with 0.6250, is 0.1250 behind." in words
     assert "may be chance" in words
     assert opening(made, None).settings == {"x": "0.5"}
     assert lines(made, flag=" --storage X")[0] == "tunefast study confirm study --storage X"
@@ -93,7 +93,10 @@ def test_one_trial_has_nobody_to_beat() -> None:
 def test_several_objectives_name_the_front() -> None:
     """Trials that are best in another way are named too."""
     spec = study_spec(metric=["score", "train_seconds"], direction=["maximize", "minimize"])
-    assert "best in one way or another are trials 0, 1." in said(full(trial([0.9, 9.0]), trial([0.8, 1.0]), spec=spec))
+    words = said(full(trial([0.9, 9.0]), trial([0.8, 1.0]), spec=spec))
+    assert "Trial 0 won with score 0.9000, train_seconds 9.0000." in words
+    assert "where none beats another in all, are trials 0, 1." in words
+    assert "No other trial beats it in any objective." in said(full(trial([0.9, 1.0]), trial([0.8, 2.0]), spec=spec))
 
 
 def test_a_race_that_nobody_finished() -> None:
@@ -103,10 +106,31 @@ def test_a_race_that_nobody_finished() -> None:
     assert "1 min 15 s" in said(made)
 
 
+def test_the_winner_of_a_race_is_told_by_what_it_took() -> None:
+    """In its unit, with the target that it got to."""
+    words = said(full(trial(40.0), trial(34.5), spec=RACE))
+    assert "Trial 1 won: it got to val_accuracy 0.9000 after 34 s of training." in words
+    assert "The runner-up, trial 0, took 5.5 s of training more." in words
+    steps = study_spec(metric="steps_to_target", target={"metric": "val_accuracy", "value": 0.9})
+    assert "after 300 steps." in said(full(trial(300.0), spec=steps))
+
+
+def test_who_leads_has_not_won() -> None:
+    """While the study is not over; a lead that four digits do not show is one all the same."""
+    assert "Trial 0 leads with score 0.5000." in said(study(trial(0.5)))
+    assert "is less than 0.0001 behind." in said(full(trial(0.50001), trial(0.5)))
+
+
+def test_as_many_are_confirmed_as_there_are() -> None:
+    """One complete trial is no best three."""
+    meanings = [command.meaning for command in opening(full(trial(0.5)), None).commands]
+    assert "train it again on new seeds: how sure the winner is" in meanings
+
+
 def test_all_failed() -> None:
     """The error is told, and how to look at it and try again; nothing is called a winner."""
     made = study(trial(None, FAILED), trial(None, FAILED, error="Traceback\nValueError: no such luck"))
-    assert "Every trial failed. The first one said: ValueError: no such luck" in said(made)
+    assert said(made) == "2 trials in 1 min 0 s of work, all failed. The first one said: ValueError: no such luck"
     assert lines(made)[:2] == ["tunefast study show study --trial 1", "tunefast study retry study"]
     assert "won" not in said(made)
 

@@ -28,6 +28,7 @@ class Format(StrEnum):
 
     HTML = "html"
     MD = "md"
+    PNG = "png"
 
 
 def pages() -> dict[str, Path]:
@@ -38,31 +39,33 @@ def pages() -> dict[str, Path]:
 def report(
     name: StudyName,
     output: Annotated[
-        Path | None, typer.Option("-o", help="File to write. Default: NAME.html or NAME.md here.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "-o", help="File to write, of png the directory. Default: NAME.html, NAME.md, NAME here.", metavar="FILE"
+        ),
     ] = None,
     page: Annotated[str, typer.Option("--page", help="overview, speed or pruning.", metavar="PAGE")] = FIRST,
     format_: Annotated[
-        Format, typer.Option("--format", help="html: figures to look at; md: their numbers as tables.")
+        Format,
+        typer.Option("--format", help="html: figures to look at; md: their numbers as tables; png: a file a figure."),
     ] = Format.HTML,
     storage: Storage = DEFAULT_STORAGE,
     verbose: Verbose = False,
 ) -> None:
     """Write a page about a study: what won, how sure that is, and figures; one file that needs no network."""
-    import optuna
-
     from tunefast.report.html import html
     from tunefast.report.markdown import markdown
     from tunefast.report.page import read_page
     from tunefast.report.page import report as report_on
+    from tunefast.report.png import pictures
     from tunefast.search.confirmed import confirmation_of
 
     known = pages()
     if page not in known:
         raise UserError(message=f"--page {page}: there is no such page.{nearest(page, known)}")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # importance needs a study in memory, which is no news
     path = database_path(storage)
     study = snapshot(path, name)
-    drawn = format_ is Format.HTML
+    drawn = format_ is not Format.MD
     made = report_on(
         study,
         confirmation_of(path, study),
@@ -71,18 +74,31 @@ def report(
         flag=storage_flag(storage),
         drawn=drawn,
     )
-    target = output or Path(f"{name}{'' if page == FIRST else f'-{page}'}.{format_}")
-    _write(target, html(made) if drawn else markdown(made))
-    console().print(f"Wrote {target}", soft_wrap=True)
+    stem = f"{name}{'' if page == FIRST else f'-{page}'}"
+    if format_ is Format.PNG:
+        _write_pictures(output or Path(stem), pictures(made))
+    else:
+        _write(output or Path(f"{stem}.{format_}"), (html(made) if drawn else markdown(made)).encode())
 
 
-def _write(path: Path, text: str) -> None:
-    """Write the file whole, or leave what was there."""
+def _write_pictures(directory: Path, drawn: dict[str, bytes]) -> None:
+    """Write a file for each, into a directory that need not be there."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(message=f"{directory}: no directory can be made there: {error.strerror or error}") from error
+    for name, content in drawn.items():
+        _write(directory / f"{name}.png", content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write the file whole, or leave what was there; say so."""
     scratch = path.with_name(f".{path.name}.part")
     try:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
+        scratch.write_bytes(content)
         scratch.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             scratch.unlink(missing_ok=True)
         raise UserError(message=f"{path}: cannot be written: {error.strerror or error}") from error
+    console().print(f"Wrote {path}", soft_wrap=True)

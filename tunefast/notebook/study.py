@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from tunefast.errors import TunefastError, UserError
+from tunefast.errors import TunefastError, UserError, nearest
 from tunefast.export.tables import Table, epoch_table, trial_table
 from tunefast.search.confirmed import Confirmation, Repeated, best_trial, confirmation_of
 from tunefast.store.engine import database_path
@@ -69,6 +69,26 @@ class Study:
         Raises `UserError` where pandas is not installed.
         """
         return _frame(epoch_table(self.snapshot))
+
+    def figure(self, name: str) -> Any:
+        """A figure of a report, such as ``study.figure("curves")``, as a Plotly figure that shows itself.
+
+        Raises `UserError` where there is no figure of that name, listing those that there are, and where the study has
+        no numbers for it yet.
+        """
+        import plotly.graph_objects as go
+
+        from tunefast.report.registry import FIGURES
+        from tunefast.report.standalone import dressed
+
+        if name not in FIGURES:
+            known = ", ".join(sorted(FIGURES))
+            raise UserError(message=f"there is no figure {name!r}.{nearest(name, FIGURES)} There are: {known}")
+        figure, study = FIGURES[name], self.snapshot
+        numbers = figure.numbers(study) if figure.applies(study) else None
+        if numbers is None:
+            raise UserError(message=f"study {self.name!r} has nothing for figure {name!r} yet: it needs {figure.needs}")
+        return go.Figure(dressed(figure.draw(numbers), f"{self.name}: {figure.title}"))
 
     def __repr__(self) -> str:
         rows = self._shown()

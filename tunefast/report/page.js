@@ -1,5 +1,13 @@
 "use strict";
 (() => {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const bright = { "#0072B2": "#3d9be9", "#56B4E9": "#a5ddff", "#009E73": "#1fbf92", "#999999": "#b5b5b5" };
+  const lit = (value) => {
+    if (typeof value === "string") return bright[value] || value;
+    if (Array.isArray(value)) return value.map(lit);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, lit(item)]));
+  };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const inked = (layout) => {
     const own = { ...layout, font: { ...layout.font, color: colour("--ink"), family: "system-ui, sans-serif" } };
@@ -10,13 +18,15 @@
     }
     return own;
   };
+  const buttons = matchMedia("(hover: hover)").matches ? "hover" : false;
   const draw = () => {
     for (const place of document.querySelectorAll("[data-figure]")) {
       const { data, layout } = JSON.parse(document.getElementById(place.dataset.figure).textContent);
-      Plotly.react(place, data, inked(layout), { responsive: true, displaylogo: false });
+      const shown = dark.matches ? lit(data) : data;
+      Plotly.react(place, shown, inked(layout), { responsive: true, displaylogo: false, displayModeBar: buttons });
     }
   };
   draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  dark.addEventListener("change", draw);
   document.addEventListener("renewed", draw);
 })();

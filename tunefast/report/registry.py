@@ -13,6 +13,8 @@ from tunefast.report.figures import (
     parallel,
     saved,
     slices,
+    slots,
+    techniques,
     throughput,
     timeline,
     tradeoff,
@@ -30,5 +32,7 @@ FIGURES: Mapping[str, Figure[Any]] = {
     "slices": slices.FIGURE,
     "objectives": objectives.FIGURE,
     "importance": importance.FIGURE,
+    "techniques": techniques.FIGURE,
     "throughput": throughput.FIGURE,
+    "slots": slots.FIGURE,
 }

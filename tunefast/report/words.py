@@ -9,13 +9,19 @@ from typing import NamedTuple
 from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.report.phrases import SECONDS_A_MINUTE, counts_line, duration, number, setting
+from tunefast.report.phrases import SECONDS_A_MINUTE, brief, counts_line, duration, number, scaled, setting
 from tunefast.report.sentences import lead_in_words, trials, winner_in_words, written_in_words
 from tunefast.search.confirmed import Confirmation
+from tunefast.spec.costs import RACES
 from tunefast.spec.samplers import GridSampler
 from tunefast.store.rows import EXTRAPOLATED, num_in_budget, retried, settings_of
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
+
+MOST_NAMED, TOP = 10, 3
+"""Trials of a front; those that are confirmed where nobody says how many."""
+LEAST_GAP = 1e-4
+"""What four digits show."""
 
 
 class Command(NamedTuple):
@@ -50,10 +56,13 @@ def _winner(study: StudySnapshot, confirmation: Confirmation | None) -> FrozenTr
 
 
 def _what_there_is(study: StudySnapshot) -> str:
-    counts = counts_line(study.counts)
+    counts = {state: count for state, count in study.counts.items() if count}
     if not counts:
         return "No trial has begun yet."
-    return f"{trials(len(study.trials))} in {duration(study.active_seconds)} of work: {counts}."
+    begun = f"{trials(len(study.trials))} in {duration(study.active_seconds)} of work"
+    if len(counts) > 1:
+        return f"{begun}: {counts_line(counts)}."
+    return f"{begun}, {'all ' * (len(study.trials) > 1)}{next(iter(counts))}."
 
 
 def _result(study: StudySnapshot, confirmation: Confirmation | None) -> Iterator[str]:
@@ -79,35 +88,73 @@ def _result(study: StudySnapshot, confirmation: Confirmation | None) -> Iterator
 def _searched(study: StudySnapshot, best: FrozenTrial) -> Iterator[str]:
     """The winner of a search that nobody confirmed."""
     section = study.spec.study
-    yield f"Trial {best.number} won with {section.main_metric} {number(best.values[0])}."
-    yield from written_in_words(study)
-    if section.has_several:
-        others = ", ".join(str(trial.number) for trial in study.front[:10])
-        yield f"It is ranked by {section.main_metric}; best in one way or another are trials {others}."
-    if len(study.ranking) > 1:
-        second = study.ranking[1]
-        gap = abs(best.values[0] - second.values[0])
-        ahead = f"{number(gap)} better than" if gap else "as good as"
-        yield f"That is {ahead} the runner-up, trial {second.number} with {number(second.values[0])}."
-        yield "Each was trained once, so the difference may be chance: only training again on new seeds tells."
+    verb = "won" if _is_over(study) else "leads"
+    if section.target is not None:
+        aim = f"{section.target.metric} {number(section.target.value)}"
+        yield f"Trial {best.number} {verb}: it got to {aim} after {_amount(study, best.values[0])}."
     else:
+        yield f"Trial {best.number} {verb} with {_values(study, best)}."
+    yield from written_in_words(study)
+    yield from _ahead(study, best)
+    if section.has_several:
+        yield _front_in_words(study)
+
+
+def _values(study: StudySnapshot, trial: FrozenTrial) -> str:
+    """A trial's value of each objective."""
+    pairs = zip(study.spec.study.metrics, trial.values, strict=True)
+    return ", ".join(f"{metric} {number(value)}" for metric, value in pairs)
+
+
+def _front_in_words(study: StudySnapshot) -> str:
+    """Who else is best in another way."""
+    front = [str(trial.number) for trial in study.front]
+    if len(front) == 1:
+        return "No other trial beats it in any objective."
+    more = f" and {len(front) - MOST_NAMED} more" if len(front) > MOST_NAMED else ""
+    named = ", ".join(front[:MOST_NAMED])
+    return f"The first objective decides; on the front, where none beats another in all, are trials {named}{more}."
+
+
+def _ahead(study: StudySnapshot, best: FrozenTrial) -> Iterator[str]:
+    """By how much it is ahead of the runner-up, and how sure that is."""
+    if len(study.ranking) == 1:
         yield "No other trial is complete, so there is nothing to compare it with."
+        return
+    second = study.ranking[1]
+    gap = abs(best.values[0] - second.values[0])
+    if study.spec.study.target is not None:
+        took = f"{_amount(study, gap)} more" if gap else "as much"
+        yield f"The runner-up, trial {second.number}, took {took}."
+    else:
+        said = "less than 0.0001" if 0 < gap < LEAST_GAP else number(gap)
+        behind = f"{said} behind" if gap else "as good"
+        yield f"The runner-up, trial {second.number} with {number(second.values[0])}, is {behind}."
+    yield "Each was trained once, so the difference may be chance: only training again on new seeds tells."
+
+
+def _amount(study: StudySnapshot, value: float) -> str:
+    """What a trial of a race spent, with its unit."""
+    unit = RACES[study.spec.study.main_metric]
+    if unit == "train_seconds":
+        return f"{brief(value)} of training"
+    return f"{scaled(value)}{'FLOP' if unit == 'flops' else unit}"
 
 
 def _without_winner(study: StudySnapshot) -> Iterator[str]:
     section, nearest = study.spec.study, study.nearest
-    if section.target is not None and study.trials:
+    if study.trials and study.counts.get("failed", 0) == len(study.trials):
+        last = next((_last_line(trial) for trial in study.trials if "error" in trial.user_attrs), "")
+        if last:
+            yield f"{'The first one' if len(study.trials) > 1 else 'It'} said: {last}"
+    elif section.target is not None and study.trials:
         aim = f"{section.target.metric} {number(section.target.value)}"
         yield f"No trial got to {aim}."
         if nearest is not None:
-            needed = float(nearest.user_attrs[EXTRAPOLATED])
-            said = duration(needed) if section.main_metric == "seconds_to_target" else number(needed)
-            yield f"By its curve trial {nearest.number} would have been first, with {section.main_metric} {said}."
-    elif study.trials and study.counts.get("failed", 0) == len(study.trials):
-        last = next((_last_line(trial) for trial in study.trials if "error" in trial.user_attrs), "")
-        yield f"Every trial failed.{f' The first one said: {last}' if last else ''}"
+            needed = _amount(study, float(nearest.user_attrs[EXTRAPOLATED]))
+            yield f"By its curve trial {nearest.number} would have been first, after {needed}."
     elif study.trials:
-        yield "No trial is complete yet, so nothing has won."
+        yield f"No trial is complete{'' if _is_over(study) else ' yet'}, so nothing has won."
 
 
 def _last_line(trial: FrozenTrial) -> str:
@@ -134,7 +181,8 @@ def _next(study: StudySnapshot, confirmation: Confirmation | None, flag: str) ->
             f"tunefast study run {shlex.quote(study.name + CONFIRMATION)}{flag}", "finish its confirmation on new seeds"
         )
     elif best is not None and (confirmation is None or confirmation.winner is None):
-        yield Command(f"tunefast study confirm {name}", "train the best 3 again on new seeds: how sure the winner is")
+        again = f"the best {min(TOP, len(study.complete))}" if len(study.complete) > 1 else "it"
+        yield Command(f"tunefast study confirm {name}", f"train {again} again on new seeds: how sure the winner is")
     elif confirmation is not None and confirmation.lead is not None and not confirmation.lead.is_certain:
         seeds = 2 * max(len(each.values) for each in confirmation.trials)
         more = f"tunefast study confirm {quoted} --top {len(confirmation.trials)} --seeds {seeds}{flag}"

@@ -13,6 +13,8 @@ from tunefast.store.rows import IMPORTED
 from tunefast.store.snapshot import StudySnapshot
 
 MOST_POINTS = 1500
+FEW_TRIALS = 8
+"""Of so few every number stands on the axis."""
 
 
 class Point(NamedTuple):
@@ -69,7 +71,8 @@ def _so_far(study: StudySnapshot, values: Iterable[tuple[float, int, float]]) ->
 
 def draw_by_trial(numbers: BestSoFar) -> Drawing:
     """Trials as points, the best so far as steps."""
-    return _draw(numbers, "trial", 1.0)
+    few = {"dtick": 1} if numbers.points[-1].at < FEW_TRIALS else {}
+    return _draw(numbers, "trial", 1.0, **few)
 
 
 def draw_by_time(numbers: BestSoFar) -> Drawing:
@@ -78,14 +81,14 @@ def draw_by_time(numbers: BestSoFar) -> Drawing:
     return _draw(numbers, f"{unit} since the first trial started", seconds)
 
 
-def _draw(numbers: BestSoFar, x: str, scale: float) -> Drawing:
+def _draw(numbers: BestSoFar, x: str, scale: float, **axis: Any) -> Drawing:
     shown = thinned(numbers.points, MOST_POINTS)
     trials = _trace(shown, scale, "trial", [point.value for point in shown])
-    trials |= {"mode": "markers", "marker": {"color": BLUE, "size": 6, "opacity": 0.6}}
+    trials |= {"mode": "markers", "marker": {"color": BLUE, "size": 6, "opacity": 0.8}}
     steps = [*thinned(numbers.records, MOST_POINTS), numbers.points[-1]]
     best = _trace(steps, scale, "best so far", [point.best for point in steps])
     best |= {"mode": "lines", "line": {"color": ORANGE, "width": 3, "shape": "hv"}}
-    return picture([trials, best], x=x, y=numbers.metric)
+    return picture([trials, best], x=x, y=numbers.metric, xaxis=axis)
 
 
 def _trace(points: list[Point], scale: float, name: str, values: list[float]) -> dict[str, Any]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from optuna.trial import FrozenTrial
 
-from tunefast.report.figures.drawing import COLOURS, DASHES, GREY, VERMILION, picture, standing
+from tunefast.report.figures.drawing import COLOURS, DASHES, GREY, PURPLE, VERMILION, picture, standing
 from tunefast.report.figures.figure import Drawing, Figure, Table, left_out, thinned
 from tunefast.report.phrases import number
 from tunefast.search.pruning.rule import THRESHOLD
+from tunefast.search.race import NEEDED
 from tunefast.store.snapshot import StudySnapshot
 
 MOST_CURVES, MOST_POINTS = 200, 100
+FEW_CURVES = 30
+"""Of so many trials the thresholds are drawn by trial at once; of more when somebody asks for them in the legend."""
 
 
 class Curve(NamedTuple):
@@ -24,36 +29,50 @@ class Curve(NamedTuple):
     standing: str
     epochs: list[int]
     values: list[float]
+    thresholds: Mapping[int, float] = MappingProxyType({})
+    """Epoch -> what the trial was measured against there: by the pruner, or by a race as needed to win."""
 
 
 class Curves(NamedTuple):
-    """The curves of a study, and the pruner's threshold."""
+    """The curves of a study."""
 
     metric: str
     maximize: bool
     curves: list[Curve]
-    thresholds: dict[int, float]
-    """Epoch -> what the last trial that was judged there was measured against."""
+    target: float | None = None
+    """That trials race to."""
+
+    @property
+    def last_thresholds(self) -> dict[int, float]:
+        """Epoch -> what the last trial that was judged there was measured against."""
+        found = {epoch: value for curve in self.curves for epoch, value in curve.thresholds.items()}
+        return dict(sorted(found.items()))
+
+    @property
+    def thresholds_differ(self) -> bool:
+        """Whether trials were measured against different values at one epoch."""
+        last = self.last_thresholds
+        return any(value != last[epoch] for curve in self.curves for epoch, value in curve.thresholds.items())
 
 
 def numbers(study: StudySnapshot) -> Curves | None:
     """By trial, from the reports of its epochs; from Optuna's intermediate values where there are no such reports."""
     section = study.spec.study
-    metric = section.curve_metric
+    judged_by = THRESHOLD if section.target is None else NEEDED
     reported: dict[int, dict[int, float]] = defaultdict(dict)
-    thresholds: dict[int, float] = {}
+    thresholds: dict[int, dict[int, float]] = defaultdict(dict)
     for row in study.epochs:
-        value = row["metrics"].get(metric)
+        value = row["metrics"].get(section.curve_metric)
         if value is not None and math.isfinite(value):
             reported[row["trial"]][row["epoch"]] = value
-        threshold = (row["details"] or {}).get(THRESHOLD)
+        details = row["details"] or {}
+        threshold = details.get(judged_by, details.get(THRESHOLD))
         if threshold is not None:
-            thresholds[row["epoch"]] = threshold
-    curves = [_curve(study, trial, reported) for trial in study.trials]
+            thresholds[row["trial"]][row["epoch"]] = threshold
+    curves = [_curve(study, trial, reported)._replace(thresholds=thresholds[trial.number]) for trial in study.trials]
     found = [curve for curve in curves if curve.epochs]
-    if not found:
-        return None
-    return Curves(metric, section.curve_maximize, found, dict(sorted(thresholds.items())))
+    target = None if section.target is None else section.target.value
+    return Curves(section.curve_metric, section.curve_maximize, found, target) if found else None
 
 
 def _curve(study: StudySnapshot, trial: FrozenTrial, reported: dict[int, dict[int, float]]) -> Curve:
@@ -82,20 +101,58 @@ def _best(found: Curves, curve: Curve) -> float:
 def draw(found: Curves) -> Drawing:
     """A line per trial; those that stand alike are one trace, so that the legend hides them together."""
     traces: dict[str, dict[str, Any]] = {}
-    for curve in chosen(found):
+    shown = chosen(found)
+    for curve in shown:
         trace = traces.setdefault(curve.standing, _trace(curve.standing))
         points = thinned(list(zip(curve.epochs, curve.values, strict=True)), MOST_POINTS)
-        trace["x"] += [*(epoch for epoch, _ in points), None]
-        trace["y"] += [*(value for _, value in points), None]
-        trace["text"] += [f"trial {curve.trial}"] * (len(points) + 1)
+        _add(trace, points, [_said(found, curve, epoch) for epoch, _ in points])
     drawn = [traces[kind] for kind in ("pruned", *traces) if kind in traces]
     drawn = list({trace["name"]: trace for trace in drawn}.values())  # the stopped ones below the others
-    if found.thresholds:
-        points = thinned(list(found.thresholds.items()), MOST_POINTS)
-        line = {"color": VERMILION, "width": 3, "dash": "dashdot"}
-        x, y = [epoch for epoch, _ in points], [value for _, value in points]
-        drawn.append({"type": "scatter", "mode": "lines", "name": "pruner's threshold", "x": x, "y": y, "line": line})
-    return picture(drawn, x="epoch", y=found.metric)
+    return picture([*drawn, *_thresholds(found, shown)], x="epoch", y=found.metric)
+
+
+def _add(trace: dict[str, Any], points: list[tuple[int, float]], said: list[str]) -> None:
+    """Another line of a trace."""
+    trace["x"] += [*(epoch for epoch, _ in points), None]
+    trace["y"] += [*(value for _, value in points), None]
+    trace["text"] += [*said, ""]
+
+
+def _said(found: Curves, curve: Curve, epoch: int) -> str:
+    """Which trial, and what it was measured against there."""
+    threshold = curve.thresholds.get(epoch)
+    against = "" if threshold is None else f" ({_judged(found)} {number(threshold)})"
+    return f"trial {curve.trial}{against}"
+
+
+def _judged(found: Curves) -> str:
+    return "against" if found.target is None else "needed to win"
+
+
+def _thresholds(found: Curves, shown: list[Curve]) -> list[dict[str, Any]]:
+    """The last one of each epoch, those of each trial where they differ, and the target of a race."""
+    name = "pruner's threshold" if found.target is None else "needed to win"
+    traces = []
+    if found.thresholds_differ:
+        own = _trace(f"{name}, by trial") | {"opacity": 0.6}
+        own["line"] = {"color": VERMILION, "width": 1, "dash": "dashdot"}
+        for curve in shown:
+            points = thinned(list(curve.thresholds.items()), MOST_POINTS)
+            _add(own, points, [f"trial {curve.trial}, {_judged(found)}"] * len(points))
+        traces.append(own | {"visible": True if len(shown) <= FEW_CURVES else "legendonly"})
+    last = thinned(list(found.last_thresholds.items()), MOST_POINTS)
+    if last:
+        line = _trace(f"{name}, last one" if found.thresholds_differ else name) | {"mode": "lines", "opacity": 1.0}
+        line["line"] = {"color": VERMILION, "width": 3, "dash": "dashdot"}
+        _add(line, last, ["the last one"] * len(last))
+        traces.append(line)
+    if found.target is not None:
+        goal = _trace("target") | {"mode": "lines", "opacity": 1.0}
+        goal["line"] = {"color": PURPLE, "width": 2, "dash": "longdash"}
+        ends = [1, max(2, *(curve.epochs[-1] for curve in found.curves))]
+        _add(goal, [(epoch, found.target) for epoch in ends], ["target"] * len(ends))
+        traces.append(goal)
+    return traces
 
 
 def _trace(kind: str) -> dict[str, Any]:
@@ -108,7 +165,7 @@ def _trace(kind: str) -> dict[str, Any]:
         "text": [],
         "hovertemplate": "%{text}, epoch %{x}: %{y:.5g}",
         "line": {"color": COLOURS.get(kind, GREY), "width": 1.5, "dash": DASHES.get(kind, "solid")},
-        "marker": {"size": 3},
+        "marker": {"size": 4},
         "opacity": 0.7,
     }
 
@@ -117,20 +174,40 @@ def caption(found: Curves) -> str:
     """Who is who, and what is left out."""
     counts = Counter(curve.standing for curve in found.curves)
     said = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
-    thresholds = " The threshold is the one that the last trial was measured against at each epoch."
     drawn, all_of_them = len(chosen(found)), len(found.curves)
     part = " Half of them are the best." if drawn < all_of_them else ""
-    return f"{said}.{thresholds if found.thresholds else ''}{left_out(drawn, all_of_them, 'curves')}{part}"
+    return f"{said}.{_measured(found)}{left_out(drawn, all_of_them, 'curves')}{part}"
+
+
+def _measured(found: Curves) -> str:
+    """What trials were measured against."""
+    if not found.last_thresholds:
+        return ""
+    if found.target is not None:
+        what = "What was needed to win is where a trial had to be to get to the target in time"
+    else:
+        what = "The threshold is what the pruner measured trials against"
+    if not found.thresholds_differ:
+        return f" {what}."
+    hidden = " (hidden: click on it in the legend)" if len(chosen(found)) > FEW_CURVES else ""
+    return f" {what}; it moves as a study learns: the thick line is the last one, thin ones are each trial's{hidden}."
 
 
 def table(found: Curves) -> Table:
     """A row per curve."""
     better = max if found.maximize else min
     rows = [
-        (str(each.trial), each.standing, str(each.epochs[-1]), number(better(each.values)), number(each.values[-1]))
+        (
+            str(each.trial),
+            each.standing,
+            str(each.epochs[-1]),
+            number(better(each.values)),
+            number(each.values[-1]),
+            number(each.thresholds[max(each.thresholds)] if each.thresholds else None),
+        )
         for each in found.curves
     ]
-    return Table(("trial", "state", "last epoch", f"best {found.metric}", "last"), rows)
+    return Table(("trial", "state", "last epoch", f"best {found.metric}", "last", f"{_judged(found)}"), rows)
 
 
 FIGURE = Figure("Learning curves", "a trial that has reported an epoch", numbers, draw, table, caption)

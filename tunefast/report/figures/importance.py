@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 
 from tunefast.report.figures.drawing import BLUE, picture
 from tunefast.report.figures.figure import Drawing, Figure, Table, left_out, thinned
@@ -36,19 +37,27 @@ def numbers(study: StudySnapshot) -> Importances | None:
     moved = [path for path in shared if len({trial.params[path] for trial in used}) > 1]
     if len(trials) < LEAST_TRIALS or len(moved) < 2 or len({trial.values[0] for trial in used}) < 2:  # noqa: PLR2004
         return None
+    return Importances(study.spec.study.main_metric, _shares(study, used, sorted(moved)), len(used), len(trials))
+
+
+def _shares(study: StudySnapshot, used: list[FrozenTrial], paths: list[str]) -> dict[str, float]:
     import optuna
 
     directions = [
         StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE for maximize in study.spec.study.maximizes
     ]
-    in_memory = optuna.create_study(storage=optuna.storages.InMemoryStorage(), directions=directions)
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # that a study was made in memory is no news
+    try:
+        in_memory = optuna.create_study(storage=optuna.storages.InMemoryStorage(), directions=directions)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
     in_memory.add_trials(used)
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=study.spec.study.seed)
     shares = optuna.importance.get_param_importances(
-        in_memory, evaluator=evaluator, params=sorted(moved), target=lambda trial: trial.values[0]
+        in_memory, evaluator=evaluator, params=paths, target=lambda trial: trial.values[0]
     )
-    plain = {path: float(share) for path, share in shares.items()}
-    return Importances(study.spec.study.main_metric, plain, len(used), len(trials))
+    return {path: float(share) for path, share in shares.items()}
 
 
 def draw(found: Importances) -> Drawing:

@@ -99,4 +99,4 @@ def table(found: Objectives) -> Table:
     return Table(("trial", *found.metrics), rows)
 
 
-FIGURE = Figure("Objectives", "a complete trial", numbers, draw, table, caption, applies)
+FIGURE = Figure("Objectives", "a complete trial and several objectives", numbers, draw, table, caption, applies)

@@ -35,10 +35,11 @@ def scales(study: StudySnapshot) -> list[Scale]:
     for trial in study.complete:
         for path, kind in trial.distributions.items():
             kinds.setdefault(path, []).append((kind, trial.params[path]))
-    return [_scale(path, [value for _, value in found], found[-1][0]) for path, found in kinds.items()]
+    return [scale_of(path, [value for _, value in found], found[-1][0]) for path, found in kinds.items()]
 
 
-def _scale(path: str, values: list[Any], kind: BaseDistribution) -> Scale:
+def scale_of(path: str, values: list[Any], kind: BaseDistribution) -> Scale:
+    """The scale of a setting with these values, the last of which has this distribution."""
     if isinstance(kind, CategoricalDistribution) or not all(isinstance(value, int | float) for value in values):
         known = [*getattr(kind, "choices", ()), *values]
         labels = tuple(dict.fromkeys(setting(value) for value in known))

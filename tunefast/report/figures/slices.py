@@ -71,7 +71,7 @@ def _trace(scale: Scale, points: list[tuple[int, Any, float]], suffix: str) -> d
         "y": [value for _, _, value in points],
         "text": [f"trial {trial}" for trial, _, _ in points],
         "hovertemplate": "%{text}, %{x}: %{y:.5g}<extra></extra>",
-        "marker": {"color": BLUE, "size": 6, "opacity": 0.6},
+        "marker": {"color": BLUE, "size": 6, "opacity": 0.8},
         "xaxis": f"x{suffix}",
         "yaxis": f"y{suffix}",
     }
