@@ -21,6 +21,19 @@ def cpu_seconds(pid: int) -> float | None:
     return own + sum(cpu_seconds(child) or 0.0 for child in _children(pid))
 
 
+def waiting_seconds(pid: int) -> float | None:
+    """Seconds for which threads of a process and its living descendants were to run and had no core.
+
+    None where the process has ended, or the kernel does not say.
+    """
+    try:
+        tasks = list((PROC / str(pid) / "task").iterdir())
+        own = sum(int((task / "schedstat").read_text(encoding="ascii").split()[1]) for task in tasks) / 1e9
+    except (OSError, IndexError):
+        return None
+    return own + sum(waiting_seconds(child) or 0.0 for child in _children(pid))
+
+
 def _cpu_seconds(pid: int) -> float | None:
     try:
         text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
