@@ -12,11 +12,13 @@ from tunefast.doctor.floor import measure_rates
 from tunefast.doctor.measuring import dissect
 from tunefast.doctor.memory import measured
 from tunefast.doctor.remedies import Patient, remedies
-from tunefast.doctor.trying import Case, try_remedy
+from tunefast.doctor.trying import RUN_SHARE, Case, least_seconds, try_remedy
 from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 
 DISSECTING = 0.25
 """Of the time; as much again for the largest batch on a GPU, and the rest for remedies."""
+ENOUGH = 1.5 / (1 - RUN_SHARE)
+"""Times the least that a remedy takes, which it gets even where others then get nothing; with the short runs."""
 COMPILING = 4
 """Times as long as other remedies take."""
 
@@ -55,9 +57,10 @@ def examine(request: Request, tell: Callable[[Finding], None]) -> None:
     case = Case(recipe, request.seed, device, request.threads, request.aim, anatomy)
     for position, remedy in enumerate(planned):
         tell(Doing(what=remedy.name))
+        left = max(0.0, until - time.monotonic())
         weights = [_weight(each) for each in planned[position:]]
-        share = max(0.0, until - time.monotonic()) * weights[0] / sum(weights)
-        tell(Tried(result=try_remedy(case, remedy, share)))
+        enough = ENOUGH * least_seconds(case)  # rather one remedy measured than none
+        tell(Tried(result=try_remedy(case, remedy, min(left, max(enough, left * weights[0] / sum(weights))))))
 
 
 def _planned(

@@ -53,8 +53,11 @@ def _own_output() -> IO[str]:
 
 
 def _leave_with_asker() -> None:
-    """End when nobody waits for findings any more, which the end of standard input says."""
-    sys.stdin.read()
+    """End when nobody waits for findings any more, which the end of standard input says.
+
+    Not through ``sys.stdin``, whose lock would be held all the time: processes that a DataLoader forks close it first.
+    """
+    os.read(0, 1)
     os._exit(1)
 
 

@@ -60,7 +60,7 @@ def try_remedy(case: Case, remedy: Remedy, seconds: float) -> Gain | Failed:
     What does not fit into the time is not begun, or told to have had too little.
     """
     until = time.monotonic() + seconds
-    least = 2 * case.anatomy.open_seconds + 2 * (1 + LEAST_ROUNDS) * case.anatomy.step_seconds
+    least = least_seconds(case)
     if least > seconds:
         return Failed(remedy, f"it takes about {least:.0f} s, and there were {seconds:.0f}")
     try:
@@ -69,6 +69,11 @@ def try_remedy(case: Case, remedy: Remedy, seconds: float) -> Gain | Failed:
         return Failed(remedy, str(error).strip().splitlines()[-1])
     finally:
         torch.set_num_threads(case.threads)
+
+
+def least_seconds(case: Case) -> float:
+    """What trying a remedy takes at least: two models, and both first steps and rounds of a step each."""
+    return 2 * case.anatomy.open_seconds + 2 * (2 + LEAST_ROUNDS) * case.anatomy.step_seconds
 
 
 def _tried(case: Case, remedy: Remedy, seconds: float, until: float) -> Gain | Failed:

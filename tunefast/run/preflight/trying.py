@@ -203,12 +203,16 @@ class _Suggestions:
 
 
 def _lines() -> queue.Queue[str]:
-    """The lines of standard input as they come; the process ends with the last."""
+    """The lines of standard input as they come; the process ends with the last.
+
+    Not from ``sys.stdin``, whose lock would be held all the time: processes that a DataLoader forks close it first.
+    """
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
-        for line in sys.stdin:
-            lines.put(line)
+        with open(0, "rb", buffering=0, closefd=False) as raw:
+            for line in raw:
+                lines.put(line.decode())
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()
