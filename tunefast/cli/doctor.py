@@ -18,6 +18,7 @@ from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.run.prepare import located
 from tunefast.run.slots import devices_for, num_cores
 from tunefast.run.specs import find_spec
+from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def doctor(
     """Measure where the time of a recipe's steps goes, and which remedies pay."""
     spec = find_spec(file_or_name)
     target = _target(file_or_name, output) if apply else None
-    params = next(spec.samples(), {})
+    params = written_params(spec) or next(spec.samples(), {})
     recipe = located(spec).recipe_for(params)
     if target is not None and not isinstance(recipe, TrainingRecipe):
         raise UserError(message=f"--apply changes tunefast's own recipes; this one trains with {recipe.trainer}")

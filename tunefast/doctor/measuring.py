@@ -18,7 +18,7 @@ from tunefast.train.memory import forget_peak, peak_memory_bytes
 from tunefast.train.phases import Phases, Stopwatch
 from tunefast.train.timing import evaluation_seconds
 
-ROUNDS = 3
+ROUNDS = 9
 """In which whole and smaller batches take turns; the quickest of each counts, since others may use the machine too."""
 
 
@@ -85,7 +85,7 @@ def _split(recipe: TrainingRecipe, lane: Lane, device: torch.device, steps: int)
     """Seconds of each phase in a step, and what computing takes whatever the samples: of as many steps as given.
 
     The latter is the line through a batch and a quarter of it, at none; 0 where there is time for a single step, which
-    is no small one then.
+    is no small one then. On a CPU that line is through CPU time, which others who use the machine do not change.
     """
     quarter = max(1, recipe.batch_size // 4)
     each = max(1, steps // ROUNDS)
@@ -93,15 +93,22 @@ def _split(recipe: TrainingRecipe, lane: Lane, device: torch.device, steps: int)
         return _phases(lane, device, each), 0.0
     small = open_lane(recipe.model_copy(update={"batch_size": quarter}), lane.seed, device)
     small.train_epoch(1, 1)
-    rounds = [(_phases(lane, device, each), _phases(small, device, each)) for _ in range(ROUNDS)]
-    whole, fewer = (min(taken, key=computing) for taken in zip(*rounds, strict=True))
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    rounds = [
+        (_phases(lane, device, each), *(_phases(one, device, each, clock) for one in (lane, small)))
+        for _ in range(ROUNDS)
+    ]
+    phases, whole, fewer = (min(taken, key=computing) for taken in zip(*rounds, strict=True))
     slope = (computing(whole) - computing(fewer)) / (recipe.batch_size - quarter)
-    return whole, min(computing(whole), max(0.0, computing(whole) - slope * recipe.batch_size))
+    fixed = min(1.0, max(0.0, 1.0 - slope * recipe.batch_size / max(computing(whole), 1e-9)))
+    return phases, fixed * computing(phases)
 
 
-def _phases(lane: Lane, device: torch.device, steps: int) -> dict[str, float]:
+def _phases(
+    lane: Lane, device: torch.device, steps: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Seconds of each phase in a step, over so many steps."""
-    watch = lane.phases = Stopwatch(device)
+    watch = lane.phases = Stopwatch(device, clock)
     watch.start()
     done = lane.train_epoch(1, min(steps, lane.horizon.steps_per_epoch)).steps
     lane.phases = Phases()
