@@ -24,6 +24,7 @@ BUSY = SlotView(
     curve=[0.1, 0.5, 0.9],
     samples_per_second=123456.7,
     peak_memory_bytes=3 * 2**30,
+    use=0.974,
 )
 PROGRESS = Progress(
     study="a study",
@@ -51,12 +52,21 @@ def test_a_line_a_slot() -> None:
     lines = drawn(PROGRESS, terminal_page())
     assert lines[:4] == [
         "a study",
-        "worker  device     trial  epoch             val_accuracy  curve    samples",
-        "w12     cuda:15  1234 #2  ━━━━╌╌╌╌ 150/300        0.9812  ▁▅█    123,457/s",
+        "worker  device     trial  epoch             val_accuracy  curve    samples  use",
+        "w12     cuda:15  1234 #2  ━━━━╌╌╌╌ 150/300        0.9812  ▁▅█    123,457/s  97%",
         "w13     cuda:15    waits",
     ]
     assert "1000/2000 trials (1000 complete, 2 running)" in lines
     assert lines[-1] == "trial 3 pruned after epoch 6: others are better"
+
+
+def test_a_long_curve_gives_way() -> None:
+    """Where a line would be too long, the latest part of the curve is left, and all else is whole."""
+    long = BUSY.model_copy(update={"curve": [float(point) for point in range(12)]})
+    line = drawn(PROGRESS.model_copy(update={"slots": [long]}), terminal_page())[2]
+    assert len(line) <= 80
+    assert line.startswith("w12     cuda:15  1234 #2  ━━━━╌╌╌╌ 150/300        0.9812  ")
+    assert line.endswith("▆▇▇█  123,457/s  97%")
 
 
 def test_a_page_of_ones_own() -> None:

@@ -8,28 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunefast.doctor.examine import floor
-from tunefast.doctor.floor import Rates
-from tunefast.doctor.measuring import PHASES, Anatomy
+from tests.doctor.cases import anatomy
+from tunefast.doctor.diagnosis import floor
+from tunefast.doctor.findings import PHASES, Rates
 from tunefast.doctor.verdict import Limit, verdict
-
-
-def anatomy(**changes: Any) -> Anatomy:
-    """Steps of 10 ms of which nothing stands out."""
-    whole: dict[str, Any] = {
-        "step_seconds": 0.01,
-        "phases": dict.fromkeys(PHASES, 0.002),
-        "fixed_seconds": 0.0,
-        "eval_seconds": 0.0,
-        "steps_per_epoch": 100,
-        "samples_per_step": 32,
-        "step_flops": 1e9,
-        "num_parameters": 1000,
-        "peak_memory_bytes": 0,
-        "is_images": True,
-        "num_train": 3200,
-    }
-    return Anatomy(**{**whole, **changes})
 
 
 @pytest.mark.parametrize(

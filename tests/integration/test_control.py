@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from tests.integration.processes import Terminal, ended, wait_until
+import contextlib
+
+from tests.integration.processes import Terminal, ended, kill, wait_until
 from tests.integration.specs import digits
+from tunefast.errors import CoordinatorLost
 from tunefast.run.commands import list_workers
 
 
@@ -59,3 +62,66 @@ def test_a_slot_is_given_back(terminal: Terminal) -> None:
         said = ended(run, 143)
     assert "worker w1 goes after its epoch, and is not replaced" in said
     assert "2 unfinished trials go on" in said
+
+
+def _kill_coordinator(terminal: Terminal) -> int:
+    """Kill the coordinator, and wait until another one has taken over; the process id of the one that was."""
+    old = list_workers(terminal.database)["coordinator"]
+    kill(old)
+
+    def another_one() -> bool:
+        with contextlib.suppress(CoordinatorLost):  # the old one, which is not quite gone
+            return list_workers(terminal.database)["coordinator"] not in (None, old)
+        return False
+
+    wait_until(another_one, "another one takes over")
+    return int(old)
+
+
+def test_what_was_accepted_outlives_the_coordinator(terminal: Terminal) -> None:
+    """Killed right after it said yes, a coordinator leaves the pause and the trial that is to end to the next one."""
+    _slow(terminal, 3, 40)
+    with terminal.started("study", "run", "s.toml", "-n", "1") as run:
+        wait_until(lambda: _epochs(terminal) > 0, "an epoch ended")
+        terminal.tunefast("study", "pause", "s")
+        terminal.tunefast("study", "stop", "s", "--trial", "0")
+        _kill_coordinator(terminal)
+        wait_until(lambda: terminal.counts("s").get("pruned", 0) == 1, "the trial has ended")
+        wait_until(lambda: len(list_workers(terminal.database)["workers"]) == 1, "the worker is back")
+        assert terminal.study("s").trial(0).user_attrs["reason"] == "stopped by hand"
+        assert list_workers(terminal.database)["workers"][0]["trial"] is None
+        assert terminal.counts("s") == {"pruned": 1}
+        assert terminal.json("study", "resume", "s")["was_paused"] is True
+        wait_until(lambda: any(row["trial"] == 1 for row in terminal.study("s").epochs), "the next one trains")
+        terminal.tunefast("study", "stop", "s")
+        kill(list_workers(terminal.database)["coordinator"] or 0)
+        ended(run, 143)
+
+
+def test_a_pause_ends_with_the_work(terminal: Terminal) -> None:
+    """Who stops a paused study and runs it again has it run: what people wanted was for the work that has ended."""
+    _slow(terminal, 2, 40)
+    with terminal.started("study", "run", "s.toml", "-n", "1") as run:
+        wait_until(lambda: _epochs(terminal) > 0, "an epoch ended")
+        terminal.tunefast("study", "pause", "s")
+        terminal.tunefast("study", "stop", "s")
+        ended(run, 143)
+    before = _epochs(terminal)
+    with terminal.started("worker", "start", "s", "-n", "1"):
+        wait_until(lambda: _epochs(terminal) > before, "it goes on")
+
+
+def test_the_number_of_workers_changes(terminal: Terminal) -> None:
+    """`worker start` adds workers to a study that runs, and `worker stop` takes any of them back, for good."""
+    _slow(terminal, 9, 40)
+    with terminal.started("study", "run", "s.toml", "-n", "1") as run:
+        wait_until(lambda: len(list_workers(terminal.database)["workers"]) == 1, "one works")
+        with terminal.started("worker", "start", "s", "-n", "2") as more:
+            wait_until(lambda: len(list_workers(terminal.database)["workers"]) == 3, "three work")
+            last = list_workers(terminal.database)["workers"][-1]["worker"]
+            terminal.tunefast("worker", "stop", last)
+            _kill_coordinator(terminal)
+            wait_until(lambda: len(list_workers(terminal.database)["workers"]) == 2, "two are left")
+            terminal.tunefast("study", "stop", "s")
+            assert "is not replaced" in ended(more, 143)
+        ended(run, 143)

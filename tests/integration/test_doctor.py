@@ -1,4 +1,4 @@
-"""`tunefast doctor` on real recipes: the right verdict, and a spec that trains faster."""
+"""`tunefast doctor` on real trainings: a spec that trains faster, in the time that it has, and those of one's own."""
 
 from __future__ import annotations
 
@@ -17,44 +17,16 @@ trials = 1
 [recipe]
 {recipe}
 """
-SLOW = """
+HANGS = """
 import time
 
+print("as compilers do")
+
 def augment(inputs, targets):
-    time.sleep(0.02)
+    if len(inputs) > 64:
+        time.sleep(600)
     return inputs, targets
 """
-RECIPES = {
-    "launch": """
-data = { name = "digits" }
-model = { name = "mlp", width = 8, depth = 6 }
-batch_size = 4
-""",
-    "compute": """
-data = { name = "digits" }
-model = { name = "mlp", width = 1000, depth = 2 }
-optimizer = { name = "sgd", lr = 0.001 }
-batch_size = 256
-""",
-    "data": """
-data = { name = "digits" }
-model = { name = "mlp", width = 8 }
-batch_size = 64
-augment = { own = { path = "slow:augment" } }
-""",
-}
-
-
-@pytest.mark.parametrize("limit", RECIPES)
-def test_the_right_verdict(terminal: Terminal, limit: str) -> None:
-    """Recipes built to be bound by their data, by arithmetic and by the cost of a step are told apart."""
-    terminal.write("slow.py", SLOW)
-    terminal.write("s.toml", SPEC.format(recipe=RECIPES[limit]))
-    found = terminal.json("doctor", "s.toml", "--seconds", "4", "--threads", "1")
-    assert found["limit"] == limit
-    assert found["share"] > 0.4
-    assert sum(found["anatomy"]["phases"].values()) > 0
-    assert found["floor_seconds"] > 0
 
 
 def test_a_spec_that_trains_faster(terminal: Terminal) -> None:
@@ -80,10 +52,85 @@ accumulation_steps = 16
     assert "s.faster.toml is there already" in again
 
 
+def test_the_time_is_kept(terminal: Terminal) -> None:
+    """What has no end is ended when the time is over, and told with what there was no time for; prints go nowhere."""
+    terminal.write("hangs.py", HANGS)
+    recipe = """
+data = { name = "digits" }
+model = { name = "mlp", width = 8 }
+batch_size = 64
+augment = { own = { path = "hangs:augment" } }
+"""
+    terminal.write("s.toml", SPEC.format(recipe=recipe))
+    found = terminal.json("doctor", "s.toml", "--seconds", "5", "--threads", "1")
+    left_out = {each["remedy"]: each["why"] for each in found["failed"]}
+    assert left_out["batches of 128"] == "it had not ended when the time was over"
+    assert left_out["compile the model"] == "the time was over before"
+    assert sum(found["anatomy"]["phases"].values()) > 0
+    assert found["floor_seconds"] > 0
+
+
+OWN = """
+import time
+
+def sleeps(recipe, context):
+    while True:
+        time.sleep(0.05)
+        yield {"val_accuracy": 1.0, "eval_seconds": 0.001}
+
+def asks_nobody(trial):
+    trial.suggest_float("lr", 0.1, 1.0)
+    for step in range(10**6):
+        spin(0.05)
+        try:
+            trial.report(0.5, step)
+        except Exception:
+            pass
+    return 0.5
+
+def spin(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+def fails(recipe, context):
+    raise ZeroDivisionError("no")
+"""
+PROGRAM = """
+import json
+from mine import spin
+
+while True:
+    spin(0.05)
+    print(json.dumps({"val_accuracy": 1.0}), flush=True)
+"""
+OWN_RECIPES = {
+    "waiting": ('objective = "mine:sleeps"', "waiting"),
+    "optuna": ('objective = "mine:asks_nobody"\nstyle = "optuna"', "one core"),
+    "program": ('command = "python program.py"', "one core"),
+}
+
+
+@pytest.mark.parametrize("kind", OWN_RECIPES)
+def test_a_training_of_ones_own(terminal: Terminal, kind: str) -> None:
+    """Of a function, an Optuna objective and a program it is told how long epochs take, and whether they compute."""
+    recipe, limit = OWN_RECIPES[kind]
+    terminal.write("mine.py", OWN)
+    terminal.write("program.py", PROGRAM)
+    terminal.write("s.toml", SPEC.format(recipe=recipe))
+    found = terminal.json("doctor", "s.toml", "--seconds", "6", "--threads", "2")
+    assert found["limit"] == limit
+    assert found["anatomy"]["seconds_an_epoch"] >= 0.05
+    assert (found["anatomy"]["eval_share"] is not None) == (kind == "waiting")
+    assert [each["threads"] for each in found["remedies"]] == [1] or found["failed"]
+
+
 def test_what_cannot_be_examined(terminal: Terminal) -> None:
-    """Own training, and shipped studies that are to be changed, are refused in words before anything is measured."""
-    terminal.write("mine.py", "def run(recipe, context):\n    yield {'val_accuracy': 1.0}\n")
-    terminal.write("s.toml", SPEC.format(recipe='objective = "mine:run"'))
-    assert "steps cannot be seen from outside" in " ".join(terminal.tunefast("doctor", "s.toml", code=2).stderr.split())
+    """Own training that fails, or is to be changed, and shipped studies that are, are refused in words."""
+    terminal.write("mine.py", OWN)
+    terminal.write("s.toml", SPEC.format(recipe='objective = "mine:fails"'))
+    assert "ZeroDivisionError" in terminal.tunefast("doctor", "s.toml", "--seconds", "2", code=2).stderr
+    said = terminal.tunefast("doctor", "s.toml", "--apply", code=2).stderr
+    assert "--apply changes tunefast's own recipes" in " ".join(said.split())
     refused = terminal.tunefast("doctor", "digits", "--apply", code=2).stderr
     assert "copy it first" in " ".join(refused.split())

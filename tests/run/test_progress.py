@@ -23,6 +23,7 @@ class Slot:
     name: str
     lease: Lease | None = None
     device: str = "cpu"
+    use: float | None = 0.5
 
 
 def slot(name: str, trial: int) -> Slot:
@@ -68,8 +69,10 @@ def test_what_the_slots_do(database: Database) -> None:
     slots = [slot("w10", 99), slot("w2", new.number), Slot("w1"), slot("w3", far.number)]
     assert progress_of(live, slots).slots == [
         SlotView(worker="w1", device="cpu"),
-        SlotView(worker="w2", device="cpu", trial=1, attempt=1, epoch=0, epochs=10, metric=None),
-        SlotView(worker="w3", device="cpu", trial=0, attempt=1, epoch=2, epochs=10, metric=0.5, curve=[0.25, 0.5]),
+        SlotView(worker="w2", device="cpu", trial=1, attempt=1, epoch=0, epochs=10, metric=None, use=0.5),
+        SlotView(
+            worker="w3", device="cpu", trial=0, attempt=1, epoch=2, epochs=10, metric=0.5, curve=[0.25, 0.5], use=0.5
+        ),
         SlotView(worker="w10", device="cpu"),
     ]
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunefast.search.confirmed import Confirmation, Interval, Repeated, mean_interval
+from tunefast.search.confirmed import Confirmation, Repeated
+from tunefast.search.intervals import Interval, mean_interval
 
 VALUES = st.floats(-100, 100).map(lambda value: round(value, 6))
 

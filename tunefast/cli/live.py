@@ -8,8 +8,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +21,9 @@ from tunefast.spec.progress import Progress, SlotView
 
 BAR_WIDTH = 40
 EPOCH_BAR = 8
-NUMBERS = ("trial", "metric", "samples", "memory")
+LEAST_CURVE = 4
+"""Points of a sparkline that stay, however narrow the terminal is."""
+NUMBERS = ("trial", "metric", "samples", "memory", "use")
 """Columns that are flush right."""
 SPARKS = "▁▂▃▄▅▆▇█"
 
@@ -45,7 +48,7 @@ class LiveView:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._page = terminal_page()
-        self._finished = -1
+        self._said: tuple[int, bool] | None = None
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -62,9 +65,9 @@ class LiveView:
         """Show where the study stands."""
         if self._live is not None:
             self._live.update(picture(progress, self._page), refresh=True)
-        elif progress.finished != self._finished:
+        elif (progress.finished, progress.held) != self._said:
             self._console.print(line(progress), soft_wrap=True)
-        self._finished = progress.finished
+        self._said = progress.finished, progress.held
 
     def note(self, text: str) -> None:
         """Print a line above the table."""
@@ -73,7 +76,7 @@ class LiveView:
 
 def line(progress: Progress) -> str:
     """Where a study stands, in one line."""
-    return f"{_trials(progress)}; {_best(progress)}"
+    return f"{_trials(progress)}; {_best(progress)}{_held(progress)}"
 
 
 def picture(progress: Progress, page: Page) -> Group:
@@ -82,16 +85,19 @@ def picture(progress: Progress, page: Page) -> Group:
     table = plain_table(
         *names, right=tuple(name for name, column in zip(names, page.columns, strict=True) if column in NUMBERS)
     )
-    for column in table.columns:
-        column.no_wrap, column.overflow = True, "ellipsis"
+    for column, name in zip(table.columns, page.columns, strict=True):
+        column.no_wrap, column.overflow = name != "curve", "ellipsis"  # so that it alone gives way where room is short
     for slot in progress.slots:
         table.add_row(
             *(COLUMNS[column](slot) for column in page.columns), style="" if slot.trial is not None else "dim"
         )
     drawn = (FIGURES[name](progress) for name in page.figures)
     figures = [Text(figure) if isinstance(figure, str) else figure for figure in drawn]
-    held = f"  paused; to go on: tunefast study resume {progress.study}" if progress.held else ""
-    return Group(Text.assemble((progress.study, "bold"), (held, "yellow")), table, Text(), *figures)
+    return Group(Text.assemble((progress.study, "bold"), (_held(progress), "yellow")), table, Text(), *figures)
+
+
+def _held(progress: Progress) -> str:
+    return f"  paused; to go on: tunefast study resume {progress.study}" if progress.held else ""
 
 
 def _bar(progress: Progress) -> RenderableType:
@@ -170,14 +176,32 @@ def _lately(progress: Progress) -> str:
     return "\n".join(progress.lately)
 
 
-COLUMNS: dict[str, Callable[[SlotView], str]] = {
+class Curve:
+    """A curve as a sparkline, of which the latest part is left where there is little room."""
+
+    def __init__(self, values: list[float]) -> None:
+        self._line = sparkline(values)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(self._line[-options.max_width :], no_wrap=True)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(len(self._line), LEAST_CURVE), len(self._line))
+
+
+def _use(slot: SlotView) -> str:
+    return f"{slot.use:.0%}" if slot.trial is not None and slot.use is not None else ""
+
+
+COLUMNS: dict[str, Callable[[SlotView], RenderableType]] = {
     "worker": lambda slot: slot.worker,
     "device": lambda slot: slot.device,
     "trial": _trial,
     "epoch": _epoch,
-    "curve": lambda slot: sparkline(slot.curve) if slot.trial is not None else "",
+    "curve": lambda slot: Curve(slot.curve if slot.trial is not None else []),
     "samples": _speed,
     "memory": _memory,
+    "use": _use,
     "metric": lambda slot: number(slot.metric) if slot.trial is not None else "",
 }
 FIGURES: dict[str, Callable[[Progress], RenderableType]] = {

@@ -2,84 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+import time
+from collections.abc import Callable
 
 import torch
 
-from tunefast.doctor.floor import Rates, measure_rates
-from tunefast.doctor.measuring import Anatomy, dissect
-from tunefast.doctor.remedies import OTHER, Remedy, remedies
-from tunefast.doctor.trying import Aim, Failed, Gain, try_remedy
-from tunefast.doctor.verdict import Verdict, verdict
-from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.doctor.findings import Anatomy, Doing, Finding, LeftAlone, Ready, Remedy, Request, Seen, Tried
+from tunefast.doctor.floor import measure_rates
+from tunefast.doctor.measuring import dissect
+from tunefast.doctor.memory import measured
+from tunefast.doctor.remedies import Patient, remedies
+from tunefast.doctor.trying import RUN_SHARE, Case, least_seconds, try_remedy
+from tunefast.recipe.recipe import RECIPE, TrainingRecipe
 
-PARAMETER_BYTES = 4
-PASSES = 8
-"""Over the parameters in a step: read forward and backward, gradients written and read, an optimizer's two moments."""
 DISSECTING = 0.25
-"""Of the time; the rest is for remedies."""
-WORTH_IT = 1.03
-"""The least gain, at the lower end of its interval, for which a spec is changed."""
+"""Of the time; as much again for the largest batch on a GPU, and the rest for remedies."""
+ENOUGH = 1.5 / (1 - RUN_SHARE)
+"""Times the least that a remedy takes, which it gets even where others then get nothing; with the short runs."""
+COMPILING = 4
+"""Times as long as other remedies take."""
 
 
-class Diagnosis(NamedTuple):
-    """What the doctor found."""
+def examine(request: Request, tell: Callable[[Finding], None]) -> None:
+    """Measure what is asked for, and tell what is found when it is.
 
-    anatomy: Anatomy
-    rates: Rates
-    floor_seconds: float | None
-    """What a step would take at the device's best rates; None where the model's operations cannot be counted."""
-    verdict: Verdict
-    gains: list[Gain]
-    """The most first."""
-    failed: list[Failed]
-
-    @property
-    def advised(self) -> list[Gain]:
-        """Remedies that are surely faster and leave the result as it is, but for rounding."""
-        return [gain for gain in self.gains if gain.low >= WORTH_IT and gain.remedy.result != OTHER]
-
-
-def examine(
-    recipe: TrainingRecipe,
-    seed: int,
-    device: torch.device,
-    seconds: float,
-    aim: Aim,
-    searched: Collection[str] = (),
-    on_progress: Callable[[str], None] = lambda _what: None,
-) -> Diagnosis:
-    """Measure `recipe` for about `seconds`; settings that are `searched` are left as they are.
-
+    Takes about as long as it is asked to after its first step, but for what cannot be cut short, as compilation.
     Raises what training raises: `ValueError` where parts do not fit, `DataError`, `torch.OutOfMemoryError`.
     """
-    on_progress("where the time of a step goes")
-    anatomy = dissect(recipe, seed, device, seconds * DISSECTING / 3)
+    recipe, device = RECIPE.validate_python(request.recipe), torch.device(request.device)
+    if not isinstance(recipe, TrainingRecipe):
+        raise TypeError(type(recipe).__name__)
+    until = time.monotonic() + request.seconds
+
+    def begin() -> None:
+        nonlocal until
+        until = time.monotonic() + request.seconds
+        tell(Ready())
+
+    tell(Doing(what="where the time of a step goes"))
+    anatomy = dissect(recipe, request.seed, device, request.seconds * DISSECTING, begin)
     rates = measure_rates(recipe.precision, device)
-    found = [
-        remedy
-        for remedy in remedies(recipe, device, images=anatomy.is_images, num_train=anatomy.num_train)
-        if not set(searched) & set(remedy.changes)
-    ]
+    searching = time.monotonic() + request.seconds * DISSECTING
+    memory = measured(
+        recipe,
+        request.seed,
+        device,
+        anatomy.peak_memory_bytes,
+        anatomy.num_train,
+        goes_on=lambda: time.monotonic() < searching,
+    )
+    planned, left_alone = _planned(request, recipe, device, anatomy)
+    seen = Seen(anatomy=anatomy, rates=rates, memory=memory, remedies=planned, left_alone=left_alone)
+    tell(seen)
+    case = Case(recipe, request.seed, device, request.threads, request.aim, anatomy)
+    for position, remedy in enumerate(planned):
+        tell(Doing(what=remedy.name))
+        left = max(0.0, until - time.monotonic())
+        weights = [_weight(each) for each in planned[position:]]
+        enough = ENOUGH * least_seconds(case)  # rather one remedy measured than none
+        tell(Tried(result=try_remedy(case, remedy, min(left, max(enough, left * weights[0] / sum(weights))))))
+
+
+def _planned(
+    request: Request, recipe: TrainingRecipe, device: torch.device, anatomy: Anatomy
+) -> tuple[list[Remedy], list[LeftAlone]]:
+    """What is tried in turn, and what is not and why."""
+    facts = anatomy.is_images, anatomy.num_train, anatomy.has_batch_norm, anatomy.loads
+    found = remedies(Patient(recipe, device, *facts, request.threads, request.cores))
+    searched = set(request.searched)
+    left = [each for each in found if isinstance(each, LeftAlone)]
     tried = []
-    for remedy in found:
-        on_progress(remedy.name)
-        tried.append(try_remedy(recipe, remedy, seed, device, seconds * (1 - DISSECTING) / len(found), aim))
-    gains = sorted((each for each in tried if isinstance(each, Gain)), key=lambda gain: -gain.ratio)
-    failed = [each for each in tried if isinstance(each, Failed)]
-    return Diagnosis(anatomy, rates, floor(anatomy, rates), verdict(anatomy), gains, failed)
+    for remedy in (each for each in found if isinstance(each, Remedy)):
+        shared = searched & remedy.changes.keys()
+        if shared:
+            left.append(LeftAlone(remedy.name, f"the study searches {', '.join(sorted(shared))}"))
+        else:
+            tried.append(remedy)
+    return tried, left
 
 
-def floor(anatomy: Anatomy, rates: Rates) -> float | None:
-    """The least seconds of a step: its operations at the rate of products, its parameters at that of copies."""
-    if anatomy.step_flops is None:
-        return None
-    return max(anatomy.step_flops / rates.flops, anatomy.num_parameters * PARAMETER_BYTES * PASSES / rates.bytes)
-
-
-def together(gains: list[Gain]) -> Remedy:
-    """Several remedies as one; of two that change the same setting the better one counts."""
-    changes = {path: value for gain in reversed(gains) for path, value in gain.remedy.changes.items()}
-    results = [gain.remedy.result for gain in gains]
-    return Remedy("all of it together", changes, max(results, key=("same", "rounding alone", "another training").index))
+def _weight(remedy: Remedy) -> int:
+    return COMPILING if "hardware.compile" in remedy.changes else 1

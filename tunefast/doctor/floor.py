@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 import torch
 
+from tunefast.doctor.findings import Rates
 from tunefast.recipe.precision import Precision, autocast
 
 SIDES = {"cpu": 1024, "cuda": 8192}
 """Rows and columns of the matrices that are multiplied to find the rate."""
 COPY_BYTES = {"cpu": 2**27, "cuda": 2**30}
 ROUNDS = 5
-
-
-class Rates(NamedTuple):
-    """The best of what was measured."""
-
-    flops: float
-    """Floating-point operations a second of a product of large matrices, in the recipe's precision."""
-    bytes: float
-    """A second, read and written, of a copy in the device's memory."""
 
 
 def measure_rates(precision: Precision, device: torch.device) -> Rates:

@@ -3,117 +3,113 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
 import torch
+from torch import nn
 
+from tunefast.doctor.findings import PHASES, Anatomy, computing
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.costs import BACKWARD_FLOPS
+from tunefast.train.evaluate import eval_batch_size
 from tunefast.train.lane import Lane
 from tunefast.train.loop import open_lane
-from tunefast.train.memory import peak_memory_bytes
+from tunefast.train.memory import forget_peak, peak_memory_bytes
 from tunefast.train.phases import Phases, Stopwatch
+from tunefast.train.timing import evaluation_seconds
 
-WARM_STEPS = 3
-"""Before anything is timed: memory, algorithms, caches."""
-PHASES = ("data", "preparation", "forward", "backward", "optimizer")
-
-
-class Anatomy(NamedTuple):
-    """Where the time of a recipe goes."""
-
-    step_seconds: float
-    """Of one optimizer step."""
-    phases: Mapping[str, float]
-    """The seconds of each of `PHASES` in a step, as measured with a stop at the end of each."""
-    fixed_seconds: float
-    """Of a step's computing: what it would take without any sample."""
-    eval_seconds: float
-    """Of one evaluation."""
-    steps_per_epoch: int
-    samples_per_step: int
-    step_flops: float | None
-    """Floating-point operations of a step; None where the model does not run on shapes alone."""
-    num_parameters: int
-    peak_memory_bytes: int
-    is_images: bool
-    num_train: int
-
-    @property
-    def computing_seconds(self) -> float:
-        """Of a step: forward, backward and optimizer."""
-        return sum(self.phases[phase] for phase in ("forward", "backward", "optimizer"))
+ROUNDS = 9
+"""In which whole and smaller batches take turns; the quickest of each counts, since others may use the machine too."""
 
 
-def dissect(recipe: TrainingRecipe, seed: int, device: torch.device, seconds: float) -> Anatomy:
-    """Train a few steps of `recipe`, `seconds` for each of the measurements, and evaluate once.
+def dissect(
+    recipe: TrainingRecipe,
+    seed: int,
+    device: torch.device,
+    seconds: float,
+    on_started: Callable[[], None] = lambda: None,
+) -> Anatomy:
+    """Train and evaluate for about `seconds` in all, and for one step at least.
 
-    Raises what training raises: `ValueError` where parts do not fit, `torch.OutOfMemoryError`.
+    The first step, which loads and may compile, does not count: `on_started` is called after it. Raises what training
+    raises: `ValueError` where parts do not fit, `torch.OutOfMemoryError`.
     """
+    forget_peak(device)
     lane = open_lane(recipe, seed, device)
-    plain = seconds_a_step(lane, seconds)
-    watch = Stopwatch(device)
-    phases = _phases(lane, watch, seconds)
-    fixed = _fixed_seconds(recipe, phases, seed, device, seconds)
+    lane.train_epoch(1, 1)
+    on_started()
     started = time.perf_counter()
-    lane.evaluate()
-    evaluated = time.perf_counter() - started
-    samples = recipe.batch_size * recipe.accumulation_steps
+    open_lane(recipe, seed, device)  # as any later one, whose data is there
+    opened = time.perf_counter() - started
+    share = seconds / 3
+    plain, steps = seconds_a_step(lane, share)
+    phases, fixed = _split(recipe, lane, device, steps)
+    batch = eval_batch_size(lane.dataset.validation, lane.preparation)
+    evaluated = evaluation_seconds(lane, batch, share / 2)
     details, num_train = lane.details(), len(lane.dataset.train)
     flops = details.get("forward_flops")
+    samples = min(recipe.batch_size * recipe.accumulation_steps, num_train)
+    resident = lane.dataset.train.inputs.device.type == device.type
     return Anatomy(
         step_seconds=plain,
         phases=phases,
         fixed_seconds=fixed,
         eval_seconds=evaluated,
         steps_per_epoch=lane.horizon.steps_per_epoch,
-        samples_per_step=min(samples, num_train),
-        step_flops=None if flops is None else flops * BACKWARD_FLOPS * min(samples, num_train),
+        samples_per_step=samples,
+        step_flops=None if flops is None else flops * BACKWARD_FLOPS * samples,
         num_parameters=int(details["num_parameters"]),
         peak_memory_bytes=peak_memory_bytes(device),
         is_images=lane.raw.is_images,
         num_train=num_train,
+        num_validation=len(lane.dataset.validation),
+        has_batch_norm=any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in lane.network.modules()),  # noqa: SLF001
+        loads=not resident or (device.type == "cpu" and recipe.hardware.loading == "loader"),
+        open_seconds=opened,
     )
 
 
-def seconds_a_step(lane: Lane, seconds: float) -> float:
-    """Mean seconds of a step, over steps of about `seconds`."""
-    steps = min(WARM_STEPS, lane.horizon.steps_per_epoch)
-    lane.train_epoch(1, steps)
+def seconds_a_step(lane: Lane, seconds: float) -> tuple[float, int]:
+    """Mean seconds of a step, over steps of about `seconds` or an epoch; and how many steps these were."""
+    steps, whole = 1, lane.horizon.steps_per_epoch
     while True:
         started = time.perf_counter()
         done = lane.train_epoch(1, steps).steps
         taken = time.perf_counter() - started
-        if taken >= seconds or done == lane.horizon.steps_per_epoch:
-            return taken / done
-        steps = min(lane.horizon.steps_per_epoch, max(2 * steps, int(steps * seconds / max(taken, 1e-6))))
+        if 2 * taken >= seconds or done == whole:
+            return taken / done, done
+        steps = min(whole, max(2 * steps, int(steps * seconds / max(taken, 1e-6))))
 
 
-def _phases(lane: Lane, watch: Stopwatch, seconds: float) -> dict[str, float]:
-    """Seconds of each phase in a step."""
-    steps = min(WARM_STEPS, lane.horizon.steps_per_epoch)
-    lane.phases = watch
-    done, started = 0, time.perf_counter()
-    found = dict.fromkeys(PHASES, 0.0)
-    while not done or time.perf_counter() - started < seconds:
-        watch.start()
-        done += lane.train_epoch(1, steps).steps
-        for phase in PHASES:
-            found[phase] += watch.seconds[phase]
-    lane.phases = Phases()
-    return {phase: taken / done for phase, taken in found.items()}
+def _split(recipe: TrainingRecipe, lane: Lane, device: torch.device, steps: int) -> tuple[dict[str, float], float]:
+    """Seconds of each phase in a step, and what computing takes whatever the samples: of as many steps as given.
 
-
-def _fixed_seconds(
-    recipe: TrainingRecipe, phases: Mapping[str, float], seed: int, device: torch.device, seconds: float
-) -> float:
-    """What a step's computing takes whatever its samples: the line through a batch and a quarter of it, at none."""
+    The latter is the line through a batch and a quarter of it, at none; 0 where there is time for a single step, which
+    is no small one then. On a CPU that line is through CPU time, which others who use the machine do not change.
+    """
     quarter = max(1, recipe.batch_size // 4)
-    if quarter == recipe.batch_size:
-        return 0.0
-    small = open_lane(recipe.model_copy(update={"batch_size": quarter}), seed, device)
-    fewer = _phases(small, Stopwatch(device), seconds)
-    computing = [sum(each[phase] for phase in ("forward", "backward", "optimizer")) for each in (phases, fewer)]
-    slope = (computing[0] - computing[1]) / (recipe.batch_size - quarter)
-    return min(computing[0], max(0.0, computing[0] - slope * recipe.batch_size))
+    each = max(1, steps // ROUNDS)
+    if quarter == recipe.batch_size or steps == 1:
+        return _phases(lane, device, each), 0.0
+    small = open_lane(recipe.model_copy(update={"batch_size": quarter}), lane.seed, device)
+    small.train_epoch(1, 1)
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    rounds = [
+        (_phases(lane, device, each), *(_phases(one, device, each, clock) for one in (lane, small)))
+        for _ in range(ROUNDS)
+    ]
+    phases, whole, fewer = (min(taken, key=computing) for taken in zip(*rounds, strict=True))
+    slope = (computing(whole) - computing(fewer)) / (recipe.batch_size - quarter)
+    fixed = min(1.0, max(0.0, 1.0 - slope * recipe.batch_size / max(computing(whole), 1e-9)))
+    return phases, fixed * computing(phases)
+
+
+def _phases(
+    lane: Lane, device: torch.device, steps: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Seconds of each phase in a step, over so many steps."""
+    watch = lane.phases = Stopwatch(device, clock)
+    watch.start()
+    done = lane.train_epoch(1, min(steps, lane.horizon.steps_per_epoch)).steps
+    lane.phases = Phases()
+    return {phase: watch.seconds[phase] / done for phase in PHASES}

@@ -3,122 +3,142 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from typing import NamedTuple
 
 import torch
 from pydantic import ValidationError
-from scipy.stats import t
 
-from tunefast.doctor.remedies import Remedy
+from tunefast.doctor.findings import Aim, Anatomy, Failed, Gain, Remedy
+from tunefast.doctor.rounds import LEAST_ROUNDS, ROUNDS, interval
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.train.features import feature_dataset
 from tunefast.train.lane import Lane
 from tunefast.train.loop import open_lane
+from tunefast.train.timing import Backbone
 
-CONFIDENCE = 0.95
-ROUNDS = 5
-SHARES = 3
-"""Into how many of them the time of a trial is cut: opening and warming, measuring, and the short run."""
-
-
-class Aim(NamedTuple):
-    """What a training is for."""
-
-    metric: str
-    maximize: bool
+RUN_SHARE = 1 / 3
+"""Of the time of a trial, for the short run of each side; the rest is for the rounds."""
 
 
-class Gain(NamedTuple):
-    """What a remedy did."""
+class Case(NamedTuple):
+    """A training that remedies are tried on."""
 
-    remedy: Remedy
-    ratio: float
-    """Samples a second, times those without it: the geometric mean over the rounds."""
-    low: float
-    """Of the 95 % interval of that."""
-    high: float
-    first_seconds: float
-    """What its first steps took longer than later ones: compilation, mostly."""
-    metric_change: float | None
-    """By how much the metric was better after a short run over as many samples from the same start."""
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether it is faster, by more than chance."""
-        return self.low > 1.0
+    recipe: TrainingRecipe
+    seed: int
+    device: torch.device
+    threads: int
+    aim: Aim
+    anatomy: Anatomy
 
 
-class Failed(NamedTuple):
-    """A remedy that could not be tried."""
+class Side(NamedTuple):
+    """A training with a remedy, or without."""
 
-    remedy: Remedy
-    why: str
+    recipe: TrainingRecipe
+    threads: int
+    lane: Lane
+
+    def rate(self, steps: int) -> float:
+        """Samples a second, over so many steps."""
+        torch.set_num_threads(self.threads)
+        started = time.perf_counter()
+        totals = self.lane.train_epoch(1, steps)
+        return totals.samples / (time.perf_counter() - started)
+
+    def step_seconds(self) -> float:
+        """Of one step."""
+        torch.set_num_threads(self.threads)
+        started = time.perf_counter()
+        self.lane.train_epoch(1, 1)
+        return time.perf_counter() - started
 
 
-def try_remedy(
-    recipe: TrainingRecipe, remedy: Remedy, seed: int, device: torch.device, seconds: float, aim: Aim
-) -> Gain | Failed:
-    """Train with and without `remedy` in alternating rounds, `seconds` in all, and compare a short run of each."""
+def try_remedy(case: Case, remedy: Remedy, seconds: float) -> Gain | Failed:
+    """Train with and without `remedy` in alternating rounds, and a short run of each: `seconds` in all, about.
+
+    What does not fit into the time is not begun, or told to have had too little.
+    """
+    until = time.monotonic() + seconds
+    least = least_seconds(case)
+    if least > seconds:
+        return Failed(remedy, f"it takes about {least:.0f} s, and there were {seconds:.0f}")
     try:
-        changed = remedy.applied(recipe)
-        lanes = open_lane(recipe, seed, device), open_lane(changed, seed, device)
-        firsts = [_first_seconds(lane) for lane in lanes]
+        return _tried(case, remedy, seconds, until)
     except (ValidationError, ValueError, RuntimeError) as error:
         return Failed(remedy, str(error).strip().splitlines()[-1])
-    share = seconds / SHARES / ROUNDS / len(lanes)
-    steps = [_steps_in(lane, share) for lane in lanes]
+    finally:
+        torch.set_num_threads(case.threads)
+
+
+def least_seconds(case: Case) -> float:
+    """What trying a remedy takes at least: two models, and both first steps and rounds of a step each."""
+    return 2 * case.anatomy.open_seconds + 2 * (2 + LEAST_ROUNDS) * case.anatomy.step_seconds
+
+
+def _tried(case: Case, remedy: Remedy, seconds: float, until: float) -> Gain | Failed:
+    changed, backbone = remedy.applied(case.recipe), Backbone(case.device)
+    new_features = changed.caches_features and not case.recipe.caches_features
+    features = backbone.placeholders if new_features else feature_dataset
+    without = Side(case.recipe, case.threads, open_lane(case.recipe, case.seed, case.device))
+    with_it = Side(changed, remedy.threads or case.threads, open_lane(changed, case.seed, case.device, features))
+    sides = without, with_it
+    firsts = [side.step_seconds() for side in sides]
+    steps_seconds = [side.step_seconds() for side in sides]
+    left = max(0.0, until - time.monotonic()) - RUN_SHARE * seconds
+    rounds = min(ROUNDS, int(left / sum(steps_seconds)))
+    if rounds < LEAST_ROUNDS:
+        first = f", of which its first step took {firsts[1]:.0f}" if 2 * firsts[1] > seconds else ""
+        return Failed(remedy, f"{LEAST_ROUNDS} rounds would not have ended in {seconds:.0f} s{first}")
+    share = left / rounds / 2
+    steps = [_num_steps(side.lane, share, a_step) for side, a_step in zip(sides, steps_seconds, strict=True)]
     logs = []
-    for _ in range(ROUNDS):
-        without, with_it = (_rate(lane, num) for lane, num in zip(lanes, steps, strict=True))
-        logs.append(math.log(with_it / without))
-    mean, spread = statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(ROUNDS)
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, ROUNDS - 1)) * spread
-    change = _change(recipe, changed, seed, device, seconds / SHARES, aim)
-    extra = max(0.0, firsts[1] - firsts[0])
-    return Gain(remedy, math.exp(mean), math.exp(mean - half), math.exp(mean + half), extra, change)
+    for _ in range(rounds):
+        rates = [side.rate(num) for side, num in zip(sides, steps, strict=True)]
+        logs.append(math.log(rates[1] / rates[0]))
+    low, middle, high = (math.exp(value) for value in interval(logs))
+    extra = [max(0.0, first - later) for first, later in zip(firsts, steps_seconds, strict=True)]
+    once = max(0.0, extra[1] - extra[0]) + backbone.features_seconds
+    change = _change(case, without, with_it, max(RUN_SHARE * seconds / 2, until - time.monotonic()))
+    return Gain(remedy, middle, low, high, once, change)
 
 
-def _first_seconds(lane: Lane) -> float:
-    """What the first step takes, which a lane of compiled code compiles in."""
-    started = time.perf_counter()
-    lane.train_epoch(1, 1)
-    return time.perf_counter() - started
-
-
-def _steps_in(lane: Lane, seconds: float) -> int:
+def _num_steps(lane: Lane, seconds: float, a_step: float) -> int:
     """About how many steps fit into `seconds`, of one epoch at most."""
-    started = time.perf_counter()
-    lane.train_epoch(1, 1)
-    a_step = time.perf_counter() - started
     return max(1, min(lane.horizon.steps_per_epoch, int(seconds / max(a_step, 1e-6))))
 
 
-def _rate(lane: Lane, steps: int) -> float:
-    """Samples a second."""
-    started = time.perf_counter()
-    totals = lane.train_epoch(1, steps)
-    return totals.samples / (time.perf_counter() - started)
+def _change(case: Case, without: Side, with_it: Side, seconds: float) -> float | None:
+    """By how much the metric is better with the change, after as many samples.
 
-
-def _change(
-    recipe: TrainingRecipe, changed: TrainingRecipe, seed: int, device: torch.device, seconds: float, aim: Aim
-) -> float | None:
-    """By how much the metric is better with the change, after as many samples; None where none is known or shown."""
+    None where no such metric is measured, or there is no time for two runs of a step.
+    """
+    anatomy = case.anatomy
+    share = seconds / 2 - anatomy.open_seconds
+    if share < anatomy.step_seconds:
+        return None
+    judged = anatomy.num_validation
+    if not without.recipe.own_parts():  # which may need all samples
+        judged = max(1, int(judged * min(1.0, share / 2 / max(anatomy.eval_seconds, 1e-9))))
+    num = _num_steps(without.lane, share / 2, anatomy.step_seconds)
     scores: list[float] = []
     samples = 0
-    for each in (recipe, changed):
-        lane = open_lane(each, seed, device)
-        num = _steps_in(lane, seconds / 2) if not samples else _at_least(samples, each, lane)
-        fresh = open_lane(each, seed, device)
-        samples = fresh.train_epoch(1, num).samples
-        found = fresh.evaluate().get(aim.metric.removeprefix("val_"))
+    for side in (without, with_it):
+        torch.set_num_threads(side.threads)
+        lane = open_lane(_unkept(side.recipe, case.recipe), case.seed, case.device)
+        a_step = side.recipe.batch_size * side.recipe.accumulation_steps
+        steps = num if not samples else max(1, math.ceil(samples / a_step))
+        samples = lane.train_epoch(1, min(steps, lane.horizon.steps_per_epoch)).samples
+        found = lane.evaluate(judged).get(case.aim.metric.removeprefix("val_"))
         if found is None:
             return None
         scores.append(found)
-    return (1 if aim.maximize else -1) * (scores[1] - scores[0])
+    return (1 if case.aim.maximize else -1) * (scores[1] - scores[0])
 
 
-def _at_least(samples: int, recipe: TrainingRecipe, lane: Lane) -> int:
-    a_step = recipe.batch_size * recipe.accumulation_steps
-    return min(lane.horizon.steps_per_epoch, max(1, math.ceil(samples / a_step)))
+def _unkept(recipe: TrainingRecipe, original: TrainingRecipe) -> TrainingRecipe:
+    """The same training in its first epoch, without features that would first have to be computed for all samples."""
+    if not recipe.caches_features or original.caches_features:
+        return recipe
+    later = {"transfer": {**recipe.transfer.model_dump(), "unfreeze_epoch": max(2, recipe.epochs)}}
+    return TrainingRecipe.model_validate({**recipe.table(), **later, "epochs": max(2, recipe.epochs)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from tunefast.doctor.measuring import Anatomy
+from tunefast.doctor.findings import Anatomy
 
 
 class Limit(StrEnum):

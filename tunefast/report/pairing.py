@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
-CONFIDENCE = 0.95
+from tunefast.search.intervals import half_width
+
 LEAST_EACH = 5
 """Trials that either side has to have, counted by the weight of their pairs."""
 WIDTHS = (1.0, 2.0, 4.0)
@@ -143,7 +143,7 @@ def _interval(gaps: Floats, weights: Floats, terms: Floats, sizes: Sequence[floa
     if total == 0:
         return Effect(mean, mean, mean)
     freedom = total**2 / sum(variance**2 / (size - 1) for variance, size in zip(variances, sizes, strict=True))
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, freedom)) * math.sqrt(total)
+    half = half_width(math.sqrt(total), freedom)
     return Effect(mean, mean - half, mean + half)
 
 

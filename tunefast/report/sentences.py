@@ -8,7 +8,8 @@ from optuna.trial import TrialState
 
 from tunefast.report.phrases import number
 from tunefast.search.auditing import CONFIDENCE, regret
-from tunefast.search.confirmed import Interval, Lead, Repeated
+from tunefast.search.confirmed import Lead, Repeated
+from tunefast.search.intervals import Interval
 from tunefast.store.snapshot import StudySnapshot
 
 

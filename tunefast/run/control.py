@@ -51,14 +51,15 @@ def _live(dispatcher: Dispatcher, command: Command) -> LiveStudy:
 def _pause(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
     study = _live(dispatcher, command)
     dispatcher.account(study)
-    study.held = True
+    study.keep_orders(study.orders._replace(held=True))
     return {"running": len(study.running), "after_epoch": study.spec.trains_with_ours}
 
 
 def _resume(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
     study = _live(dispatcher, command)
     dispatcher.account(study)
-    was_held, study.held = study.held, False
+    was_held = study.held
+    study.keep_orders(study.orders._replace(held=False))
     return {"was_paused": was_held}
 
 
@@ -67,7 +68,7 @@ def _stop(dispatcher: Dispatcher, command: Command) -> dict[str, Any]:
     hosts = [host for host in dispatcher.hosts if host.study == study.name and not host.leaving]
     if not hosts:
         raise UserError(message=f"study {study.name!r} is being stopped already")
-    for host in hosts:
+    for host in hosts:  # which remember it, whatever becomes of this process
         host.send(Quit())
     return {"processes": [host.pid for host in hosts]}
 

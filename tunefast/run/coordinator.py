@@ -204,6 +204,9 @@ class Coordinator(Timekeeper):
         lease.hear(message.pulse if isinstance(message, Beat) else None)
         study = self.studies[message.study]
         running = study.running[message.trial]
+        holder = self._holder(message.token)
+        if isinstance(message, Beat) and holder is not None and message.use is not None:
+            holder.use = message.use
         match message:
             case Note():
                 self._tell_people(study, message)

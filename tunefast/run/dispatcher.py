@@ -26,6 +26,7 @@ from tunefast.spec.progress import Record
 from tunefast.spec.sections import Event
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
+from tunefast.store.studies import Orders
 
 EVENTS: dict[End | None, Event] = {End.FAILING: "failed", End.PAUSED: "paused"}
 """What people are told where a study did not end as it was meant to."""
@@ -146,7 +147,12 @@ class Dispatcher:
         self.studies[name] = study
 
     def _drop(self, study: LiveStudy) -> None:
-        """Forget a study; outcomes of it that could not be written are never told, and their trials go on later."""
+        """Forget a study; outcomes of it that could not be written are never told, and their trials go on later.
+
+        So are people's orders: they were for the work that has ended.
+        """
+        with contextlib.suppress(StorageError):
+            study.keep_orders(Orders())
         del self.studies[study.name]
         for trial in self.leases.trials(study.name):
             self.leases.revoke(study.name, trial)

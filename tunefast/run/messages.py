@@ -80,6 +80,8 @@ class Beat(OfTrial):
     kind: Literal["beat"] = "beat"
     pulse: int
     """How far it has got: a number that changes while it does."""
+    use: float | None = None
+    """The share of the time in which its device computed lately, where that is a GPU that says so."""
 
 
 class Finish(OfTrial):

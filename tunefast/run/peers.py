@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from tunefast.run.cpu_time import CpuUse
 from tunefast.run.leases import Lease
-from tunefast.run.slots import Lent
+from tunefast.run.slots import CPU, Lent
 from tunefast.spec.progress import Record
 
 Send = Callable[[Record], None]
@@ -43,6 +44,20 @@ class Worker:
     """Whether its host has taken its slot back."""
     dismissed: bool = False
     """Whether it was sent away, or was ended."""
+    use: float | None = None
+    """The share of its device that it uses: of its trial's cores, or what a GPU says of itself."""
+    _cpu: CpuUse = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._cpu = CpuUse(self.pid)
+
+    def look(self, now: float) -> None:
+        """See how busy it is, at a time of the monotonic clock; a GPU is told of by the worker itself."""
+        if self.lease is None:
+            self.use = None
+        elif self.device == CPU:
+            self._cpu.look(now, self.lease.threads)
+            self.use = self._cpu.share
 
     @property
     def leaving(self) -> bool:

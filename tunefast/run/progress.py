@@ -15,6 +15,7 @@ class Slot(Protocol):
 
     name: str
     device: str
+    use: float | None
     lease: Lease | None
 
 
@@ -61,6 +62,7 @@ def _slot_view(study: LiveStudy, worker: Slot) -> SlotView:
         curve=thinned([running.values[epoch] for epoch in sorted(running.values)]),
         samples_per_second=running.samples_per_second,
         peak_memory_bytes=running.peak_memory_bytes,
+        use=worker.use,
     )
 
 

@@ -22,6 +22,8 @@ TICK_SECONDS = 0.1
 LONGEST_TICK_SECONDS = 1.0
 """What passed longer ago than this passed while this process stood still: nobody could be heard meanwhile."""
 SHOW_SECONDS = 0.25
+LOOK_SECONDS = 1.0
+"""Between two looks at how busy workers are: the kernel counts in hundredths, and a look costs a fraction of one."""
 
 log = logging.getLogger("tunefast.coordinator")
 
@@ -32,6 +34,7 @@ class Timekeeper(Dispatcher):
 
     _ticked: float = field(default_factory=time.monotonic)
     _shown: float = 0.0
+    _looked: float = 0.0
 
     def tick(self) -> None:
         """Every `TICK_SECONDS`: write groups, count active time, take in what others changed, show progress."""
@@ -45,6 +48,10 @@ class Timekeeper(Dispatcher):
         for act in (partial(self._guard, min(passed, LONGEST_TICK_SECONDS)), self._synchronise):
             with self._storage_may_wait():
                 act()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            for worker in self.workers:
+                worker.look(now)
         if now - self._shown >= SHOW_SECONDS:
             self._shown = now
             staying = [host for host in self.hosts if not host.leaving]

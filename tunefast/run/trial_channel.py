@@ -24,6 +24,7 @@ from tunefast.run.messages import (
     Told,
 )
 from tunefast.spec.progress import Answer, Assignment, CheckpointFile, EpochReport, Outcome, Returned, Verb, Verdict
+from tunefast.train.device_use import device_use
 from tunefast.train.pulse import PULSE, HaltedError
 
 log = logging.getLogger("tunefast.worker")
@@ -40,7 +41,7 @@ class TrialChannel:
         self._channel = channel
         self._leaves = leaves
         """Whether this process is to end as soon as it can."""
-        self._token = assignment.token
+        self._token, self._device = assignment.token, assignment.device
         self._key = {"study": assignment.study, "trial": assignment.trial, "token": assignment.token}
 
     def report(self, report: EpochReport) -> Answer:
@@ -68,7 +69,7 @@ class TrialChannel:
 
     def beat(self) -> None:
         """This process lives, and is as far as its pulse says."""
-        self._channel.send(Beat(**self._key, pulse=PULSE.count))
+        self._channel.send(Beat(**self._key, pulse=PULSE.count, use=device_use(self._device)))
 
     def consult(self, verb: Verb, argument: dict[str, Any]) -> Any:
         """What the study's Optuna trial says; raises `ValueError` where it refuses."""

@@ -15,33 +15,13 @@ from optuna.trial import FrozenTrial
 
 from tunefast.errors import UserError
 from tunefast.search.confirming import SEED, ranking, settings_but_seed
+from tunefast.search.intervals import Interval, mean_interval
 from tunefast.store import snapshot
 from tunefast.store.rows import main_value, retried, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
-CERTAINTY = 0.95
-"""How often an interval holds the true mean."""
 UNFINISHED = ("waiting", "running")
-
-
-class Interval(NamedTuple):
-    """Where the true mean lies, with `CERTAINTY`."""
-
-    low: float
-    high: float
-
-
-def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Student's interval of the mean of normally distributed `values`; None for fewer than two, or infinite ones."""
-    if len(values) < 2 or not all(map(math.isfinite, values)):  # noqa: PLR2004
-        return None
-    from scipy.special import stdtrit  # slow to import, and seldom needed
-
-    quantile = float(stdtrit(len(values) - 1, (1 + CERTAINTY) / 2))
-    half = quantile * statistics.stdev(values) / math.sqrt(len(values))
-    mean = statistics.fmean(values)
-    return Interval(mean - half, mean + half)
 
 
 @dataclass(frozen=True)

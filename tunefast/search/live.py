@@ -27,7 +27,7 @@ from tunefast.spec.progress import (
     Verdict,
 )
 from tunefast.spec.study import StudySpec
-from tunefast.store.database import StudyGone
+from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import LOST
 
 WHY = {PRUNER: "others are better", RACE: "it cannot win", TARGET: "the target", "early_stopping": "no more progress"}
@@ -36,6 +36,12 @@ WHY = {PRUNER: "others are better", RACE: "it cannot win", TARGET: "the target",
 
 class LiveStudy(StudyState):
     """What is done with a study while it is live."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        super().__init__(database, name)
+        waiting = {each.number for each in (*self._waiting, *self.paused.values())}
+        for number in waiting.intersection(self.orders.stopped):  # a coordinator was killed before they had ended
+            self.stop_trial(number)
 
     # Handing out.
 
@@ -234,6 +240,7 @@ class LiveStudy(StudyState):
         Raises `UserError` for a trial that has ended, or that there is not.
         """
         if number in self.running:
+            self.keep_orders(self.orders._replace(stopped=tuple({*self.orders.stopped, number})))
             self.running[number].stopped = True
             return True
         running = self._unpause(number) or next((each for each in self._waiting if each.number == number), None)

@@ -23,7 +23,7 @@ from tunefast.spec.progress import BY_ITSELF, STOPPED_EARLY
 from tunefast.store.database import Database, StudyGone
 from tunefast.store.epochs import Attempts, TrialLog
 from tunefast.store.rows import AUDITED, IMPORTED, OURS, RETRIES, SPLITS, main_value, state_word
-from tunefast.store.studies import find
+from tunefast.store.studies import Orders, find, keep_orders
 from tunefast.store.trials import MirroredStorage
 
 NUM_LATELY = 3
@@ -42,6 +42,9 @@ class StudyState:
         self.name = name
         self.uuid = stored.uuid
         self.spec = stored.spec
+        self._database = database
+        self.orders = stored.orders
+        """What people want, as it is on disk: see `keep_orders`."""
         self.storage = MirroredStorage(database, name, stored.uuid)
         self.log = TrialLog(database, stored.uuid)
         self.active_seconds = stored.active_seconds
@@ -59,8 +62,6 @@ class StudyState:
         """Running trials that somebody else trains, with stock Optuna."""
         self.error: str | None = None
         """What the first trials failed with, or what is wrong with the machine, where the study ended for that."""
-        self.held = False
-        """Whether the user paused the study: nothing is handed out, and who trains waits after the next epoch."""
         self._waiting = WaitingTrials()
         self.paused: dict[int, Running] = {}
         """Trials that wait until they are among the best at their rung."""
@@ -167,6 +168,20 @@ class StudyState:
         warmup = warmup_epochs(self.spec.study.pruner, recipe)
         audited = trial.user_attrs.get(AUDITED)
         return Running(trial.number, trial._trial_id, recipe, warmup, audited=audited)  # noqa: SLF001
+
+    def keep_orders(self, orders: Orders) -> None:
+        """Have what people want on disk, so that another coordinator finds it, before they are told that it is so.
+
+        Raises `StorageError`, and leaves all as it is then.
+        """
+        if orders != self.orders:
+            keep_orders(self._database, self.uuid, orders)
+            self.orders = orders
+
+    @property
+    def held(self) -> bool:
+        """Whether the user paused the study: nothing is handed out, and who trains waits after the next epoch."""
+        return self.orders.held
 
     def account(self, num_slots: int) -> None:
         """Count the time since this was last called, during which it had so many slots.

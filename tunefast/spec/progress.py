@@ -187,6 +187,8 @@ class SlotView(Record):
     samples_per_second: float | None = None
     """In training, during its last epoch."""
     peak_memory_bytes: int | None = None
+    use: float | None = None
+    """The share of its device that it uses: of its trial's CPU cores, or what a GPU says of itself."""
 
 
 class Progress(Record):

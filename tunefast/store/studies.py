@@ -32,6 +32,15 @@ CONFIRMATION = ".confirm"
 """What a confirmation is called after its study's name."""
 
 
+class Orders(NamedTuple):
+    """What people want of a study that is worked on, until whoever works on it has left; outlives its coordinator."""
+
+    held: bool = False
+    """Whether it is to wait."""
+    stopped: tuple[int, ...] = ()
+    """Trials that are to end."""
+
+
 class StoredStudy(NamedTuple):
     """A study as tunefast keeps it."""
 
@@ -40,6 +49,7 @@ class StoredStudy(NamedTuple):
     active_seconds: float
     slot_seconds: float | None = None
     """Seconds that slots were lent to it, summed over the slots; None where an earlier tunefast did not count them."""
+    orders: Orders = Orders()
 
 
 def check_usable(path: Path) -> None:
@@ -123,7 +133,16 @@ def find(connection: Connection, name: str, storage: object) -> StoredStudy:
     if row is None or spec is None or (spec.study.name != name and known.get(spec.study.name) == row.uuid):
         raise StudyNotOurs(name=name, storage=storage)  # or a copy, which has taken the uuid along
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"name": name})})
-    return StoredStudy(row.uuid, spec, row.active_seconds, getattr(row, "slot_seconds", None))
+    orders = getattr(row, "orders", None) or {}
+    known_orders = Orders(orders.get("held", False), tuple(orders.get("stopped", ())))
+    return StoredStudy(row.uuid, spec, row.active_seconds, getattr(row, "slot_seconds", None), known_orders)
+
+
+def keep_orders(database: Database, study_uuid: str, orders: Orders) -> None:
+    """Have what people want of a study on disk, in place of what they wanted before."""
+    changed = sa.update(tables.studies).where(tables.studies.c.uuid == study_uuid)
+    with database.transaction() as connection:
+        connection.execute(changed.values(orders=None if orders == Orders() else orders._asdict()))
 
 
 def extend(database: Database, name: str, budget: Budget) -> StudySpec:

@@ -22,6 +22,7 @@ studies = sa.Table(
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("active_seconds", sa.Float, nullable=False, default=0.0),
     sa.Column("slot_seconds", sa.Float),
+    sa.Column("orders", sa.JSON),
 )
 
 attempts = sa.Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 import torch
 
@@ -18,10 +19,11 @@ class Phases:
 class Stopwatch(Phases):
     """Adds up the seconds of each phase; waits for the device at each end, which makes steps a little slower."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, clock: Callable[[], float] = time.perf_counter) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._device = device
-        self._last = time.perf_counter()
+        self._clock = clock
+        self._last = clock()
 
     def start(self) -> None:
         """Begin anew."""
@@ -33,6 +35,6 @@ class Stopwatch(Phases):
         """`phase` has just ended."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        now = time.perf_counter()
+        now = self._clock()
         self.seconds[phase] += now - self._last
         self._last = now

@@ -55,7 +55,7 @@ def measure_cost(recipe: TrainingRecipe, seed: int, device: torch.device, second
     """
     forget_peak(device)
     started = time.perf_counter()
-    backbone = _Backbone(device)
+    backbone = Backbone(device)
     lane = open_lane(recipe, seed, device, backbone.placeholders)
     opened = time.perf_counter() - started - backbone.seconds
     stepped = time.perf_counter()
@@ -63,7 +63,7 @@ def measure_cost(recipe: TrainingRecipe, seed: int, device: torch.device, second
     first = time.perf_counter() - stepped
     epoch = _whole(lambda steps: lane.train_epoch(1, steps), lane.horizon.steps_per_epoch, 1, seconds)
     batch = eval_batch_size(lane.dataset.validation, lane.preparation)
-    evaluation = _evaluation_seconds(lane, batch, seconds)
+    evaluation = evaluation_seconds(lane, batch, seconds)
     return Cost(
         open_seconds=opened,
         first_seconds=max(0.0, first - epoch / lane.horizon.steps_per_epoch),
@@ -77,8 +77,11 @@ def measure_cost(recipe: TrainingRecipe, seed: int, device: torch.device, second
     )
 
 
-def _evaluation_seconds(lane: Lane, batch: int, seconds: float) -> float:
-    """Of the whole validation part; a metric of the user's own that a part of it is too little for sees all of it."""
+def evaluation_seconds(lane: Lane, batch: int, seconds: float) -> float:
+    """Of the whole validation part, from about `seconds` of it.
+
+    A metric of the user's own that a part of it is too little for sees all of it.
+    """
     total = len(lane.dataset.validation)
     try:
         return _whole(lane.evaluate, total, batch, seconds)
@@ -118,7 +121,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 @dataclass
-class _Backbone:
+class Backbone:
     """Times a frozen backbone on a few samples, and lets zeros stand for the features of all."""
 
     device: torch.device

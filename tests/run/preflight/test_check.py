@@ -131,3 +131,14 @@ def test_leaving_ends_the_processes() -> None:
         places.try_all([probe, fine], time.monotonic() + 60, leave)
     assert not any(thread.is_alive() for thread in places._threads)
     assert all(place._process is None for place in places._places)
+
+
+def test_a_recipe_with_a_loader() -> None:
+    """A process that tries recipes lets a DataLoader start processes of its own, and does not wait for them forever."""
+    recipe = {"data": {"name": "digits"}, "model": {"name": "mlp", "width": 8}}
+    recipe["hardware"] = {"loading": "loader", "loader_workers": 1}
+    probe = Probe(number=0, recipe=recipe, seed=0, threads=1, metric="val_accuracy", seconds=0)
+    found: list[Probed] = []
+    with Places(["cpu"]) as places:
+        places.try_all([probe], time.monotonic() + 60.0, lambda _probe, probed: found.append(probed))
+    assert [probed.error for probed in found] == [None]

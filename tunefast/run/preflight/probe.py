@@ -22,6 +22,8 @@ class Probe(Record):
     """For what a program of the user's own writes."""
     whole: bool = False
     """Train it to its end, rather than for a few steps."""
+    watch: bool = False
+    """Of the user's own training: watch it for `seconds`, and to its first report at least."""
     seconds: float
     """How long its steps are to be watched."""
 
@@ -49,3 +51,11 @@ class Probed(Record):
     """Epochs that were trained."""
     curve: list[float] = Field(default_factory=list)
     """The study's metric after each epoch of a whole training."""
+    gaps: list[float] = Field(default_factory=list)
+    """Seconds until the first report of the user's own training, and between any two after that."""
+    cpu_seconds: list[float] = Field(default_factory=list)
+    """Of CPU that it used in each of the `gaps`, with all the processes that it started."""
+    waiting_seconds: list[float] = Field(default_factory=list)
+    """For which its threads had to wait for a core in each of the `gaps`, since others used them."""
+    eval_seconds: list[float] = Field(default_factory=list)
+    """What it said that evaluation took in each of the `gaps`; empty where it says nothing of it."""

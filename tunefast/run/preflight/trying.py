@@ -7,6 +7,7 @@ trainings print goes to its standard error. It ends, whatever it is doing, when 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import queue
@@ -19,6 +20,7 @@ from tunefast.errors import UserError
 from tunefast.recipe.own_errors import own_traceback
 from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.recipe.recipe import RECIPE, AnyRecipe, TrainingRecipe
+from tunefast.run.cpu_time import cpu_seconds, waiting_seconds
 from tunefast.run.driver import drive, use_threads
 from tunefast.run.line import Line
 from tunefast.run.preflight.probe import Probe, Probed
@@ -30,6 +32,8 @@ READY = "ready"
 OUT_OF_MEMORY = ("out of memory", "OutOfMemoryError", "MemoryError", "can't allocate memory")
 ENOUGH_REPORTS = 2
 """Of the user's own training: the first has what only the first epoch costs."""
+EVAL_SECONDS = "eval_seconds"
+"""The metric by which a training of the user's own says what evaluation took."""
 LONG_SECONDS = 15.0
 """After which a first report is enough."""
 
@@ -85,12 +89,17 @@ def _stepped(recipe: TrainingRecipe, probe: Probe) -> Probed:
     )
 
 
+class _SeenEnoughError(BaseException):
+    """Leaves a function of the user's own that may not ask how to go on, and catch all errors."""
+
+
 class _Driven:
     """A trial that is driven as a worker does it, but never pruned: to its end, or to its first reports."""
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._times = [time.perf_counter()]
+        self._cpu = [_cpu()]
         self._reports: list[EpochReport] = []
 
     def result(self) -> Probed:
@@ -108,7 +117,10 @@ class _Driven:
             metrics=[probe.metric],
             directory=probe.directory,
         )
-        outcome = drive(assignment, Line(self._answer, consult=_Suggestions(probe.seed)))
+        try:
+            outcome = drive(assignment, Line(self._answer, consult=_Suggestions(probe.seed)))
+        except _SeenEnoughError:
+            return self._measured()
         if isinstance(outcome, Returned) and outcome.why != "paused":
             return _failed(outcome.text)
         if isinstance(outcome, Outcome) and outcome.ending in (Ending.FAILED, Ending.INFEASIBLE):
@@ -119,11 +131,18 @@ class _Driven:
 
     def _answer(self, report: EpochReport) -> Answer:
         self._times.append(time.perf_counter())
+        self._cpu.append(_cpu())
         self._reports.append(report)
-        waited = self._times[-1] - self._times[0] > LONG_SECONDS
-        enough = not self._probe.whole and (waited or len(self._reports) == ENOUGH_REPORTS)
+        enough = self._has_enough(self._times[-1] - self._times[0])
+        if enough and self._probe.watch and "objective" in self._probe.recipe:
+            raise _SeenEnoughError
         enough = enough or not math.isfinite(report.metrics.get(self._probe.metric, math.nan))
         return Answer(verdict=Verdict.STOP if enough else Verdict.CONTINUE)
+
+    def _has_enough(self, passed: float) -> bool:
+        if self._probe.watch:
+            return passed >= self._probe.seconds
+        return not self._probe.whole and (passed > LONG_SECONDS or len(self._reports) == ENOUGH_REPORTS)
 
     def _measured(self) -> Probed:
         gaps = [late - early for early, late in zip(self._times, self._times[1:], strict=False)]
@@ -137,8 +156,28 @@ class _Driven:
             peak_memory_bytes=max(peaks, default=None),
             epochs=len(self._reports),
             curve=curve,
+            gaps=gaps,
+            cpu_seconds=_differences([used for used, _ in self._cpu]),
+            waiting_seconds=_differences([waited for _, waited in self._cpu]),
+            eval_seconds=self._evaluations(),
             diverges=not all(map(math.isfinite, curve)),
         )
+
+    def _evaluations(self) -> list[float]:
+        """What was said of evaluation, as far as every report says so."""
+        said = [report.metrics.get(EVAL_SECONDS) or report.eval_seconds or None for report in self._reports]
+        known = [seconds for seconds in said if seconds is not None]
+        return known if len(known) == len(said) else []
+
+
+def _cpu() -> tuple[float, float]:
+    """Seconds of CPU that this process and its children have used, and have waited for."""
+    return cpu_seconds(os.getpid()) or 0.0, waiting_seconds(os.getpid()) or 0.0
+
+
+def _differences(values: list[float]) -> list[float]:
+    """Between any two, or 0 where a process ended, with which its part is gone."""
+    return [max(0.0, late - early) for early, late in itertools.pairwise(values)]
 
 
 class _Suggestions:
@@ -164,12 +203,16 @@ class _Suggestions:
 
 
 def _lines() -> queue.Queue[str]:
-    """The lines of standard input as they come; the process ends with the last."""
+    """The lines of standard input as they come; the process ends with the last.
+
+    Not from ``sys.stdin``, whose lock would be held all the time: processes that a DataLoader forks close it first.
+    """
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
-        for line in sys.stdin:
-            lines.put(line)
+        with open(0, "rb", buffering=0, closefd=False) as raw:
+            for line in raw:
+                lines.put(line.decode())
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()

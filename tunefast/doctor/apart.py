@@ -1,0 +1,114 @@
+"""Examining a training in a process of its own, for no longer than was asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO
+
+from tunefast.doctor.diagnosis import Diagnosis
+from tunefast.doctor.findings import FINDING, Doing, Failed, Finding, Gain, Ready, Request, Seen, Tried, Trouble
+from tunefast.errors import TunefastError
+
+TAIL_BYTES = 2000
+
+
+def diagnosed(request: Request, on_doing: Callable[[str], None] = lambda _what: None) -> Diagnosis:
+    """What is found within the seconds of `request`, which begin after the first step; `on_doing` says what is tried.
+
+    Where a step takes long that is one step and no remedy. Raises `ValueError` where the training fails.
+    """
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tunefast.doctor.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # with the compilers that it starts
+        )
+        with process:
+            try:
+                return _heard(process, request, on_doing, log)
+            finally:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+@dataclass
+class _Heard:
+    """What was found so far."""
+
+    request: Request
+    on_doing: Callable[[str], None]
+    seen: Seen | None = None
+    tried: list[Gain | Failed] = field(default_factory=list)
+    doing: str = ""
+    until: float | None = None
+    """When the time is over, by the monotonic clock."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long to wait for more; None for as long as it takes, until it is known where the time goes."""
+        return None if self.until is None or self.seen is None else max(0.0, self.until - time.monotonic())
+
+    def take(self, finding: Finding) -> None:
+        """Take in a finding. Raises `ValueError` where the training fails."""
+        match finding:
+            case Ready():
+                self.until = time.monotonic() + self.request.seconds
+            case Doing():
+                self.doing = finding.what
+                self.on_doing(finding.what)
+            case Seen():
+                self.seen = finding
+            case Tried():
+                self.tried.append(finding.result)
+            case Trouble():
+                raise ValueError(finding.problem)
+
+
+def _heard(
+    process: subprocess.Popen[bytes], request: Request, on_doing: Callable[[str], None], log: IO[bytes]
+) -> Diagnosis:
+    if process.stdin is None or process.stdout is None:
+        raise TunefastError("a process without pipes")
+    process.stdin.write(request.model_dump_json().encode() + b"\n")
+    process.stdin.flush()
+    findings, heard = _findings(process.stdout), _Heard(request, on_doing)
+    with contextlib.suppress(queue.Empty):  # the time is over
+        while (finding := findings.get(timeout=heard.seconds_left)) is not None:
+            heard.take(finding)
+    if heard.seen is None:
+        log.seek(max(0, log.seek(0, 2) - TAIL_BYTES))
+        raise TunefastError(f"the process that measures ended:\n{log.read().decode(errors='replace').strip()}")
+    return Diagnosis.of(heard.seen, [*heard.tried, *_too_late(heard.seen, heard.tried, heard.doing)])
+
+
+def _too_late(seen: Seen, tried: list[Gain | Failed], doing: str) -> list[Failed]:
+    """The remedies for which there was no time."""
+    late = seen.remedies[len(tried) :]
+    why = dict.fromkeys((each.name for each in late), "the time was over before")
+    why |= {doing: "it had not ended when the time was over"} if doing in why else {}
+    return [Failed(remedy, why[remedy.name]) for remedy in late]
+
+
+def _findings(output: IO[bytes]) -> queue.SimpleQueue[Finding | None]:
+    """What the process says as it says it; None at its end."""
+    found: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in output:
+            found.put(FINDING.validate_json(line))
+        found.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    return found
