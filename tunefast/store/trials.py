@@ -36,6 +36,7 @@ from tunefast.store.rows import (
     TRIAL_TABLES,
     TRIALS,
     VALUES,
+    copied,
     param_row,
     read_trials,
     study_uuids,
@@ -178,7 +179,7 @@ class MirroredStorage(InMemoryStorage):
         with self._lock:
             trial = self._get_trial(trial_id)
             self.check_trial_is_updatable(trial_id, trial.state)
-            reported = _copied(trial)
+            reported = copied(trial)
             reported.intermediate_values = {**trial.intermediate_values, step: intermediate_value}
             self._set_trial(trial_id, reported)
         stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(intermediate_value)
@@ -298,10 +299,3 @@ class MirroredStorage(InMemoryStorage):
             self._trial_id_to_study_id_and_number[trial._trial_id] = (self.study_id, trial.number)
             self._studies[self.study_id].trials.append(trial)
             self._update_cache(trial._trial_id, self.study_id)
-
-
-def _copied(trial: FrozenTrial) -> FrozenTrial:
-    """What `copy.copy` makes, which takes as long as all else that there is to do about a report."""
-    copied = FrozenTrial.__new__(FrozenTrial)
-    copied.__dict__.update(trial.__dict__)
-    return copied
