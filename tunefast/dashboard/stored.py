@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunefast.errors import StudyNotFound, TunefastError
-from tunefast.report.figures.figure import Drawing
-from tunefast.report.html import for_script
-from tunefast.report.page import Section, read_page, sections
 from tunefast.run.commands import store_plots
 from tunefast.store.snapshot import snapshot
+
+if TYPE_CHECKING:
+    from tunefast.report.figures.figure import Drawing
+    from tunefast.report.page import Section
 
 LEAST_SECONDS = 10.0
 """Of work on a study, for which the second that drawing takes is worth it."""
@@ -39,6 +40,9 @@ def store_figures(path: Path, name: str, page: Path) -> None:
     What of them does not fit is left out. Nothing is done for a study that was worked on for seconds only. Raises
     `StorageError`, and `StudyNotFound` where the study is gone.
     """
+    from tunefast.report.html import for_script  # commands start sooner without figures
+    from tunefast.report.page import read_page, sections
+
     study = snapshot(path, name)
     if study.active_seconds < LEAST_SECONDS:
         return

@@ -291,8 +291,10 @@ def _local(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None) if moment is not None else None
 
 
-def copied(trial: FrozenTrial) -> FrozenTrial:
-    """What `copy.copy` makes, which takes as long as all else that there is to do about a report."""
-    copied = FrozenTrial.__new__(FrozenTrial)
-    copied.__dict__.update(trial.__dict__)
-    return copied
+def copied(trial: FrozenTrial, **changes: Any) -> FrozenTrial:
+    """What `copy.copy` makes, with changes; that takes as long as all else that there is to do about a report."""
+    made = FrozenTrial.__new__(FrozenTrial)
+    made.__dict__.update(trial.__dict__)
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made

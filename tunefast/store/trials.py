@@ -179,9 +179,8 @@ class MirroredStorage(InMemoryStorage):
         with self._lock:
             trial = self._get_trial(trial_id)
             self.check_trial_is_updatable(trial_id, trial.state)
-            reported = copied(trial)
-            reported.intermediate_values = {**trial.intermediate_values, step: intermediate_value}
-            self._set_trial(trial_id, reported)
+            values = {**trial.intermediate_values, step: intermediate_value}
+            self._set_trial(trial_id, copied(trial, intermediate_values=values))
         stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(intermediate_value)
         row = {"trial_id": trial_id, "step": step, "intermediate_value": stored, "intermediate_value_type": kind}
         self._note(REPORTS, "step", row)
