@@ -1,6 +1,6 @@
-"""Take the pictures that README.md shows, of a study that has ended: ``python docs/screenshots.py URL STUDY``.
+"""Take the pictures that README.md shows, of the shipped study, which is run for them: ``python docs/screenshots.py``.
 
-Needs Chromium and playwright. The terminal's picture, docs/terminal.svg, is none of a browser.
+Needs Chromium and playwright for the pages; the terminal's picture, docs/terminal.svg, is drawn by rich.
 """
 
 from __future__ import annotations
@@ -10,12 +10,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from io import StringIO
 from pathlib import Path
 from urllib.parse import quote
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
+from rich.console import Console
+
+import tunefast
+from tunefast.cli.live import picture, terminal_page
+from tunefast.run.specs import shipped
+from tunefast.spec.load import load_spec
+from tunefast.spec.progress import Progress
 
 HERE = Path(__file__).parent
+STUDY = "digits"
+LEAST_CURVE = 4
+"""Epochs of which a trial's curve is worth a look."""
 WIDE, PHONE = ViewportSize(width=1000, height=960), ViewportSize(width=390, height=760)
 MOST_BYTES = 200_000
 FIGURE = "[data-figure] svg .xtick"
@@ -30,13 +41,27 @@ def take(page: Page, name: str) -> None:
         sys.exit(f"{path} has more than {MOST_BYTES} bytes")
 
 
-def main(storage: str, study: str) -> None:
-    """Serve the study, write its report, and look at both."""
+def run(storage: str) -> None:
+    """Run the study, and keep what a terminal of 80 columns shows when half of it is done and both workers train."""
+    tunefast.create_study(load_spec(shipped("studies")[STUDY]), storage)
+    seen: list[Progress] = []
+    tunefast.run_study(STUDY, storage, workers=2, on_progress=seen.append)
+    busy = [each for each in seen if all(len(slot.curve) > LEAST_CURVE for slot in each.slots) and each.finished]
+    half = min(busy or seen, key=lambda each: abs(each.finished - (each.trials or 0) / 2))
+    console = Console(record=True, width=80, file=StringIO(), force_terminal=True)
+    console.print(picture(half, terminal_page()))
+    console.save_svg(str(HERE / "terminal.svg"), title=f"tunefast study run {STUDY} -n 2")
+
+
+def main() -> None:
+    """Run the study, serve it, write its report, and look at all three."""
     command = [sys.executable, "-m", "tunefast"]
-    serving = [*command, "dashboard", "--port", "0", "--storage", storage]
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+        storage = f"sqlite:///{directory}/pictures.db"
+        run(storage)
         report = Path(directory) / "report.html"
-        subprocess.run([*command, "report", study, "-o", str(report), "--storage", storage], check=True)
+        subprocess.run([*command, "report", STUDY, "-o", str(report), "--storage", storage], check=True)
+        serving = [*command, "dashboard", "--port", "0", "--storage", storage]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         with subprocess.Popen(serving, stdout=subprocess.PIPE, text=True) as server:
             try:
@@ -44,7 +69,7 @@ def main(storage: str, study: str) -> None:
                 link = next(found[0] for line in lines if (found := re.search(r"http://\S+/login\S+", line)))
                 page = browser.new_page(viewport=WIDE)
                 page.goto(link)
-                page.goto(f"{page.url}studies/{quote(study, safe='')}/overview")
+                page.goto(f"{page.url}studies/{quote(STUDY, safe='')}/overview")
                 take(page, "dashboard")
             finally:
                 server.terminate()
@@ -56,4 +81,4 @@ def main(storage: str, study: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
