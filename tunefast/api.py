@@ -65,9 +65,9 @@ def run_study(
     devices = devices_for(device, workers)
     host = Host(path, name, devices, explicit=workers is not None, on_progress=on_progress, on_note=on_note)
     departure = _run(host)
-    leave_figures(path, {name}, optuna_page(), on_note)
     if departure.signal is not None:
         raise KeyboardInterrupt
+    leave_figures(path, {name}, optuna_page(), on_note)
     if departure.error is not None:
         raise StudyFailed(message=f"the first trials of {name!r} all failed with the same error:\n{departure.error}")
     return snapshot(path, name)

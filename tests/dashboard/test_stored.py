@@ -71,6 +71,17 @@ def test_a_study_grows_by_so_much_and_no_more(worked_on: Path, monkeypatch: pyte
     assert shown(worked_on) == {}
 
 
+def test_one_that_is_too_large_leaves_room_for_others(worked_on: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A figure that does not fit keeps no smaller one out."""
+    store_figures(worked_on, STUDY, optuna_page())
+    sizes = {name: len(json.dumps(figure)) for name, figure in shown(worked_on).items()}
+    largest = max(sizes, key=lambda name: sizes[name])
+    monkeypatch.setattr(stored, "MOST_BYTES", sizes[largest] * 9 // 10)
+    store_figures(worked_on, STUDY, optuna_page())
+    assert largest not in shown(worked_on)
+    assert shown(worked_on)
+
+
 def test_seconds_of_work_are_not_worth_it(path: Path) -> None:
     """A short study is left as it is."""
     before = rows(path, *OPTUNA_TABLES)
@@ -85,3 +96,5 @@ def test_a_failure_is_a_note(worked_on: Path, tmp_path: Path) -> None:
     assert [note for note in notes if "does not show the figures of study" in note] == notes != []
     leave_figures(worked_on, ["gone"], optuna_page(), notes.append)
     assert len(notes) == 1
+    leave_figures(worked_on, [STUDY], tmp_path / "no_page.toml", notes.append)  # as whatever drawing may raise
+    assert len(notes) == 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
+import pytest
 import torch
 import torchvision
 from torch import nn
@@ -87,6 +89,26 @@ def test_flops_as_torch_counts_them() -> None:
             copy.deepcopy(network).train()(example)
         assert forward_flops(network, example) == counter.get_total_flops() > 0
         assert forward_flops(copy.deepcopy(network).to("meta"), example) == counter.get_total_flops()
+
+
+class Reader(nn.Module):
+    """Reads a sequence with a recurrent layer."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, steps: torch.Tensor) -> torch.Tensor:
+        """The layer's outputs."""
+        outputs: torch.Tensor = self.layer(steps)[0]
+        return outputs
+
+
+@pytest.mark.parametrize(("layer", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+def test_flops_of_recurrent_layers(layer: Callable[..., nn.RNNBase], gates: int) -> None:
+    """Each step multiplies by the input's and the state's weights, whatever kernel does it."""
+    network = Reader(layer(16, 32, batch_first=True))
+    assert forward_flops(network, torch.zeros(1, 10, 16)) == 10 * 2 * gates * (16 + 32) * 32
 
 
 def test_published_flops() -> None:

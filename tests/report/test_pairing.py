@@ -65,6 +65,17 @@ def test_without_other_settings_it_is_welchs_interval() -> None:
     assert (found.low, found.high) == pytest.approx((welch.low, welch.high))
 
 
+@pytest.mark.parametrize("scale", [1e100, 1e-100])
+def test_the_scale_of_values_does_not_matter(scale: float) -> None:
+    """A penalty of 1e100 as an objective may return it, or a tiny loss: the same intervals, in other units."""
+    made = Made(0, 0.03)
+    others = made.others(made.has_it), made.others(~made.has_it)
+    plain, scaled = effect(made.gaps, *others), effect(made.gaps * scale, *others)
+    assert plain is not None
+    assert scaled is not None
+    assert np.allclose(np.array(scaled) / scale, np.array(plain))
+
+
 def test_what_goes_together_cannot_be_told_apart() -> None:
     """Where a value was tried with one choice of another setting alone, or far from all others, there is no answer."""
     rng = np.random.default_rng(2)

@@ -22,6 +22,8 @@ from tunefast.spec.study import StudySpec
         (Int(low=1, high=9), 5),
         (Int(low=1, high=256, log=True), 16),
         (Int(low=16, high=64, step=16), 48),
+        (Int(low=1, high=2469135, step=2), 1234569),
+        (Float(low=1000.001, high=3000.001, step=0.5), 2000.001),
         (Choice(choices=[256, 64, 128]), 128),
         (Choice(choices=[32, 64, 128, 256]), 64),
         (Choice(choices=["fp32", "bf16"]), "fp32"),

@@ -86,7 +86,8 @@ def lend(name: str, lending: Lending) -> int:
     if host.study != name:
         lending = replace(lending, then=None)
     code = _concluded(out, host.study, departure, lending)
-    leave_figures(path, {name, host.study}, optuna_page(), lambda text: out.print(text, soft_wrap=True))
+    if departure.signal is None:  # who asks to leave does not wait for pictures
+        leave_figures(path, {name, host.study}, optuna_page(), lambda text: out.print(text, soft_wrap=True))
     return code
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunefast.errors import StudyNotFound, TunefastError
+from tunefast.errors import StudyNotFound
 from tunefast.run.commands import store_plots
 from tunefast.store.snapshot import snapshot
 
@@ -30,8 +30,8 @@ def leave_figures(path: Path, names: Iterable[str], page: Path, on_note: Callabl
             store_figures(path, name, page)
         except StudyNotFound:  # deleted meanwhile
             continue
-        except TunefastError as error:
-            on_note(f"Note: optuna-dashboard does not show the figures of {name}: {error}")
+        except Exception as error:  # noqa: BLE001 - the study is done, whatever becomes of its figures
+            on_note(f"Note: optuna-dashboard does not show the figures of {name}: {error or type(error).__name__}")
 
 
 def store_figures(path: Path, name: str, page: Path) -> None:
@@ -51,9 +51,9 @@ def store_figures(path: Path, name: str, page: Path) -> None:
     for section in sections(study, read_page(page)):
         if section.drawing is not None:
             text = for_script(dressed(section, section.drawing))
-            num_bytes += len(text)
-            if num_bytes <= MOST_BYTES:
+            if num_bytes + len(text) <= MOST_BYTES:
                 plots[section.name] = text
+                num_bytes += len(text)
     store_plots(path, name, plots)
 
 

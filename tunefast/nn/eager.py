@@ -26,9 +26,16 @@ def eager(make: Callable[[], Optimizer]) -> Optimizer:
         optimizer = make()
     finally:
         Optimizer.add_param_group = wrapped  # type: ignore[method-assign]
-    kind = type(optimizer)
-    plain = {name: inspect.unwrap(getattr(kind, name)) for name in ("state_dict", "load_state_dict", "zero_grad")}
-    plain["step"] = torch.no_grad()(inspect.unwrap(kind.step))
-    for name, function in plain.items():
-        setattr(optimizer, name, functools.partial(function, optimizer))
+    optimizer.__class__ = _plain(type(optimizer))  # type: ignore[arg-type]
     return optimizer
+
+
+@functools.cache
+def _plain(kind: type[Optimizer]) -> type[Optimizer]:
+    """The class of the same name whose methods are those of `kind`, with nothing around them.
+
+    Methods of a class, since functions bound to an optimizer would keep it, and its parameters, in memory.
+    """
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in ("state_dict", "load_state_dict", "zero_grad")}
+    methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), methods)

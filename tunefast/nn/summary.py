@@ -66,18 +66,20 @@ def forward_flops(network: nn.Module, example: Tree) -> int:
     """Floating-point operations of matrix products and convolutions in a forward pass of a batch like `example`.
 
     A multiplication with its addition counts as two; element-wise work is left out. Training costs about three times as
-    much. The pass is a real one where the network has its weights: on shapes alone it would need torch's compiler,
-    which takes a second to import. The network stays as it is.
+    much. The pass is a real one, since on shapes alone it would need torch's compiler, which takes a second to import;
+    not where the network has no weights, or recurrent layers, whose kernels hide their products. The network stays as
+    it is.
     """
-    has_weights = not any(parameter.is_meta for parameter in network.parameters())
+    is_recurrent = any(isinstance(module, nn.RNNBase) for module in network.modules())
+    on_shapes = is_recurrent or any(parameter.is_meta for parameter in network.parameters())
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # fused attention is no matrix product to the counter
     try:
         with _evaluating(network), torch.no_grad(), _Counting() as counting:
-            if has_weights:
-                network(example)
-            else:
+            if on_shapes:
                 _on_meta(network, example)
+            else:
+                network(example)
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
     return int(counting.flops)

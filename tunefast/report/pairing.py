@@ -142,7 +142,8 @@ def _interval(gaps: Floats, weights: Floats, terms: Floats, sizes: Sequence[floa
         return None
     if total == 0:
         return Effect(mean, mean, mean)
-    freedom = total**2 / sum(variance**2 / (size - 1) for variance, size in zip(variances, sizes, strict=True))
+    shares = [variance / total for variance in variances]
+    freedom = 1 / sum(share**2 / (size - 1) for share, size in zip(shares, sizes, strict=True))
     half = half_width(math.sqrt(total), freedom)
     return Effect(mean, mean - half, mean + half)
 

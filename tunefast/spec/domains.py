@@ -108,7 +108,7 @@ class Interval(DomainPart):
         """Halfway between the ends, in the logarithm where `log` is set; the nearest step where there are steps."""
         half = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
         if self.step is not None:
-            half = self.low + round((half - self.low) / self.step) * self.step
+            return float(f"{self.low + round((half - self.low) / self.step) * self.step:.12g}")
         return min(max(float(f"{half:.6g}"), self.low), self.high)
 
     def cells(self) -> list[Scalar] | None:
