@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,23 @@ class Perceptron(nn.Module):
         """Scores [n, num_outputs]."""
         scores: Tensor = self.last(self.dropout(functional.relu(self.hidden(x.flatten(1)))))
         return scores
+
+
+class Limited(Perceptron):
+    """Learns from batches of at most `limit` samples, and raises the built-in error `problem` of larger ones."""
+
+    def __init__(
+        self, input_shape: tuple[int, ...], num_outputs: int, limit: int, problem: str, words: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(input_shape, num_outputs)
+        self.limit = limit
+        self.problem: Exception = getattr(builtins, problem)(*words)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores [n, num_outputs]."""
+        if self.training and len(x) > self.limit:
+            raise self.problem
+        return super().forward(x)
 
 
 def network(input_shape: tuple[int, ...], num_outputs: int, width: int = 16, dropout: float = 0.0) -> Network:

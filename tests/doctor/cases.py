@@ -19,6 +19,12 @@ def recipe(**changes: Any) -> TrainingRecipe:
     return TrainingRecipe.model_validate({"data": {"name": "digits"}, "model": {"name": "mlp", "width": 8}, **changes})
 
 
+def limited(limit: int, problem: str, *words: str) -> dict[str, Any]:
+    """A model of the user's own that raises `problem` of batches with more than `limit` samples."""
+    options = {"limit": limit, "problem": problem, "words": list(words)}
+    return {"name": "own", "path": "tests.own_code:Limited", "options": options}
+
+
 def anatomy(**changes: Any) -> Anatomy:
     """Steps of 10 ms of which nothing stands out."""
     whole: dict[str, Any] = {

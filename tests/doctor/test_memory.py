@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.doctor.cases import CPU, recipe
+from tests.doctor.cases import CPU, limited, recipe
 from tunefast.doctor.findings import Largest
-from tunefast.doctor.memory import EXACT, largest_fitting, measured
+from tunefast.doctor.memory import EXACT, _fits, largest_fitting, measured
 
 
 @given(limit=st.integers(0, 100_000), known=st.integers(1, 5000), most=st.integers(1, 50_000))
@@ -37,6 +38,17 @@ def test_all_that_there_is_time_for() -> None:
     left = iter([True, True, True, False])
     assert largest_fitting(lambda _size: True, 32, 10_000, lambda: next(left)) == Largest(128, None)
     assert largest_fitting(lambda _size: False, 32, 100, lambda: False) == Largest(0, None)
+
+
+def test_whatever_a_larger_batch_ends_with_it_does_not_fit() -> None:
+    """Near the limit libraries raise errors of their own; at the recipe's own batch size they are the training's."""
+    fixed = recipe(model=limited(64, "RuntimeError", "CUBLAS_STATUS_ALLOC_FAILED"), batch_size=32)
+    assert _fits(fixed, 0, CPU, 64)
+    assert not _fits(fixed, 0, CPU, 65)
+    with pytest.raises(RuntimeError, match="ALLOC_FAILED"):
+        _fits(fixed.model_copy(update={"batch_size": 128}), 0, CPU, 128)
+    with pytest.raises(TypeError, match="no tensor"):
+        _fits(recipe(model=limited(64, "TypeError", "no tensor"), batch_size=32), 0, CPU, 128)
 
 
 def test_a_cpu_says_what_it_says() -> None:

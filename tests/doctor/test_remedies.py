@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.doctor.cases import CPU, case, recipe
+from tests.doctor.cases import CPU, case, limited, recipe
 from tunefast.doctor.diagnosis import together
 from tunefast.doctor.findings import OTHER, RESULTS, ROUNDED, SAME, Aim, Failed, Gain, LeftAlone, Remedy
 from tunefast.doctor.remedies import Patient, remedies
@@ -157,12 +157,29 @@ def test_what_cannot_be_tried() -> None:
     wrong = Remedy("nonsense", {"batch_size": 0}, SAME)
     failed = try_remedy(case(recipe()), wrong, 2.0)
     assert isinstance(failed, Failed)
-    assert failed.why
+    assert failed.why == "batch_size: Input should be greater than or equal to 1"
     slow = case(recipe())
     slow = slow._replace(anatomy=slow.anatomy._replace(step_seconds=20.0))
     assert try_remedy(slow, Remedy("x", {}, SAME), 10.0) == Failed(
         Remedy("x", {}, SAME), "it takes about 200 s, and there were 10"
     )
+
+
+@pytest.mark.parametrize(
+    ("problem", "words", "why"),
+    [
+        ("AssertionError", (), "AssertionError"),
+        ("RuntimeError", (" \n",), "RuntimeError"),
+        ("TypeError", ("no\nsuch thing",), "TypeError: such thing"),
+        ("KeyError", ("width",), "KeyError: 'width'"),
+        ("IndexError", ("out of range",), "IndexError: out of range"),
+    ],
+)
+def test_whatever_the_users_code_raises_is_told(problem: str, words: tuple[str, ...], why: str) -> None:
+    """A remedy that a model of the user's own does not take says what it raised, with a message or without."""
+    fixed = recipe(model=limited(32, problem, *words), batch_size=32)
+    remedy = Remedy("batches of 64", {"batch_size": 64}, OTHER)
+    assert try_remedy(case(fixed), remedy, 2.0) == Failed(remedy, why)
 
 
 @pytest.mark.parametrize("maximize", [True, False])

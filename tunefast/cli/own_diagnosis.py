@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tunefast.cli.output import console, duration, plain_table, print_json
 from tunefast.doctor.own import Gaps, OwnLimit, Watched, watched
-from tunefast.doctor.rounds import LEAST_ROUNDS, interval
+from tunefast.doctor.rounds import LEAST_ROUNDS, mean_ratio
 from tunefast.errors import SpecError
 from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.run.preflight.places import Places
@@ -153,8 +153,7 @@ def _times(other: _Threads) -> tuple[float, float, float]:
     """How many times as fast it was, between the ends of an interval."""
     if other.why:
         return math.nan, math.nan, math.nan
-    low, middle, high = (math.exp(value) for value in interval(other.logs))
-    return low, middle, high
+    return mean_ratio(other.logs)
 
 
 def _show(

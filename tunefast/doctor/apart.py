@@ -54,6 +54,8 @@ class _Heard:
     doing: str = ""
     until: float | None = None
     """When the time is over, by the monotonic clock."""
+    trouble: str = ""
+    """What ended the process before the time was over."""
 
     @property
     def seconds_left(self) -> float | None:
@@ -61,7 +63,7 @@ class _Heard:
         return None if self.until is None or self.seen is None else max(0.0, self.until - time.monotonic())
 
     def take(self, finding: Finding) -> None:
-        """Take in a finding. Raises `ValueError` where the training fails."""
+        """Take in a finding. Raises `ValueError` where the training fails, and not just with a remedy."""
         match finding:
             case Ready():
                 self.until = time.monotonic() + self.request.seconds
@@ -72,8 +74,23 @@ class _Heard:
                 self.seen = finding
             case Tried():
                 self.tried.append(finding.result)
-            case Trouble():
+            case Trouble() if self.seen is None:
                 raise ValueError(finding.problem)
+            case Trouble():
+                self.end(finding.problem.strip().rpartition("\n")[2])
+
+    def end(self, trouble: str = "the process that measures ended") -> None:
+        """Nothing more comes, since there was this trouble; the first counts."""
+        self.trouble = self.trouble or trouble
+
+    @property
+    def results(self) -> list[Gain | Failed]:
+        """What came of each remedy, of those too that were not tried to their end; none before it is known which."""
+        left = [] if self.seen is None else self.seen.remedies[len(self.tried) :]
+        midst, before = "it had not ended when the time was over", "the time was over before"
+        if self.trouble:
+            midst, before = self.trouble, "the process that measures had ended"
+        return [*self.tried, *(Failed(each, midst if each.name == self.doing else before) for each in left)]
 
 
 def _heard(
@@ -87,18 +104,11 @@ def _heard(
     with contextlib.suppress(queue.Empty):  # the time is over
         while (finding := findings.get(timeout=heard.seconds_left)) is not None:
             heard.take(finding)
+        heard.end()
     if heard.seen is None:
         log.seek(max(0, log.seek(0, 2) - TAIL_BYTES))
         raise TunefastError(f"the process that measures ended:\n{log.read().decode(errors='replace').strip()}")
-    return Diagnosis.of(heard.seen, [*heard.tried, *_too_late(heard.seen, heard.tried, heard.doing)])
-
-
-def _too_late(seen: Seen, tried: list[Gain | Failed], doing: str) -> list[Failed]:
-    """The remedies for which there was no time."""
-    late = seen.remedies[len(tried) :]
-    why = dict.fromkeys((each.name for each in late), "the time was over before")
-    why |= {doing: "it had not ended when the time was over"} if doing in why else {}
-    return [Failed(remedy, why[remedy.name]) for remedy in late]
+    return Diagnosis.of(heard.seen, heard.results)
 
 
 def _findings(output: IO[bytes]) -> queue.SimpleQueue[Finding | None]:

@@ -65,7 +65,9 @@ def _fits(recipe: TrainingRecipe, seed: int, device: torch.device, batch_size: i
         lane = open_lane(changed, seed, device)
         lane.train_epoch(1, STEPS)
         lane.train_epoch(1, 1)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:  # near the limit libraries raise errors of their own, which tell no memory
+        if batch_size <= recipe.batch_size and not isinstance(error, torch.OutOfMemoryError):
+            raise
         return False
     else:
         return True

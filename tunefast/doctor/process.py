@@ -38,7 +38,7 @@ def main() -> None:
         torch.set_num_threads(request.threads)
         examine(request, tell)
     except (ValueError, TunefastError) as error:
-        tell(Trouble(problem=str(error)))
+        tell(Trouble(problem=str(error) or own_traceback(error)))
     except Exception as error:  # noqa: BLE001  whatever a recipe raises is what its trials would
         tell(Trouble(problem=own_traceback(error)))
     findings.flush()

@@ -6,15 +6,19 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from tunefast.search.intervals import half_width
+from tunefast.search.intervals import mean_interval
 
 ROUNDS = 5
 LEAST_ROUNDS = 3
 """Fewer tell no interval that is worth something."""
 
 
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """The mean of at least two values between the ends of its 95 % interval, by Student's t."""
-    mean, spread = statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
-    half = half_width(spread, len(values) - 1)
-    return mean - half, mean, mean + half
+def mean_ratio(logs: Sequence[float]) -> tuple[float, float, float]:
+    """The geometric mean of ratios, told by their logarithms, between the ends of its 95 % interval.
+
+    Raises `ValueError` for fewer than two, or infinite ones.
+    """
+    interval = mean_interval(logs)
+    if interval is None:
+        raise ValueError(f"ratios without an interval: {list(logs)}")
+    return math.exp(interval.low), math.exp(statistics.fmean(logs)), math.exp(interval.high)

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from tunefast.doctor.findings import Aim, Anatomy, Failed, Gain, Remedy
-from tunefast.doctor.rounds import LEAST_ROUNDS, ROUNDS, interval
+from tunefast.doctor.rounds import LEAST_ROUNDS, ROUNDS, mean_ratio
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.train.features import feature_dataset
 from tunefast.train.lane import Lane
@@ -65,8 +65,8 @@ def try_remedy(case: Case, remedy: Remedy, seconds: float) -> Gain | Failed:
         return Failed(remedy, f"it takes about {least:.0f} s, and there were {seconds:.0f}")
     try:
         return _tried(case, remedy, seconds, until)
-    except (ValidationError, ValueError, RuntimeError) as error:
-        return Failed(remedy, str(error).strip().splitlines()[-1])
+    except Exception as error:  # noqa: BLE001  code of the user's own raises what it likes, and other remedies are tried
+        return Failed(remedy, _in_a_line(error))
     finally:
         torch.set_num_threads(case.threads)
 
@@ -74,6 +74,14 @@ def try_remedy(case: Case, remedy: Remedy, seconds: float) -> Gain | Failed:
 def least_seconds(case: Case) -> float:
     """What trying a remedy takes at least: two models, and both first steps and rounds of a step each."""
     return 2 * case.anatomy.open_seconds + 2 * (2 + LEAST_ROUNDS) * case.anatomy.step_seconds
+
+
+def _in_a_line(error: Exception) -> str:
+    """What went wrong: which setting takes what, or the kind of error with the last line of its message."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+    return ": ".join((type(error).__name__, *str(error).strip().splitlines()[-1:]))
 
 
 def _tried(case: Case, remedy: Remedy, seconds: float, until: float) -> Gain | Failed:
@@ -96,7 +104,7 @@ def _tried(case: Case, remedy: Remedy, seconds: float, until: float) -> Gain | F
     for _ in range(rounds):
         rates = [side.rate(num) for side, num in zip(sides, steps, strict=True)]
         logs.append(math.log(rates[1] / rates[0]))
-    low, middle, high = (math.exp(value) for value in interval(logs))
+    low, middle, high = mean_ratio(logs)
     extra = [max(0.0, first - later) for first, later in zip(firsts, steps_seconds, strict=True)]
     once = max(0.0, extra[1] - extra[0]) + backbone.features_seconds
     change = _change(case, without, with_it, max(RUN_SHARE * seconds / 2, until - time.monotonic()))
