@@ -9,12 +9,12 @@ from typing import NamedTuple
 from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.report.phrases import SECONDS_A_MINUTE, brief, counts_line, duration, number, scaled, setting
+from tunefast.report.phrases import brief, counts_line, duration, number, scaled, setting
 from tunefast.report.sentences import lead_in_words, trials, winner_in_words, written_in_words
 from tunefast.search.confirmed import Confirmation
 from tunefast.spec.costs import RACES
 from tunefast.spec.samplers import GridSampler
-from tunefast.store.rows import EXTRAPOLATED, num_in_budget, retried, settings_of
+from tunefast.store.rows import EXTRAPOLATED, retried, settings_of
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
@@ -88,7 +88,7 @@ def _result(study: StudySnapshot, confirmation: Confirmation | None) -> Iterator
 def _searched(study: StudySnapshot, best: FrozenTrial) -> Iterator[str]:
     """The winner of a search that nobody confirmed."""
     section = study.spec.study
-    verb = "won" if _is_over(study) else "leads"
+    verb = "won" if study.is_over else "leads"
     if section.target is not None:
         aim = f"{section.target.metric} {number(section.target.value)}"
         yield f"Trial {best.number} {verb}: it got to {aim} after {_amount(study, best.values[0])}."
@@ -154,7 +154,7 @@ def _without_winner(study: StudySnapshot) -> Iterator[str]:
             needed = _amount(study, float(nearest.user_attrs[EXTRAPOLATED]))
             yield f"By its curve trial {nearest.number} would have been first, after {needed}."
     elif study.trials:
-        yield f"No trial is complete{'' if _is_over(study) else ' yet'}, so nothing has won."
+        yield f"No trial is complete{'' if study.is_over else ' yet'}, so nothing has won."
 
 
 def _last_line(trial: FrozenTrial) -> str:
@@ -171,8 +171,7 @@ def _next(study: StudySnapshot, confirmation: Confirmation | None, flag: str) ->
         failed = min(_failed(study), key=lambda trial: ("error" not in trial.user_attrs, trial.number)).number
         yield Command(f"tunefast study show {quoted} --trial {failed}{flag}", "see what a trial failed with")
         yield Command(f"tunefast study retry {name}", "train the failed trials again")
-    is_over = _is_over(study)
-    if not is_over:
+    if not study.is_over:
         yield Command(f"tunefast study run {name}", "go on" if study.trials else "start")
     if study.confirms is not None:
         return
@@ -189,7 +188,7 @@ def _next(study: StudySnapshot, confirmation: Confirmation | None, flag: str) ->
         yield Command(more, "more seeds, to be surer")
     if best is not None and isinstance(study.spec.recipe_for(best.params), TrainingRecipe):
         yield Command(f"tunefast train --study {name}", "keep the winner's model")
-    if is_over and not isinstance(study.spec.study.sampler, GridSampler):
+    if study.is_over and not isinstance(study.spec.study.sampler, GridSampler):
         budget = 2 * (study.spec.budget.trials or len(study.trials) or 1)
         yield Command(f"tunefast study extend {quoted} --trials {budget}{flag}", "search on")
 
@@ -198,13 +197,3 @@ def _failed(study: StudySnapshot) -> list[FrozenTrial]:
     """The failed trials that nobody tried again."""
     again = retried(study.trials)
     return [trial for trial in study.trials if trial.state == TrialState.FAIL and trial.number not in again]
-
-
-def _is_over(study: StudySnapshot) -> bool:
-    """Whether running the study would end at once."""
-    minutes = study.spec.budget.minutes
-    is_out_of_time = minutes is not None and study.active_seconds >= minutes * SECONDS_A_MINUTE
-    is_grid = isinstance(study.spec.study.sampler, GridSampler)
-    all_ended = all(trial.state.is_finished() for trial in study.trials)
-    is_covered = is_grid and all_ended and num_in_budget(study.trials) >= study.spec.num_cells
-    return study.is_used_up or is_out_of_time or is_covered

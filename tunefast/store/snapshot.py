@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from tunefast.errors import StudyNotOurs, UserError
 from tunefast.spec.progress import AT_RUNG, STOPPED_EARLY
+from tunefast.spec.samplers import GridSampler
 from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
 from tunefast.store import tables
@@ -134,8 +135,20 @@ class StudySnapshot:
             sign = 1 if self.spec.study.maximize else -1
             if sign * best.values[0] >= sign * budget.target:
                 return True
+        return budget.trials is not None and self._have_ended(budget.trials)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether running it would end at once: it is used up, out of time, or its grid is covered."""
+        minutes = self.spec.budget.minutes
+        if self.is_used_up or (minutes is not None and self.active_seconds >= minutes * 60):
+            return True
+        return isinstance(self.spec.study.sampler, GridSampler) and self._have_ended(self.spec.num_cells)
+
+    def _have_ended(self, num_trials: int) -> bool:
+        """Whether as many trials have ended, and none has not."""
         ended = all(trial.state.is_finished() for trial in self.trials)
-        return budget.trials is not None and num_in_budget(self.trials) >= budget.trials and ended
+        return ended and num_in_budget(self.trials) >= num_trials
 
     def trial(self, number: int) -> FrozenTrial:
         """The trial of that number. Raises `UserError` where there is none."""

@@ -14,6 +14,7 @@ from tunefast.store.snapshot import StudySnapshot
 
 DONE = study(*(trial(0.5) for _ in range(10)))
 OVER = study(trial(0.5), spec=study_spec(budget={"minutes": 1}), active_seconds=60.0)
+GRID = study_spec(sampler={"name": "grid"}, budget={}, space={"params.x": {"choices": [1, 2]}})
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,8 @@ OVER = study(trial(0.5), spec=study_spec(budget={"minutes": 1}), active_seconds=
         (study(trial(0.5), trial(None, PRUNED)), 0, "nobody works on it", 2),
         (DONE, 0, "done", 10),
         (OVER, 0, "done", 1),
+        (study(trial(0.5), trial(0.6), spec=GRID), 0, "done", 2),
+        (study(trial(0.5), spec=GRID), 0, "nobody works on it", 1),
     ],
 )
 def test_standings_are_words(found: StudySnapshot, at_work: int, words: str, done: int) -> None:

@@ -12,7 +12,7 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
 from tunefast.errors import CoordinatorLost
-from tunefast.report.phrases import SECONDS_A_MINUTE, counts_line, number
+from tunefast.report.phrases import counts_line, number
 from tunefast.run.commands import asked, connect
 from tunefast.run.messages import Command
 from tunefast.store.ownership import StateDirectory
@@ -72,12 +72,10 @@ def workers(path: Path) -> Mapping[str, int]:
 
 def standing(study: StudySnapshot, num_workers: int) -> Standing:
     """How far a study is that so many work on."""
-    minutes = study.spec.budget.minutes
-    is_over = study.is_used_up or (minutes is not None and study.active_seconds >= minutes * SECONDS_A_MINUTE)
     done = num_in_budget(study.trials) - study.num_unfinished - study.counts.get("waiting", 0)
     if num_workers:
         words = f"running with {num_workers} worker{'s' * (num_workers != 1)}"
-    elif is_over:
+    elif study.is_over:
         words = "done"
     elif not study.trials:
         words = "not started yet"
