@@ -17,6 +17,7 @@ from tests.dashboard.asking import HOST, ORIGIN, SITE, Answer, ask, log_in, page
 from tunefast.dashboard.guard import MAX_BODY_BYTES, Guard, Mount
 from tunefast.dashboard.headers import DOWNLOADS, OPEN_FILES, OPTUNA_DASHBOARD, OPTUNA_FILES, PAGES, figures
 from tunefast.dashboard.login import Login
+from tunefast.dashboard.pages import static
 from tunefast.dashboard.serve import mounts
 from tunefast.store.reading import ReadingStorage
 
@@ -221,6 +222,19 @@ def test_the_real_dashboard_answers_behind_the_guard(path: Path, login: Login) -
         script = ask(guard, "/static/bundle.js", HTTP_AUTHORIZATION=f"Bearer {login.token}")
         assert script.status == 200
         assert script.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_browsers_keep_what_an_address_stands_for_alone(path: Path, login: Login) -> None:
+    """A file of ours is kept for good under its own digest; of any other there is none, which nobody keeps."""
+    with closing(ReadingStorage(path)) as storage:
+        guard = Guard(mounts(storage, pages_of(path, storage)), SITE, login)
+        addresses = static.address("page.js"), "/tunefast/static/0a/page.js", "/tunefast/static/0a/nowhere.js"
+        answers = [ask(guard, address, HTTP_AUTHORIZATION=f"Bearer {login.token}") for address in addresses]
+    assert [(answer.status, answer.headers["Cache-Control"]) for answer in answers] == [
+        (200, "private, max-age=31536000, immutable"),
+        (404, "no-store"),
+        (404, "no-store"),
+    ]
 
 
 def test_artifacts_are_only_downloads(app: Recorded, login: Login) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import TracebackType
 from typing import Any
@@ -46,10 +46,11 @@ class Policy:
         return [*((name, value) for name, value in kept if not name.lower().startswith(_CROSS_SITE)), *ours.items()]
 
     def dressing(self, start_response: StartResponse) -> StartResponse:
-        """`start_response`, for an application whose answers follow this policy."""
+        """`start_response`, for an application whose answers follow this policy; errors are never kept."""
 
         def dressed(status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Any:
-            return start_response(status, self.headers(headers), exc_info)
+            policy = replace(self, cache=_NO_STORE) if status.startswith(("4", "5")) else self
+            return start_response(status, policy.headers(headers), exc_info)
 
         return dressed
 

@@ -110,6 +110,7 @@ def test_a_study_may_be_called_anything(tmp_path: Path, name: str) -> None:
         ("/tunefast/studies/a/b/overview", "There is no study &#x27;a/b&#x27;"),
         ("/tunefast/ids/7", "There is no study with the number 7"),
         ("/tunefast/static/0a/plotly.map", "There is no such file"),
+        ("/tunefast/static/0a/page.js", "There is no such file"),
         ("/tunefastx", "There is no such page"),
     ],
 )

@@ -146,8 +146,8 @@ def _known(environ: WSGIEnvironment) -> str:
 
 
 def _file(environ: WSGIEnvironment, name: str) -> Answer:
-    """A script or style, whatever digest it is asked for under: a page that is open asks for one that was."""
-    if name not in static.NAMES:
+    """A script or style, under the digest of what is in it alone: browsers never ask again for what they got there."""
+    if name not in static.NAMES or environ["PATH_INFO"] != static.address(name):
         raise Refusal(HTTPStatus.NOT_FOUND, "There is no such file.")
     headers = [("Content-Type", static.type_of(name)), ("Vary", "Accept-Encoding")]
     if "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
