@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tunefast.report.phrases import brief, counts_line, duration, number, scaled, setting, short_params
+from tunefast.report.phrases import brief, counts_line, duration, number, race_cost, scaled, setting, short_params
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,12 @@ def test_settings_are_short_where_that_is_enough() -> None:
 def test_counts_have_an_order() -> None:
     """What matters most comes first, whatever was counted first."""
     assert counts_line({"failed": 1, "complete": 2, "running": 0}) == "2 complete, 1 failed"
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [("steps_to_target", "1.5 ksteps"), ("flops_to_target", "1.5 kFLOP"), ("seconds_to_target", "!")],
+)
+def test_what_a_race_took_has_its_unit(metric: str, said: str) -> None:
+    """Counts have a prefix; seconds are said as the place wants them."""
+    assert race_cost(metric, 1500.0, lambda _seconds: "!") == said

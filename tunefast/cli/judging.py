@@ -8,11 +8,11 @@ from typing import Any
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
-from tunefast.cli.output import number, plain_table, scaled
+from tunefast.cli.output import number, plain_table
+from tunefast.report.phrases import race_cost
 from tunefast.search.pruning import counts_running, num_missing
 from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
 from tunefast.search.race import BEST, CURVES, NEEDED, SPENT
-from tunefast.spec.costs import RACES
 from tunefast.spec.progress import PRUNER, RACE
 from tunefast.spec.study_section import StudySection
 from tunefast.store.rows import AUDITED
@@ -67,15 +67,14 @@ def show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: lis
 def _why_it_lost(study: StudySnapshot, last: Mapping[str, float]) -> str:
     """Why a trial of a race was stopped, in numbers."""
     section = study.spec.study
-    spent = f"it had spent {race_cost(section, last[SPENT])}"
-    best = f", where the best trial took {race_cost(section, last[BEST])}" if BEST in last else ""
+    spent = f"it had spent {spent_in_words(section, last[SPENT])}"
+    best = f", where the best trial took {spent_in_words(section, last[BEST])}" if BEST in last else ""
     if NEEDED not in last:
         return f"stopped since it could not win: {spent}{best}"
     needed = f"its {section.curve_metric} had to be {number(last[NEEDED])} by then"
     return f"stopped since it would not get there in time: {needed}, from {last[CURVES]:.0f} trials; {spent}{best}"
 
 
-def race_cost(section: StudySection, value: float) -> str:
-    """What a trial of a race took, with its unit."""
-    unit = RACES[section.main_metric]
-    return f"{number(value)} s" if unit == "train_seconds" else f"{scaled(value)}{'FLOP' if unit == 'flops' else unit}"
+def spent_in_words(section: StudySection, value: float) -> str:
+    """What a trial of a race took, so exactly that close ones can be told apart."""
+    return race_cost(section.main_metric, value, lambda seconds: f"{number(seconds)} s")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tunefast.cli.confirmed import repeated_document
-from tunefast.cli.judging import race_cost, show_curve, show_missing
+from tunefast.cli.judging import show_curve, show_missing, spent_in_words
 from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
 from tunefast.report.sentences import winner_in_words
@@ -133,7 +133,7 @@ def _show_nearest(out: Console, study: StudySnapshot, trial: FrozenTrial) -> Non
     section = study.spec.study
     if section.target is not None:
         aim = f"{section.target.metric} {number(section.target.value)}"
-        needed = race_cost(section, trial.user_attrs[EXTRAPOLATED])
+        needed = spent_in_words(section, trial.user_attrs[EXTRAPOLATED])
         out.print(f"no trial got to {aim} yet; by its curve trial {trial.number} would have, in {needed}")
 
 

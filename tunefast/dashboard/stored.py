@@ -59,15 +59,15 @@ def store_figures(path: Path, name: str, page: Path) -> None:
 
 def dressed(section: Section, drawing: Drawing) -> Drawing:
     """A drawing for a page that says nothing beside it and gives it its size: with its title, in colours of its own."""
+    from tunefast.report.figures.figure import with_lines  # with what draws figures
+
     layout = {key: value for key, value in drawing["layout"].items() if key != "height"}
     layout |= {
         "title": {"text": section.title, "x": 0, "xref": "paper"},
         "font": {**layout.get("font", {}), "color": INK},
     }
     layout["margin"] = {**layout.get("margin", {}), "t": 70}
-    for axis in [key for key in layout if key.startswith(("xaxis", "yaxis"))]:
-        layout[axis] = {**layout[axis], "gridcolor": LINE, "zerolinecolor": LINE, "linecolor": LINE}
-    return {"data": _rounded(drawing["data"]), "layout": layout}
+    return {"data": _rounded(drawing["data"]), "layout": with_lines(layout, LINE)}
 
 
 def _rounded(value: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from tunefast.spec.costs import RACES
 
 LARGE = 1000
 LEAST_WHOLE_SECONDS = 10
@@ -42,6 +44,12 @@ def scaled(count: float) -> str:
         value /= LARGE
         prefixes.pop(0)
     return f"{value:.3g} {prefixes[0]}"
+
+
+def race_cost(metric: str, value: float, seconds: Callable[[float], str]) -> str:
+    """What a trial of a race by `metric` took, with its unit; `seconds` says those of training."""
+    unit = RACES[metric]
+    return seconds(value) if unit == "train_seconds" else f"{scaled(value)}{'FLOP' if unit == 'flops' else unit}"
 
 
 def short_params(params: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tunefast.report.figures.figure import Drawing
+from tunefast.report.figures.figure import Drawing, with_lines
 from tunefast.report.html import for_script
 
 TITLE_HEIGHT, MARGIN = 48, 24
@@ -26,6 +26,4 @@ def dressed(drawing: Drawing, title: str) -> Drawing:
         "plot_bgcolor": PAPER,
         "font": {"color": INK, "family": "system-ui, sans-serif"},
     }
-    for axis in [key for key in layout if key.startswith(("xaxis", "yaxis"))]:
-        layout[axis] |= {"gridcolor": LINE, "zerolinecolor": LINE, "linecolor": LINE}
-    return plain
+    return plain | {"layout": with_lines(layout, LINE)}

@@ -9,10 +9,9 @@ from typing import NamedTuple
 from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.report.phrases import brief, counts_line, duration, number, scaled, setting
+from tunefast.report.phrases import brief, counts_line, duration, number, race_cost, setting
 from tunefast.report.sentences import lead_in_words, trials, winner_in_words, written_in_words
 from tunefast.search.confirmed import Confirmation
-from tunefast.spec.costs import RACES
 from tunefast.spec.samplers import GridSampler
 from tunefast.store.rows import EXTRAPOLATED, retried, settings_of
 from tunefast.store.snapshot import StudySnapshot
@@ -135,10 +134,7 @@ def _ahead(study: StudySnapshot, best: FrozenTrial) -> Iterator[str]:
 
 def _amount(study: StudySnapshot, value: float) -> str:
     """What a trial of a race spent, with its unit."""
-    unit = RACES[study.spec.study.main_metric]
-    if unit == "train_seconds":
-        return f"{brief(value)} of training"
-    return f"{scaled(value)}{'FLOP' if unit == 'flops' else unit}"
+    return race_cost(study.spec.study.main_metric, value, lambda seconds: f"{brief(seconds)} of training")
 
 
 def _without_winner(study: StudySnapshot) -> Iterator[str]:

@@ -38,6 +38,12 @@ class Figure(Generic[Numbers]):
     """Whether a page of the study has it at all."""
 
 
+def with_lines(layout: dict[str, Any], color: str) -> dict[str, Any]:
+    """A figure's layout with the lines of all its axes in that colour."""
+    colors = {"gridcolor": color, "zerolinecolor": color, "linecolor": color}
+    return layout | {key: layout[key] | colors for key in layout if key.startswith(("xaxis", "yaxis"))}
+
+
 def thinned(items: Sequence[Item], most: int) -> list[Item]:
     """At most `most` of the items, evenly, the first and the last among them."""
     if len(items) <= most:
