@@ -146,7 +146,7 @@ class Dispatcher:
         study = LiveStudy(self.database, name)
         if not goes_on:
             study.keep_orders(Orders())
-        self.retention[name] = Retention(study, StateDirectory(self.database.path))
+        self.retention[name] = Retention(study, StateDirectory(self.database.path), self._once_on_disk)
         self.studies[name] = study
 
     def _drop(self, study: LiveStudy) -> None:
@@ -158,7 +158,8 @@ class Dispatcher:
         for trial in self.leases.trials(study.name):
             self.leases.revoke(study.name, trial)
         self._untold = [(peer, message) for peer, message in self._untold if message.study != study.name]
-        self.retention.pop(study.name).close()
+        on_disk = not study.storage.unwritten and self.database.syncing.error is None
+        self.retention.pop(study.name).close(on_disk=on_disk)
         study.asker.close()
 
     def _end(self, study: LiveStudy) -> None:
