@@ -50,14 +50,21 @@ def test_a_killed_command_leaves_no_process_behind(terminal: Terminal) -> None:
 
 
 def test_processes_that_are_ended_one_by_one(terminal: Terminal) -> None:
-    """SIGTERM to a worker pauses its trial, to the coordinator lets another one take over; neither fails a trial."""
+    """SIGTERM to a worker pauses its trial, to the coordinator lets another one take over; neither fails a trial.
+
+    The study was paused, and stays it until it is told to go on.
+    """
     spec = str(terminal.write("s.toml", objective("ended", "paced", 14, pause=0.4)))
     with terminal.started("study", "run", spec, "-n", "1") as run:
         wait_until(lambda: bool(terminal.counts("ended")) and terminal.study("ended").epochs != [], "an epoch ended")
         os.kill(int(terminal.json("worker", "list")["workers"][0]["pid"]), signal.SIGTERM)
         wait_until(lambda: terminal.study("ended").counts.get("complete", 0) >= 2, "two trials are complete")
+        terminal.tunefast("study", "pause", "ended")
         os.kill(int(terminal.json("worker", "list")["coordinator"]), signal.SIGTERM)
-        assert "another one takes over" in ended(run, 0)
+        listen(run, "another one takes over")
+        wait_until(lambda: len(terminal.json("worker", "list")["workers"]) == 1, "its worker is back")
+        assert terminal.json("study", "resume", "ended") == {"study": "ended", "was_paused": True}
+        ended(run, 0)
     study = terminal.study("ended")
     assert study.counts == {"complete": 14}
     assert "its worker was asked to end" in {row["reason"] for row in study.attempts}

@@ -18,7 +18,7 @@ from tests.run.wires import HostWire, WorkerWire, states
 from tests.store.databases import STUDY, stock_trials, study_spec
 from tunefast.run.coordinator import Coordinator
 from tunefast.run.messages import Assign, Finish, Over, Told
-from tunefast.spec.progress import Ending, Outcome, Verdict
+from tunefast.spec.progress import CHECKPOINTS, Ending, Outcome, Verdict
 from tunefast.store import studies, syncing
 from tunefast.store.database import Database
 
@@ -159,6 +159,82 @@ def test_a_disk_that_breaks_under_an_outcome(
     assert "Input/output error" in (over.error or "")
     assert worker.got(Told) == []
     assert states(database) == [TrialState.COMPLETE, TrialState.RUNNING]
+
+
+def checkpointed(coordinator: Coordinator, number: int) -> Path:
+    """A checkpoint of a trial."""
+    place = coordinator.retention[STUDY].trials / str(number) / CHECKPOINTS
+    place.mkdir(parents=True)
+    return place
+
+
+def kept_checkpoints(coordinator: Coordinator, num: int) -> None:
+    """Let so many of the trials that ended keep their checkpoints."""
+    study = coordinator.studies[STUDY]
+    study.spec = study.spec.model_copy(update={"trial": study.spec.trial.model_copy(update={"kept_checkpoints": num})})
+
+
+def test_checkpoints_stay_until_the_outcome_is_on_disk(
+    coordinator: Coordinator, database: Database, loop: Loop, disk: Disk
+) -> None:
+    """What a power cut takes of an outcome can be trained again from there; then they are deleted."""
+    _, worker = begin(coordinator, loop)
+    kept_checkpoints(coordinator, 0)
+    place = checkpointed(coordinator, 0)
+    finish(worker)
+    loop.until(lambda: len(worker.got(Assign)) == 2)
+    assert disk.at_work.acquire(timeout=SECONDS)
+    coordinator.tick()
+    coordinator.tick()
+    assert states(database)[0] == TrialState.COMPLETE
+    assert place.exists()
+    disk.done.release(100)
+    loop.until(lambda: not place.exists())
+
+
+def test_a_study_that_ends_leaves_no_checkpoints_to_be_deleted(
+    coordinator: Coordinator, loop: Loop, disk: Disk
+) -> None:
+    """Its last rows are on disk before it is put away, and so are all outcomes before them."""
+    _, worker = begin(coordinator, loop)
+    kept_checkpoints(coordinator, 0)
+    places = [checkpointed(coordinator, number) for number in range(3)]
+    for number in range(3):
+        loop.until(lambda number=number: len(worker.got(Assign)) > number)  # type: ignore[misc]
+        finish(worker)
+    assert STUDY not in coordinator.studies
+    assert not any(place.exists() for place in places)
+    disk.done.release(100)
+    loop.until(lambda: len(worker.got(Told)) == 3)
+
+
+@pytest.mark.parametrize("breaks", ["disk", "database"])
+def test_checkpoints_of_an_outcome_that_is_not_on_disk_stay(
+    coordinator: Coordinator, database: Database, loop: Loop, disk: Disk, breaks: str
+) -> None:
+    """The study is put away without them being touched, whatever the disk says later: its trials may go on there."""
+    host, worker = begin(coordinator, loop)
+    kept_checkpoints(coordinator, 0)
+    place = checkpointed(coordinator, 0)
+    driver = database._connection.connection.driver_connection
+    assert driver is not None
+    if breaks == "disk":
+        disk.error = OSError(5, "Input/output error")
+        finish(worker)
+        loop.until(lambda: len(worker.got(Assign)) == 2)
+        disk.done.release()
+        loop.until(lambda: coordinator.studies[STUDY].end is not None)
+        disk.error = None  # what it lost it has lost
+    else:
+        driver.execute(f"PRAGMA max_page_count={driver.execute('PRAGMA page_count').fetchone()[0]}")
+        worker.report(1, 0.5)
+        worker.say(Finish(**worker.key(), outcome=Outcome(ending=Ending.FAILED, error="x" * 100_000)))
+    disk.done.release(100)
+    coordinator.tick()
+    worker.hang_up()
+    host.hang_up()
+    assert STUDY not in coordinator.studies
+    assert place.exists()
 
 
 def test_a_database_that_fills_up_while_the_disk_is_at_work(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -14,6 +15,11 @@ from tunefast.spec.progress import CHECKPOINTS, Ending, Verdict
 from tunefast.store.database import Database
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.rows import enqueued
+
+
+def at_once(act: Callable[[], None]) -> None:
+    """What a disk does that all was on already."""
+    act()
 
 
 def _live(database: Database) -> tuple[LiveStudy, StateDirectory]:
@@ -40,7 +46,7 @@ def _left(live: LiveStudy, state: StateDirectory) -> list[int]:
 def test_the_best_stay(database: Database) -> None:
     """Of the trials that ended the best two keep theirs; those that run keep theirs anyway, logs stay in any case."""
     live, state = _live(database)
-    retention = Retention(live, state)
+    retention = Retention(live, state, at_once)
     running = claimed(live)
     _save(live, state, running.number)
     left = []
@@ -62,7 +68,7 @@ def test_the_best_stay(database: Database) -> None:
 def test_what_a_variant_starts_from(database: Database) -> None:
     """A loser keeps its checkpoints until the variant that starts from them has ended."""
     live, state = _live(database)
-    retention = Retention(live, state)
+    retention = Retention(live, state, at_once)
     for value in (0.1, 0.3):
         _save(live, state, play(live, [value]).number)
     retention.tidy()
@@ -92,9 +98,48 @@ def test_what_a_killed_coordinator_left(database: Database) -> None:
     (half / "model").write_text("weights")
     again = LiveStudy(database, STUDY)
     again.spec = live.spec
-    Retention(again, state).close(wait=True)
+    Retention(again, state, at_once).close(wait=True)
     assert _left(again, state) == [1, 2, 3]
     assert not half.exists()
+
+
+def test_nothing_is_deleted_before_the_disk_has_the_outcomes(database: Database) -> None:
+    """Those of the last coordinator, of this one, and of a variant, which would start from its trial again."""
+    live, state = _live(database)
+    for value in (0.1, 0.3, 0.2):
+        _save(live, state, play(live, [value]).number)
+    on_disk: list[Callable[[], None]] = []
+    retention = Retention(live, state, on_disk.append)
+    assert _left(live, state) == [0, 1, 2]
+    on_disk.pop()()
+    assert _left(live, state) == [1, 2]
+    with stock(database.path) as storage:
+        study_id = storage.get_study_id_from_name(STUDY)
+        storage.create_new_trial(study_id, enqueued({"params.x": 0.5}, 2, continues=True))
+    live.reconcile()
+    play(live, [0.5])
+    retention.tidy()
+    _save(live, state, play(live, [0.4]).number)
+    retention.tidy()
+    variant, other = on_disk
+    other()
+    assert _left(live, state) == [2, 4]
+    variant()
+    assert _left(live, state) == [4]
+    retention.close(wait=True)
+
+
+def test_what_is_on_disk_too_late(database: Database) -> None:
+    """A study that was put away is not touched any more: another coordinator may have taken it up."""
+    live, state = _live(database)
+    live.spec = live.spec.model_copy(update={"trial": live.spec.trial.model_copy(update={"kept_checkpoints": 0})})
+    on_disk: list[Callable[[], None]] = []
+    retention = Retention(live, state, on_disk.append)
+    _save(live, state, play(live, [0.5]).number)
+    retention.tidy()
+    retention.close(on_disk=False, wait=True)
+    on_disk.pop()()
+    assert _left(live, state) == [0]
 
 
 def test_room_for_the_best(database: Database) -> None:
@@ -102,13 +147,13 @@ def test_room_for_the_best(database: Database) -> None:
     live, state = _live(database)
     trial = live.spec.trial.model_copy(update={"kept_checkpoints": 3, "checkpoint_bytes": 30})
     live.spec = live.spec.model_copy(update={"trial": trial})
-    retention = Retention(live, state)
+    retention = Retention(live, state, at_once)
     for value in (0.1, 0.3, 0.2):
         _save(live, state, play(live, [value]).number)
     assert [retention.room(claimed(live).number, slots) for slots in (1, 3)] == [15, 5]
     retention.close(wait=True)
     assert _left(live, state) == [1]
-    assert Retention(LiveStudy(database, STUDY), state).room(0, 2) is None
+    assert Retention(LiveStudy(database, STUDY), state, at_once).room(0, 2) is None
 
 
 def test_no_byte_is_given_away_twice(database: Database) -> None:
@@ -116,7 +161,7 @@ def test_no_byte_is_given_away_twice(database: Database) -> None:
     live, state = _live(database)
     trial = live.spec.trial.model_copy(update={"checkpoint_bytes": 40})
     live.spec = live.spec.model_copy(update={"trial": trial})
-    retention = Retention(live, state)
+    retention = Retention(live, state, at_once)
     waiting = claimed(live)
     _save(live, state, waiting.number)
     live.release(waiting.number, "left", paused=True)
@@ -133,7 +178,7 @@ def test_trials_that_wait_far_from_going_on_begin_anew(database: Database) -> No
     """Of the trials that wait at a rung, those nearest to going on keep theirs; a promoted one goes on in any case."""
     pruner = {"name": "asha", "min_epochs": 1, "reduction": 100, "promote": True}
     live, state = live_study(database, pruner=pruner, budget={"trials": 90}), StateDirectory(database.path)
-    retention = Retention(live, state)
+    retention = Retention(live, state, at_once)
     for index in range(KEPT_PAUSED + 5):
         running = claimed(live)
         _save(live, state, running.number)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Literal
 
 import pytest
 
@@ -24,15 +25,15 @@ pytestmark = pytest.mark.usefixtures("runtime")
 
 
 @contextmanager
-def serving(database: Database) -> Iterator[StateDirectory]:
-    """A coordinator that serves the database until its last host has left, which it must."""
+def serving(database: Database, over: asyncio.Event | None = None) -> Iterator[StateDirectory]:
+    """A coordinator that serves the database until its last host has left, or `over` is set, which it must."""
     state = StateDirectory(database.path)
     path = database.path
     database.close()
 
     def run() -> None:
         own = Database(path)
-        asyncio.run(server.serve(own, state))
+        asyncio.run(server.serve(own, state, over))
         own.close()
 
     thread = threading.Thread(target=run)
@@ -46,7 +47,10 @@ def serving(database: Database) -> Iterator[StateDirectory]:
 
 def listening(state: StateDirectory) -> bool:
     """Whether a coordinator has said where it listens, and does."""
-    return state.socket is not None and state.socket.is_socket()
+    channel = connect(state)
+    if channel is not None:
+        channel.close()
+    return channel is not None
 
 
 def connected(state: StateDirectory) -> Channel:
@@ -64,10 +68,10 @@ def wait_until(there: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def hello(state: StateDirectory) -> Channel:
+def hello(state: StateDirectory, *, goes_on: bool = False) -> Channel:
     """A host that was welcomed."""
     host = connected(state)
-    host.send(HostHello(pid=10, study=STUDY, devices=["cpu"], explicit=True))
+    host.send(HostHello(pid=10, study=STUDY, devices=["cpu"], explicit=True, goes_on=goes_on))
     assert isinstance(host.receive(), Welcome)
     return host
 
@@ -96,6 +100,28 @@ def test_a_peer_that_talks_nonsense_is_cut_off(database: Database) -> None:
         with connected(state) as asking:
             asking.send(Command(verb="workers"))
             assert isinstance(asking.receive(), Done)
+
+
+def asked(state: StateDirectory, verb: Literal["pause", "resume"]) -> dict[str, Any]:
+    """What the coordinator answers to a command."""
+    with connected(state) as asking:
+        asking.send(Command(verb=verb, study=STUDY))
+        answer = asking.receive()
+    assert isinstance(answer, Done)
+    return answer.result
+
+
+def test_a_pause_outlives_a_coordinator_that_is_told_to_end(database: Database) -> None:
+    """SIGTERM, or the machine's fall, ends no pause: hosts go on as they were told; who begins anew is not held."""
+    studies.create(database, study_spec())
+    over = asyncio.Event()
+    with serving(database, over) as state, hello(state):
+        asked(state, "pause")
+        over.set()  # seen at the next tick
+    for goes_on in (True, False):
+        with serving(database) as state, hello(state, goes_on=goes_on):
+            assert asked(state, "resume") == {"was_paused": goes_on}
+            asked(state, "pause")
 
 
 def test_a_coordinator_without_hosts_ends(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,12 +56,10 @@ def busy_threads(coordinator: Coordinator) -> int:
 class HostWire(Wire):
     """A host."""
 
-    def __init__(
-        self, coordinator: Coordinator, pid: int, *devices: str, study: str = STUDY, explicit: bool = True
-    ) -> None:
+    def __init__(self, coordinator: Coordinator, pid: int, *devices: str, study: str = STUDY, **words: bool) -> None:
         super().__init__(coordinator)
         self.pid = pid
-        self.say(HostHello(pid=pid, study=study, devices=list(devices) or ["cpu"], explicit=explicit))
+        self.say(HostHello(pid=pid, study=study, devices=list(devices) or ["cpu"], **{"explicit": True, **words}))
 
 
 class WorkerWire(Wire):

@@ -99,7 +99,7 @@ class Coordinator(Timekeeper):
 
     def _host_hello(self, peer: Peer, hello: HostHello) -> Welcome:
         if hello.study not in self.studies:
-            self._take_up(hello.study)
+            self._take_up(hello.study, goes_on=hello.goes_on)
             log.info("study %r is live", hello.study)
         self.account(self.studies[hello.study])
         if isinstance(peer.role, Host):

@@ -141,23 +141,25 @@ class Dispatcher:
         later = self.later
         return later is None or study.prepare(len(list(self._workers_of(study))), lambda: later(self._assign))
 
-    def _take_up(self, name: str) -> None:
+    def _take_up(self, name: str, *, goes_on: bool) -> None:
+        """Make a study live. Orders are for the work they were given to: who begins anew is not bound by them."""
         study = LiveStudy(self.database, name)
-        self.retention[name] = Retention(study, StateDirectory(self.database.path))
+        if not goes_on:
+            study.keep_orders(Orders())
+        self.retention[name] = Retention(study, StateDirectory(self.database.path), self._once_on_disk)
         self.studies[name] = study
 
     def _drop(self, study: LiveStudy) -> None:
         """Forget a study; outcomes of it that could not be written are never told, and their trials go on later.
 
-        So are people's orders: they were for the work that has ended.
+        People's orders stay: hosts that lost this coordinator go on with them at the next one.
         """
-        with contextlib.suppress(StorageError):
-            study.keep_orders(Orders())
         del self.studies[study.name]
         for trial in self.leases.trials(study.name):
             self.leases.revoke(study.name, trial)
         self._untold = [(peer, message) for peer, message in self._untold if message.study != study.name]
-        self.retention.pop(study.name).close()
+        on_disk = not study.storage.unwritten and self.database.syncing.error is None
+        self.retention.pop(study.name).close(on_disk=on_disk)
         study.asker.close()
 
     def _end(self, study: LiveStudy) -> None:

@@ -86,6 +86,8 @@ class Host:
     """Of the workers, one per device."""
     _unlent: set[str] = field(default_factory=set)
     """Workers that the user sent away."""
+    _welcomed: str = ""
+    """The study that a coordinator last let it work on."""
     _signal: int | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     """Of `run`."""
@@ -130,6 +132,7 @@ class Host:
             if self._signal is not None:
                 return Departure(signal=self._signal)
             self.on_note(f"coordinator {welcome.pid}, workers {', '.join(welcome.workers)}; logs in {self._state.logs}")
+            self._welcomed = self.study
             self._names, self._unlent = list(welcome.workers), set()
             keepers = [asyncio.create_task(self._keep(name, address)) for name in welcome.workers]
             return await self._until_done(reader, keepers)
@@ -177,6 +180,8 @@ class Host:
                 raise refusal(message)
             case Quit() if self._signal is None:
                 self._on_signal(signal.SIGTERM)
+            case Welcome():
+                self._welcomed = self.study
             case Unlend():
                 self._take_back(message.worker)
 
@@ -189,8 +194,14 @@ class Host:
         self.on_note(f"worker {name} goes after its epoch, and is not replaced")
 
     def _hello(self) -> HostHello:
-        stays, devices = self.following is not None, list(self.devices)
-        return HostHello(pid=os.getpid(), study=self.study, devices=devices, explicit=self.explicit, stays=stays)
+        return HostHello(
+            pid=os.getpid(),
+            study=self.study,
+            devices=list(self.devices),
+            explicit=self.explicit,
+            stays=self.following is not None,
+            goes_on=self._welcomed == self.study,
+        )
 
     async def _goes_on(self, reason: str) -> bool:
         """Whether there is another study for the workers, which is this host's from now on."""

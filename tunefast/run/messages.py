@@ -32,6 +32,8 @@ class HostHello(Record):
     """Whether the user said how many."""
     stays: bool = False
     """Whether it may have another study for its workers when this one has ended."""
+    goes_on: bool = False
+    """Whether it worked on this study already when it lost its coordinator."""
 
 
 class WorkerHello(Record):

@@ -6,7 +6,9 @@ import contextlib
 import itertools
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tunefast.run.checkpoint_files import num_bytes
@@ -18,16 +20,20 @@ from tunefast.store.rows import CONTINUES
 KEPT_PAUSED = 20
 """Of how many trials that wait at a rung the checkpoints stay; others would begin anew, which is seldom and early."""
 _GONE = f".{CHECKPOINTS}-gone"
+Act = Callable[[], None]
 
 
 class Retention:
     """Deletes the checkpoints of a study's trials that nobody will go on from, off the coordinator's own thread.
 
+    A trial has ended here once its outcome is on disk: until then a power cut has it go on, from its checkpoints.
+    `once_on_disk` calls what it is given once all that is committed now is on disk, or never, where it cannot be.
     What a coordinator that was killed has left to delete, the next one deletes when it takes up the study.
     """
 
-    def __init__(self, study: LiveStudy, state: StateDirectory) -> None:
+    def __init__(self, study: LiveStudy, state: StateDirectory, once_on_disk: Callable[[Act], None]) -> None:
         self._study = study
+        self._once_on_disk = once_on_disk
         self.trials = state.trials(study.uuid)
         """Where each of the study's trials has its directory."""
         self._rooms: dict[int, int] = {}
@@ -36,14 +42,15 @@ class Retention:
         """When checkpoints of trials that wait were deleted last."""
         self._deleting = ThreadPoolExecutor(1, thread_name_prefix="deleting")
         self._serial = itertools.count(time.time_ns())
-        places = self.trials.glob(f"*/{CHECKPOINTS}") if self.trials.is_dir() else ()
-        numbers = [int(place.parent.name) for place in places if place.parent.name.isdecimal()]
-        self._present = {number for number in numbers if number in study.tally}
+        self._present: set[int] = set()
         """Trials that ended and may have checkpoints."""
-        study.just_ended.clear()
+        self._unsynced: set[int] = set()
+        """Trials that ended, of which it is not known yet that this is on disk."""
+        self._closed = False
         for gone in self.trials.glob(f"*/{_GONE}*"):
             self._deleting.submit(shutil.rmtree, gone, ignore_errors=True)
-        self._sweep()
+        study.just_ended.clear()
+        self._note_ended(self._found())
 
     def room(self, number: int, num_slots: int) -> int | None:
         """Bytes that the checkpoints of a trial may take that one of as many slots is given; None for any.
@@ -68,13 +75,31 @@ class Retention:
 
     def tidy(self) -> None:
         """Delete what nobody needs any more, after the trials that have ended since the last time."""
-        ended = self._study.just_ended
-        if ended:
-            sources = [_source(self._study, number) for number in ended]
-            self._present.update(ended, (number for number in sources if number is not None))
-            ended.clear()
-            self._sweep()
+        ended = set(self._study.just_ended)
+        self._study.just_ended.clear()
+        self._note_ended(ended)
         self._drop_paused()
+
+    def _note_ended(self, ended: set[int]) -> None:
+        """Have the checkpoints of trials that ended, and those that they started from, deleted once that is safe."""
+        sources = {_source(self._study, number) for number in ended}
+        present = {number for number in ended | sources if number is not None and self._place(number).is_dir()}
+        if present:
+            self._unsynced |= ended
+            self._once_on_disk(partial(self._take_in, ended, present))
+
+    def _take_in(self, ended: set[int], present: set[int]) -> None:
+        """The outcomes of trials are on disk."""
+        if not self._closed:
+            self._unsynced -= ended
+            self._present |= present
+            self._sweep()
+
+    def _found(self) -> set[int]:
+        """The trials that ended and have checkpoints."""
+        places = self.trials.glob(f"*/{CHECKPOINTS}") if self.trials.is_dir() else ()
+        numbers = [int(place.parent.name) for place in places if place.parent.name.isdecimal()]
+        return {number for number in numbers if number in self._study.tally}
 
     def _drop_paused(self) -> None:
         """Delete the checkpoints of trials that wait at a rung and are far from going on, where there are many."""
@@ -90,7 +115,7 @@ class Retention:
         best = self._best()
         for number in self._present - best:
             self._delete(number)
-        self._present = best
+        self._present &= best
 
     def _best(self) -> set[int]:
         """The trials that ended and keep their checkpoints: the best ones, as far as there is room."""
@@ -107,15 +132,27 @@ class Retention:
     def _place(self, number: int) -> Path:
         return self.trials / str(number) / CHECKPOINTS
 
-    def close(self, *, wait: bool = False) -> None:
-        """Tidy up for the last time; the process does not end before all is deleted."""
-        self.tidy()
+    def close(self, *, on_disk: bool = True, wait: bool = False) -> None:
+        """Delete for the last time, if all is `on_disk`; the process does not end before that is done."""
+        if on_disk:
+            self._study.just_ended.clear()
+            self._unsynced.clear()
+            self._present = self._found()
+            self._sweep()
+        self._closed = True
         self._deleting.shutdown(wait=wait)
 
     def _delete(self, number: int) -> None:
         place = self._place(number)
-        if place.is_dir() and not _goes_on(self._study, number):
+        if place.is_dir() and not self._goes_on(number):
             self._put_away(place)
+
+    def _goes_on(self, number: int) -> bool:
+        """Whether a trial has not ended, or a variant that starts from it has not."""
+        ended_here = self._unsynced.union(self._study.just_ended)
+        trials = self._study.storage.all_trials()
+        going = [trial.number for trial in trials if not trial.state.is_finished() or trial.number in ended_here]
+        return any(number in (other, _source(self._study, other)) for other in going)
 
     def _put_away(self, place: Path) -> None:
         if place.is_dir():
@@ -128,9 +165,3 @@ class Retention:
 def _source(study: LiveStudy, number: int) -> int | None:
     """The trial from whose checkpoint this one started, if there is one."""
     return study.storage.all_trials()[number].system_attrs.get(CONTINUES)
-
-
-def _goes_on(study: LiveStudy, number: int) -> bool:
-    """Whether a trial has not ended, or a variant that starts from it has not."""
-    unfinished = [trial for trial in study.storage.all_trials() if not trial.state.is_finished()]
-    return any(number in (trial.number, _source(study, trial.number)) for trial in unfinished)

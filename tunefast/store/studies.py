@@ -33,7 +33,7 @@ CONFIRMATION = ".confirm"
 
 
 class Orders(NamedTuple):
-    """What people want of a study that is worked on, until whoever works on it has left; outlives its coordinator."""
+    """What people want of those who work on a study; outlives its coordinator, and is void for who begins anew."""
 
     held: bool = False
     """Whether it is to wait."""

@@ -32,6 +32,8 @@ class Syncing:
         self._path = Path(os.path.realpath(database))
         self._log: int | None = None
         """Open all the time: who opens it later is not told of errors before."""
+        self.error: DiskFull | None = None
+        """What kept the disk from being written. That stays so: what a sync lost, the next one does not look for."""
         self._checkpointer: sqlite3.Connection | None = None
         self._num_commits = 0
         self._waiting: list[Then] = []
@@ -56,14 +58,14 @@ class Syncing:
             then(error)
 
     def sync(self) -> DiskFull | None:
-        """Put on disk all that is committed; returns what keeps it from that."""
+        """Put on disk all that is committed; returns what keeps it, or kept it before, from that."""
         try:
             if self._log is None:
                 self._log = os.open(f"{self._path}-wal", os.O_RDWR)
             _sync(self._log)
         except OSError as error:
-            return DiskFull(storage=self._path, problem=error.strerror)
-        return None
+            self.error = DiskFull(storage=self._path, problem=error.strerror)
+        return self.error
 
     def note_commit(self) -> None:
         """Something was committed: now and then the log is copied into the database, soon."""
