@@ -51,9 +51,11 @@ def test_an_argparse_script_unchanged(terminal: Terminal) -> None:
     """The example's script runs in parallel, trials are pruned on the way, and stock values come of what it printed."""
     for path in (REPOSITORY / "examples" / "pytorch_script").iterdir():
         shutil.copy(path, terminal.directory)
+    spec = terminal.directory / "study.toml"
+    spec.write_text(spec.read_text().replace("trials = 16", "trials = 8"))  # each loads torch anew
     terminal.tunefast("study", "run", "study.toml", "-n", "2")
     study = terminal.study("pytorch_script")
-    assert sum(study.counts.values()) == 16
+    assert sum(study.counts.values()) == 8
     assert study.counts["pruned"] >= 1
     assert study.counts.get("failed", 0) == 0
     best = study.best

@@ -29,7 +29,9 @@ def test_sweep_deletes_what_belongs_to_nobody(database: Database) -> None:
             f"INSERT INTO tunefast_epochs VALUES ('{uuid}', 0, 1, 1, '{{}}', NULL, 0, 0, 0, 0, NULL, NULL)",  # noqa: S608
             f"INSERT INTO tunefast_attempts VALUES ('{uuid}', 0, 1, {attempt})",  # noqa: S608
         )
-    execute(database.path, "INSERT INTO tunefast_studies VALUES ('alive', '{}', 0, 0), ('dead', '{}', 0, 0)")
+    execute(
+        database.path, "INSERT INTO tunefast_studies VALUES ('alive', '{}', 0, 0, NULL), ('dead', '{}', 0, 0, '{}')"
+    )
     with database.transaction() as connection:
         assert tables.sweep(connection, ["alive", "without rows"]) == 1
     assert {row[0] for content in rows(database.path, *OUR_TABLES).values() for row in content} == {"alive"}
@@ -46,6 +48,7 @@ def test_columns_of_an_earlier_version_are_added(tmp_path: Path) -> None:
         path,
         "ALTER TABLE tunefast_epochs DROP COLUMN details",
         "ALTER TABLE tunefast_studies DROP COLUMN slot_seconds",
+        "ALTER TABLE tunefast_studies DROP COLUMN orders",
         "INSERT INTO tunefast_studies VALUES ('alive', '{}', 0)",
         "INSERT INTO tunefast_epochs VALUES ('alive', 0, 1, 1, '{\"score\": 0.5}', NULL, 0, 0, 0, 0, NULL)",
     )
@@ -64,6 +67,7 @@ def test_only_columns_that_may_be_empty_can_be_added() -> None:
     """What is added to rows that are there has no value in them, so the columns of a later version are nullable."""
     assert tables.epochs.columns.details.nullable
     assert tables.studies.columns.slot_seconds.nullable
+    assert tables.studies.columns.orders.nullable
 
 
 def test_a_study_has_a_row_per_epoch(database: Database) -> None:
