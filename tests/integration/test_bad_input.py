@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,8 @@ def test_a_typing_error_in_a_command_is_exit_code_2(terminal: Terminal) -> None:
     """Unknown commands and options are the user's mistake."""
     for arguments in (("study", "lst"), ("study", "show", "x", "--trail", "3"), ("study", "extend", "x")):
         assert terminal.tunefast(*arguments, code=2).stderr
+
+
+def test_which_version_this_is(terminal: Terminal) -> None:
+    """What every report of a bug needs."""
+    assert terminal.tunefast("--version").stdout == f"tunefast {version('tunefast')}\n"

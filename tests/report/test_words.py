@@ -48,6 +48,12 @@ def test_the_winner_and_its_lead() -> None:
     assert lines(made, flag=" --storage X")[0] == "tunefast study confirm study --storage X"
 
 
+def test_equals_are_told_as_equals() -> None:
+    """Where the first two have one value there is no difference that may be chance."""
+    words = said(full(trial(0.5, params={"x": 0.25}), trial(0.5, params={"x": 0.5})))
+    assert "is as good. Each was trained once, so chance may hide a difference" in words
+
+
 def test_what_searching_added() -> None:
     """The recipe as it was written is compared with, where it was tried first: here its space's middle."""
     first = trial(0.5, params={"params.x": 0.5})

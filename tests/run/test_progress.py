@@ -52,6 +52,18 @@ def test_the_figures_of_a_study(database: Database) -> None:
     assert (now.epochs_run, now.epochs_saved) == (4, 9)
 
 
+def test_trials_that_wait_are_as_good_as_done(database: Database) -> None:
+    """Most never go on, so the time that is left goes by those that have not begun; then nothing tells."""
+    live = live_study(database, budget={"trials": 8})
+    play(live, [0.5])
+    live.active_seconds = 10.0
+    waiting = claimed(live)
+    live.paused.update(dict.fromkeys((5, 6, 7), waiting))  # which are only counted
+    assert progress_of(live, []).eta_seconds == 10 / 4 * 4
+    live.paused.update(dict.fromkeys(range(10, 14), waiting))
+    assert progress_of(live, []).eta_seconds is None
+
+
 def test_a_study_by_the_minute_has_no_end_in_sight(database: Database) -> None:
     """Where the budget does not count trials there is no telling how long they take."""
     live = live_study(database, budget={"minutes": 1}, direction="minimize")

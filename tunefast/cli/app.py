@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
@@ -14,7 +16,6 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="tunefast",
-    help="Find the training recipe that reaches the accuracy you need soonest.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,6 +32,21 @@ app.command("dashboard")(dashboard.dashboard)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("schema")(explain.schema)
+
+
+def _say_version(value: bool) -> None:
+    if value:
+        print(f"tunefast {importlib.metadata.version('tunefast')}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _of_all(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which tunefast this is.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Find the training recipe that reaches the accuracy you need soonest."""
 
 
 def main() -> None:

@@ -111,7 +111,7 @@ def _show_remedies(out: Console, found: Diagnosis, file_or_name: str, metric: st
     if not found.gains:
         out.print("No remedy was measured.")
         return
-    table = plain_table("speed", "interval", metric, "put into [recipe]", right=("speed", metric))
+    table = plain_table("speed", "interval", metric, "put into [recipe], or type", right=("speed", metric))
     for gain in found.gains:
         span = f"{gain.low:.2f} to {gain.high:.2f}"
         cell = Text(_line(gain.remedy, file_or_name, threads))
@@ -125,7 +125,8 @@ def _show_remedies(out: Console, found: Diagnosis, file_or_name: str, metric: st
 
 def _what(gain: Gain) -> str:
     once = f"; once {duration(gain.first_seconds)}" if gain.first_seconds >= 1 else ""
-    return f"{gain.remedy.name}; {gain.remedy.result}{once}"
+    verdict = "; does not pay" if gain.ratio < 1 else ""
+    return f"{gain.remedy.name}; {gain.remedy.result}{once}{verdict}"
 
 
 def _change(gain: Gain) -> str:

@@ -82,8 +82,9 @@ class Study:
         from tunefast.report.standalone import dressed
 
         if name not in FIGURES:
-            known = ", ".join(sorted(FIGURES))
-            raise UserError(message=f"there is no figure {name!r}.{nearest(name, FIGURES)} There are: {known}")
+            hint, known = nearest(name, FIGURES), ", ".join(sorted(FIGURES))
+            listed = "" if known in hint else f" There are: {known}"
+            raise UserError(message=f"there is no figure {name!r}.{hint}{listed}")
         figure, study = FIGURES[name], self.snapshot
         numbers = figure.numbers(study) if figure.applies(study) else None
         if numbers is None:

@@ -129,7 +129,8 @@ def _ahead(study: StudySnapshot, best: FrozenTrial) -> Iterator[str]:
         said = "less than 0.0001" if 0 < gap < LEAST_GAP else number(gap)
         behind = f"{said} behind" if gap else "as good"
         yield f"The runner-up, trial {second.number} with {number(second.values[0])}, is {behind}."
-    yield "Each was trained once, so the difference may be chance: only training again on new seeds tells."
+    told = "so the difference may be chance" if gap else "so chance may hide a difference"
+    yield f"Each was trained once, {told}: only training again on new seeds tells."
 
 
 def _amount(study: StudySnapshot, value: float) -> str:

@@ -24,7 +24,6 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
     slots = sorted((_slot_view(study, worker) for worker in workers), key=lambda view: (len(view.worker), view.worker))
     tally = study.tally
     trials = study.spec.budget.trials
-    left = max(trials - tally.num_trained, 0) if trials is not None else None
     best_trial, best_value = tally.best or (None, None)
     paused = {"paused": len(study.paused)} if study.paused else {}
     return Progress(
@@ -39,12 +38,25 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
         target=study.spec.budget.target,
         slots=slots,
         elapsed_seconds=study.active_seconds,
-        eta_seconds=study.active_seconds / tally.num_trained * left if left is not None and tally.num_trained else None,
+        eta_seconds=_left_seconds(study),
         epochs_run=study.epochs_run,
         epochs_saved=tally.epochs_saved,
         held=study.held,
         lately=list(study.lately),
     )
+
+
+def _left_seconds(study: LiveStudy) -> float | None:
+    """How long the trials that are left take at the pace so far; None where nothing tells.
+
+    A trial that waits at a rung is as good as done: most of them never go on. How many do, once no more trials begin,
+    nobody knows.
+    """
+    trials, trained, num_waiting = study.spec.budget.trials, study.tally.num_trained, len(study.paused)
+    done = trained + num_waiting
+    if trials is None or not done or (num_waiting and done >= trials):
+        return None
+    return study.active_seconds / done * max(trials - done, 0)
 
 
 def _slot_view(study: LiveStudy, worker: Slot) -> SlotView:

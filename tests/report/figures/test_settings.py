@@ -49,6 +49,15 @@ def test_of_many_lines_the_best_stay() -> None:
     assert "300 of 5,000" in parallel.caption(found)
 
 
+def test_all_choices_have_a_place_on_their_axis() -> None:
+    """Also one that no complete trial has: in order, with half a step at either end."""
+    found = slices.Slices(
+        "score", [slices.Slice(Scale("p", 0, 2, labels=("a", "b", "c")), [(0, "b", 0.5)], (0, "b", 0.5))]
+    )
+    axis = slices.draw(found)["layout"]["xaxis"]
+    assert (axis["categoryarray"], axis["range"]) == (["a", "b", "c"], [-0.5, 2.5])
+
+
 def test_each_setting_has_its_slice() -> None:
     """A slice holds the trials that have the setting, and where the best of them stands."""
     found = slices.numbers(searched())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tunefast.report.figures.drawing import BLUE, picture
@@ -57,10 +58,15 @@ def draw(found: Slices) -> Drawing:
         top = 1 - index / len(drawn)
         domain = [max(0.0, top - (1 - GAP) / len(drawn)), top]
         kind = "category" if each.scale.labels else "log" if each.scale.log else "linear"
-        ordered = {"categoryorder": "array", "categoryarray": list(each.scale.labels)} if each.scale.labels else {}
+        ordered = _in_order(each.scale.labels) if each.scale.labels else {}
         axes[f"xaxis{suffix}"] = {"anchor": f"y{suffix}", "title": {"text": each.scale.name}, "type": kind, **ordered}
         axes[f"yaxis{suffix}"] = {"anchor": f"x{suffix}", "domain": domain, "title": {"text": found.metric}}
     return picture(traces, x="", y="", showlegend=False, height=HEIGHT_OF_ONE * len(drawn) + 40, **axes)
+
+
+def _in_order(labels: Sequence[str]) -> dict[str, Any]:
+    """All choices in their order, also those that no complete trial has, with half a step at either end."""
+    return {"categoryorder": "array", "categoryarray": list(labels), "range": [-0.5, len(labels) - 0.5]}
 
 
 def _trace(scale: Scale, points: list[tuple[int, Any, float]], suffix: str) -> dict[str, Any]:
