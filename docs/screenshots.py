@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import chdir
 from io import StringIO
 from pathlib import Path
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from tunefast.run.specs import shipped
 from tunefast.spec.load import load_spec
 from tunefast.spec.progress import Progress
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 STUDY = "digits"
 LEAST_CURVE = 4
 """Epochs of which a trial's curve is worth a look."""
@@ -41,11 +42,11 @@ def take(page: Page, name: str) -> None:
         sys.exit(f"{path} has more than {MOST_BYTES} bytes")
 
 
-def run(storage: str) -> None:
+def run() -> None:
     """Run the study, and keep what a terminal of 80 columns shows when half of it is done and both workers train."""
-    tunefast.create_study(load_spec(shipped("studies")[STUDY]), storage)
+    tunefast.create_study(load_spec(shipped("studies")[STUDY]))
     seen: list[Progress] = []
-    tunefast.run_study(STUDY, storage, workers=2, on_progress=seen.append)
+    tunefast.run_study(STUDY, workers=2, on_progress=seen.append)
     busy = [each for each in seen if all(len(slot.curve) > LEAST_CURVE for slot in each.slots) and each.finished]
     half = min(busy or seen, key=lambda each: abs(each.finished - (each.trials or 0) / 2))
     console = Console(record=True, width=80, file=StringIO(), force_terminal=True)
@@ -56,12 +57,11 @@ def run(storage: str) -> None:
 def main() -> None:
     """Run the study, serve it, write its report, and look at all three."""
     command = [sys.executable, "-m", "tunefast"]
-    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
-        storage = f"sqlite:///{directory}/pictures.db"
-        run(storage)
+    with tempfile.TemporaryDirectory() as directory, chdir(directory), sync_playwright() as playwright:
+        run()
         report = Path(directory) / "report.html"
-        subprocess.run([*command, "report", STUDY, "-o", str(report), "--storage", storage], check=True)
-        serving = [*command, "dashboard", "--port", "0", "--storage", storage]
+        subprocess.run([*command, "report", STUDY, "-o", str(report)], check=True)
+        serving = [*command, "dashboard", "--port", "0"]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         with subprocess.Popen(serving, stdout=subprocess.PIPE, text=True) as server:
             try:
