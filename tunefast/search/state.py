@@ -75,6 +75,10 @@ class StudyState:
         self._spent = {} if self.objectives.counts is None else self.log.spent(self.objectives.counts)
         """By trial and epoch, how far those were, where that is not counted in epochs."""
         self.asker = Asker(self.spec, self.storage)
+        self._recover_all()
+
+    def _recover_all(self) -> None:
+        """Take in the trials that are there already."""
         attempts = self.log.attempts()
         for trial in self.storage.all_trials():
             self._recover(trial, attempts.get(trial.number, Attempts()))
