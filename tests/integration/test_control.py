@@ -10,9 +10,13 @@ from tunefast.errors import CoordinatorLost
 from tunefast.run.commands import list_workers
 
 
-def _slow(terminal: Terminal, trials: int, epochs: int) -> None:
-    """A study whose epochs last."""
-    text = digits("s", "random", trials, epochs).replace("median", "none")
+EPOCHS = 2000
+"""So many that no trial ends by itself, however fast the machine is."""
+
+
+def _slow(terminal: Terminal, trials: int) -> None:
+    """A study whose epochs last, and whose trials end when they are told to."""
+    text = digits("s", "random", trials, EPOCHS).replace("median", "none")
     text = text.replace(", warmup_epochs = 1, startup_trials = 2", "").replace("width = 32", "width = 2000, depth = 2")
     terminal.write("s.toml", text)
 
@@ -23,7 +27,7 @@ def _epochs(terminal: Terminal) -> int:
 
 def test_paused_resumed_and_stopped(terminal: Terminal) -> None:
     """From another terminal a study waits and goes on, one trial ends, and then all of it stops, to be gone on with."""
-    _slow(terminal, 4, 12)
+    _slow(terminal, 4)
     with terminal.started("study", "run", "s.toml", "-n", "1") as run:
         wait_until(lambda: _epochs(terminal) > 1, "two epochs ended")
         said = terminal.tunefast("study", "pause", "s").stdout
@@ -49,7 +53,7 @@ def test_paused_resumed_and_stopped(terminal: Terminal) -> None:
 
 def test_a_slot_is_given_back(terminal: Terminal) -> None:
     """One of two workers goes, and is not replaced; the last one takes the command with it."""
-    _slow(terminal, 9, 30)
+    _slow(terminal, 9)
     with terminal.started("study", "run", "s.toml", "-n", "2") as run:
         wait_until(
             lambda: len({row["trial"] for row in terminal.study("s").epochs}) > 1 if terminal.counts("s") else False,
@@ -80,7 +84,7 @@ def _kill_coordinator(terminal: Terminal) -> int:
 
 def test_what_was_accepted_outlives_the_coordinator(terminal: Terminal) -> None:
     """Killed right after it said yes, a coordinator leaves the pause and the trial that is to end to the next one."""
-    _slow(terminal, 3, 40)
+    _slow(terminal, 3)
     with terminal.started("study", "run", "s.toml", "-n", "1") as run:
         wait_until(lambda: _epochs(terminal) > 0, "an epoch ended")
         terminal.tunefast("study", "pause", "s")
@@ -100,7 +104,7 @@ def test_what_was_accepted_outlives_the_coordinator(terminal: Terminal) -> None:
 
 def test_a_pause_ends_with_the_work(terminal: Terminal) -> None:
     """Who stops a paused study and runs it again has it run: what people wanted was for the work that has ended."""
-    _slow(terminal, 2, 40)
+    _slow(terminal, 2)
     with terminal.started("study", "run", "s.toml", "-n", "1") as run:
         wait_until(lambda: _epochs(terminal) > 0, "an epoch ended")
         terminal.tunefast("study", "pause", "s")
@@ -113,7 +117,7 @@ def test_a_pause_ends_with_the_work(terminal: Terminal) -> None:
 
 def test_the_number_of_workers_changes(terminal: Terminal) -> None:
     """`worker start` adds workers to a study that runs, and `worker stop` takes any of them back, for good."""
-    _slow(terminal, 9, 40)
+    _slow(terminal, 9)
     with terminal.started("study", "run", "s.toml", "-n", "1") as run:
         wait_until(lambda: len(list_workers(terminal.database)["workers"]) == 1, "one works")
         with terminal.started("worker", "start", "s", "-n", "2") as more:
