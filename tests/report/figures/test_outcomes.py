@@ -16,7 +16,7 @@ def test_stopped_trials_are_compared_where_they_were_stopped() -> None:
     """With whole ones at that epoch, whole ones among each other at their end; failed ones with nobody."""
     rows = [epoch(0, at, at / 10) for at in range(1, 11)]
     rows += [epoch(1, at, at / 5, seconds=2.0) for at in range(1, 4)] + [epoch(2, 1, 0.9), epoch(3, 1, 0.7)]
-    whole, stopped, short, _ = trials = (trial(0.5), trial(None, PRUNED), trial(0.9), trial(None, FAILED))
+    whole, stopped, short, _ = trials = (trial(1.0), trial(None, PRUNED), trial(0.9), trial(None, FAILED))
     assert whole is not stopped is not short
     found = outcomes(study(*trials, epochs=rows))
     assert [each.trial.number for each in found] == [0, 1, 2]
@@ -24,12 +24,12 @@ def test_stopped_trials_are_compared_where_they_were_stopped() -> None:
     assert time_gaps(found[:1], found[1:2])[0, 0] == pytest.approx(math.log(10 / 20))
 
 
-def test_what_was_reached_once_stays_reached() -> None:
-    """An epoch that got worse takes nothing away, whichever way is better."""
+def test_at_its_end_a_trial_has_its_value() -> None:
+    """On its way what was reached once stays reached, whichever way is better; at the end the study's value counts."""
     spec = study_spec(direction="minimize")
     rows = [epoch(0, 1, 0.5), epoch(0, 2, 0.3), epoch(0, 3, 0.4), epoch(0, 4, math.nan)]
     (found,) = outcomes(study(trial(0.4), epochs=rows, spec=spec))
-    assert [found.at(end) for end in (1, 2, 3, math.inf)] == [0.5, 0.3, 0.3, 0.3]
+    assert [found.at(end) for end in (1, 2, 3, math.inf)] == [0.5, 0.3, 0.3, 0.4]
     assert np.isnan(found.at(0))
 
 

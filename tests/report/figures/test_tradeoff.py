@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.made import epoch, study, trial
+from tests.report.made import PRUNED, epoch, study, trial
 from tunefast.report.figures import tradeoff
 
 SPENT = st.builds(
@@ -13,12 +13,14 @@ SPENT = st.builds(
 )
 
 
-def test_seconds_are_summed_and_the_best_counts() -> None:
-    """A trial stands at all of its training and the best of its reports."""
+def test_seconds_are_summed_and_the_kept_epoch_counts() -> None:
+    """A trial stands at all of its training and at its value, as the study has it, not at its best epoch's."""
     rows = [epoch(0, 1, 0.4, seconds=2), epoch(0, 2, 0.6, seconds=3), epoch(0, 3, 0.5, seconds=4)]
-    found = tradeoff.numbers(study(trial(0.5), epochs=rows))
+    rows += [epoch(1, 1, 0.7), epoch(1, 2, 0.3)]
+    found = tradeoff.numbers(study(trial(0.5, kept_epoch=3), trial(None, PRUNED, kept_epoch=1), epochs=rows))
     assert found is not None
-    assert found.trials == [tradeoff.Spent(0, "complete", 9.0, 0.6)]
+    assert found.trials == [tradeoff.Spent(0, "complete", 9.0, 0.5), tradeoff.Spent(1, "pruned", 2.0, 0.3)]
+    assert "the epoch it keeps" in tradeoff.caption(found)
 
 
 @given(st.lists(SPENT, max_size=12), st.booleans())

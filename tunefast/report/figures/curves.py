@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from optuna.trial import FrozenTrial
-
-from tunefast.report.figures.drawing import COLOURS, DASHES, GREY, PURPLE, VERMILION, picture, standing
+from tunefast.report.figures.drawing import COLOURS, DASHES, EARLY_STOPPED, GREY, PURPLE, VERMILION, picture, standing
 from tunefast.report.figures.figure import Drawing, Figure, Table, left_out, thinned
+from tunefast.report.figures.reported import reported
 from tunefast.report.phrases import number
 from tunefast.search.pruning.rule import THRESHOLD
 from tunefast.search.race import NEEDED
@@ -20,6 +18,9 @@ from tunefast.store.snapshot import StudySnapshot
 MOST_CURVES, MOST_POINTS = 200, 100
 FEW_CURVES = 30
 """Of so many trials the thresholds are drawn by trial at once; of more when somebody asks for them in the legend."""
+WHOLE = ("complete", EARLY_STOPPED)
+"""How trials stand that have got to their end."""
+RING = {"mode": "markers", "showlegend": False, "opacity": 1.0}
 
 
 class Curve(NamedTuple):
@@ -29,6 +30,8 @@ class Curve(NamedTuple):
     standing: str
     epochs: list[int]
     values: list[float]
+    kept: tuple[int, float]
+    """The epoch that counts, and the trial's value as the study has it."""
     thresholds: Mapping[int, float] = MappingProxyType({})
     """Epoch -> what the trial was measured against there: by the pruner, or by a race as needed to win."""
 
@@ -59,47 +62,44 @@ def numbers(study: StudySnapshot) -> Curves | None:
     """By trial, from the reports of its epochs; from Optuna's intermediate values where there are no such reports."""
     section = study.spec.study
     judged_by = THRESHOLD if section.target is None else NEEDED
-    reported: dict[int, dict[int, float]] = defaultdict(dict)
     thresholds: dict[int, dict[int, float]] = defaultdict(dict)
     for row in study.epochs:
-        value = row["metrics"].get(section.curve_metric)
-        if value is not None and math.isfinite(value):
-            reported[row["trial"]][row["epoch"]] = value
         details = row["details"] or {}
         threshold = details.get(judged_by, details.get(THRESHOLD))
         if threshold is not None:
             thresholds[row["trial"]][row["epoch"]] = threshold
-    curves = [_curve(study, trial, reported)._replace(thresholds=thresholds[trial.number]) for trial in study.trials]
-    found = [curve for curve in curves if curve.epochs]
+    found = [
+        Curve(
+            each.trial.number,
+            "paused" if each.trial.number in study.paused else standing(each.trial),
+            list(each.curve),
+            list(each.curve.values()),
+            (each.epoch, each.value),
+            thresholds[each.trial.number],
+        )
+        for each in reported(study)
+        if each.epoch is not None and each.value is not None
+    ]
     target = None if section.target is None else section.target.value
     return Curves(section.curve_metric, section.curve_maximize, found, target) if found else None
-
-
-def _curve(study: StudySnapshot, trial: FrozenTrial, reported: dict[int, dict[int, float]]) -> Curve:
-    said = reported.get(trial.number, {})
-    if not said and study.spec.study.metrics == [study.spec.study.curve_metric]:
-        said = {step: value for step, value in trial.intermediate_values.items() if math.isfinite(value)}
-    epochs = sorted(said)
-    kind = "paused" if trial.number in study.paused else standing(trial)
-    return Curve(trial.number, kind, epochs, [said[epoch] for epoch in epochs])
 
 
 def chosen(found: Curves) -> list[Curve]:
     """The curves that are drawn where there are many: half of them the best, the others from all over the study."""
     if len(found.curves) <= MOST_CURVES:
         return found.curves
-    best = {each.trial for each in sorted(found.curves, key=lambda each: _best(found, each))[: MOST_CURVES // 2]}
+    best = {each.trial for each in sorted(found.curves, key=lambda each: _cost(found, each))[: MOST_CURVES // 2]}
     others = thinned([each for each in found.curves if each.trial not in best], MOST_CURVES // 2)
     kept = best | {each.trial for each in others}
     return [each for each in found.curves if each.trial in kept]
 
 
-def _best(found: Curves, curve: Curve) -> float:
-    return -max(curve.values) if found.maximize else min(curve.values)
+def _cost(found: Curves, curve: Curve) -> float:
+    return -curve.kept[1] if found.maximize else curve.kept[1]
 
 
 def draw(found: Curves) -> Drawing:
-    """A line per trial; those that stand alike are one trace, so that the legend hides them together."""
+    """A line per trial, a ring where a complete one's value stands; the legend hides those alike together."""
     traces: dict[str, dict[str, Any]] = {}
     shown = chosen(found)
     for curve in shown:
@@ -108,7 +108,18 @@ def draw(found: Curves) -> Drawing:
         _add(trace, points, [_said(found, curve, epoch) for epoch, _ in points])
     drawn = [traces[kind] for kind in ("pruned", *traces) if kind in traces]
     drawn = list({trace["name"]: trace for trace in drawn}.values())  # the stopped ones below the others
-    return picture([*drawn, *_thresholds(found, shown)], x="epoch", y=found.metric)
+    return picture([*drawn, *_rings(shown), *_thresholds(found, shown)], x="epoch", y=found.metric)
+
+
+def _rings(shown: list[Curve]) -> list[dict[str, Any]]:
+    """Where the values of complete trials stand, in the colours of their lines."""
+    rings: dict[str, dict[str, Any]] = {}
+    for curve in shown:
+        if curve.standing in WHOLE:
+            marker = {"color": COLOURS[curve.standing], "size": 10, "symbol": "circle-open"}
+            trace = rings.setdefault(curve.standing, _trace(curve.standing) | RING | {"marker": marker})
+            _add(trace, [curve.kept], [f"trial {curve.trial}, its value"])
+    return list(rings.values())
 
 
 def _add(trace: dict[str, Any], points: list[tuple[int, float]], said: list[str]) -> None:
@@ -160,6 +171,7 @@ def _trace(kind: str) -> dict[str, Any]:
         "type": "scatter",
         "mode": "lines+markers",
         "name": kind,
+        "legendgroup": kind,
         "x": [],
         "y": [],
         "text": [],
@@ -176,7 +188,9 @@ def caption(found: Curves) -> str:
     said = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
     drawn, all_of_them = len(chosen(found)), len(found.curves)
     part = " Half of them are the best." if drawn < all_of_them else ""
-    return f"{said}.{_measured(found)}{left_out(drawn, all_of_them, 'curves')}{part}"
+    rings = " A ring is the epoch whose weights count, with the trial's value."
+    ringed = rings if any(curve.standing in WHOLE for curve in found.curves) else ""
+    return f"{said}.{ringed}{_measured(found)}{left_out(drawn, all_of_them, 'curves')}{part}"
 
 
 def _measured(found: Curves) -> str:
@@ -195,19 +209,19 @@ def _measured(found: Curves) -> str:
 
 def table(found: Curves) -> Table:
     """A row per curve."""
-    better = max if found.maximize else min
     rows = [
         (
             str(each.trial),
             each.standing,
+            number(each.kept[1]),
+            str(each.kept[0]),
             str(each.epochs[-1]),
-            number(better(each.values)),
             number(each.values[-1]),
             number(each.thresholds[max(each.thresholds)] if each.thresholds else None),
         )
         for each in found.curves
     ]
-    return Table(("trial", "state", "last epoch", f"best {found.metric}", "last", f"{_judged(found)}"), rows)
+    return Table(("trial", "state", found.metric, "at epoch", "last epoch", "last", _judged(found)), rows)
 
 
 FIGURE = Figure("Learning curves", "a trial that has reported an epoch", numbers, draw, table, caption)

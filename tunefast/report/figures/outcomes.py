@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from optuna.trial import FrozenTrial
 
+from tunefast.report.figures.reported import Reported, reported
 from tunefast.report.pairing import Floats
-from tunefast.spec.study_section import StudySection
 from tunefast.store.rows import state_word
 from tunefast.store.snapshot import StudySnapshot
 
@@ -24,50 +24,41 @@ class Progress(NamedTuple):
 
     trial: FrozenTrial
     curve: dict[int, float]
-    """Epoch -> the best up to it, in order."""
+    """Epoch -> the best up to it, in order; after the last one the trial's value, where it ended by itself."""
     until: float
     """The epoch up to which it is known; infinite where it ended by itself, since it would not go on."""
     seconds: float
     """Of training for all epochs that its recipe plans, at the pace of those it ran; 0 where it was not timed."""
 
     def at(self, epoch: float) -> float:
-        """The best that it had reported by then; NaN where it had not reported yet."""
+        """The best that it had reported by then, its value where it had ended; NaN where it had not reported yet."""
         known = [value for at, value in self.curve.items() if at <= epoch]
         return known[-1] if known else math.nan
 
 
 def outcomes(study: StudySnapshot) -> list[Progress]:
     """Of each trial that has a number of the metric that trials are compared by, or was timed."""
-    section = study.spec.study
-    curves: dict[int, dict[int, float]] = defaultdict(dict)
     times: dict[int, list[float]] = defaultdict(list)
     for row in study.epochs:
-        value = row["metrics"].get(section.curve_metric)
-        if value is not None and math.isfinite(value):
-            curves[row["trial"]][row["epoch"]] = value
         times[row["trial"]].append(row["train_seconds"])
-    found = []
-    for trial in study.trials:
-        if state_word(trial) in COMPARED:
-            curve = _best_so_far(
-                curves.get(trial.number) or _of_others(trial, section), maximize=section.curve_maximize
-            )
-            own = times[trial.number]
-            planned = study.spec.epochs_for(trial.params) if study.spec.knows_epochs else 1
-            ended = state_word(trial) == "complete" and section.target is None
-            until = math.inf if ended else max(curve, default=0)
-            found.append(Progress(trial, curve, until, planned * sum(own) / len(own) if own else 0.0))
+    found = [
+        _progress(study, each, times[each.trial.number])
+        for each in reported(study)
+        if state_word(each.trial) in COMPARED
+    ]
     return [each for each in found if each.curve or each.seconds]
 
 
-def _of_others(trial: FrozenTrial, section: StudySection) -> dict[int, float]:
-    """The curve of a trial that reported no epochs to tunefast: Optuna's values."""
-    if section.curve_metric not in section.metrics:
-        return {}
-    curve = dict(trial.intermediate_values) if len(section.metrics) == 1 else {}
-    if trial.values:
-        curve[max(curve, default=0) + 1] = trial.values[section.metrics.index(section.curve_metric)]
-    return {epoch: value for epoch, value in curve.items() if math.isfinite(value)}
+def _progress(study: StudySnapshot, each: Reported, times: Sequence[float]) -> Progress:
+    """A trial's way, whose epochs took `times`."""
+    section, trial = study.spec.study, each.trial
+    curve = _best_so_far(each.curve, maximize=section.curve_maximize)
+    ended = state_word(trial) == "complete" and section.target is None
+    if each.value is not None and (ended or not curve):
+        curve[max(curve, default=0) + 1] = each.value
+    planned = study.spec.epochs_for(trial.params) if study.spec.knows_epochs else 1
+    seconds = planned * sum(times) / len(times) if times else 0.0
+    return Progress(trial, curve, math.inf if ended else max(curve, default=0), seconds)
 
 
 def _best_so_far(curve: dict[int, float], *, maximize: bool) -> dict[int, float]:

@@ -217,9 +217,10 @@ def caption(found: Techniques) -> str:
     part = f" The first {shown} of {answered} are drawn." if shown < answered else ""
     rest = f" For {asked - answered} of {asked} comparisons there are not enough pairs." if answered < asked else ""
     return (
-        f"What a value changed against another one of its setting: the best {found.metric} after as many epochs, and "
-        "the training seconds of all planned epochs. From trials that are near each other in all other settings, with "
-        "95 % intervals: blue is better, a red cross worse, a grey ring may be chance. One interval in twenty misses; "
+        f"What a value changed against another one of its setting: the {found.metric} after as many epochs (a whole "
+        "trial's own at its end, else the best until then), and the training seconds of all planned epochs. From "
+        "trials that are near each other in all other settings, with 95 % intervals: blue is better, a red cross "
+        "worse, a grey ring may be chance. One interval in twenty misses; "
         f"a stopped trial shows only how a value begins.{part}{rest}"
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from typing import Any, NamedTuple
 
 from tunefast.report.figures.drawing import COLOURS, GREY, SYMBOLS, VERMILION, picture, standing, time_unit
 from tunefast.report.figures.figure import Drawing, Figure, Table, left_out, thinned
+from tunefast.report.figures.reported import reported
 from tunefast.report.phrases import brief, number
 from tunefast.store.snapshot import StudySnapshot
 
@@ -22,7 +22,7 @@ class Spent(NamedTuple):
     seconds: float
     """Of training, over all epochs it ran."""
     value: float
-    """The best it reported."""
+    """As the study has it: of the epoch whose weights it keeps; of one that did not get to its end, the last."""
 
 
 class Tradeoff(NamedTuple):
@@ -34,25 +34,19 @@ class Tradeoff(NamedTuple):
 
 
 def numbers(study: StudySnapshot) -> Tradeoff | None:
-    """By trial its seconds and the best it reported of the metric that trials are compared by."""
+    """By trial its seconds and its value of the metric that trials are compared by."""
     section = study.spec.study
-    metric = section.curve_metric
     seconds: dict[int, float] = defaultdict(float)
-    values: dict[int, list[float]] = defaultdict(list)
     for row in study.epochs:
         seconds[row["trial"]] += row["train_seconds"]
-        value = row["metrics"].get(metric)
-        if value is not None and math.isfinite(value):
-            values[row["trial"]].append(value)
-    better = max if section.curve_maximize else min
     found = [
-        Spent(trial.number, standing(trial), seconds[trial.number], better(values[trial.number]))
-        for trial in study.trials
-        if values.get(trial.number) and seconds[trial.number] > 0
+        Spent(each.trial.number, standing(each.trial), seconds[each.trial.number], each.value)
+        for each in reported(study)
+        if each.value is not None and seconds[each.trial.number] > 0
     ]
     if not found:
         return None
-    return Tradeoff(metric, found, front(found, maximize=section.curve_maximize))
+    return Tradeoff(section.curve_metric, found, front(found, maximize=section.curve_maximize))
 
 
 def front(trials: list[Spent], *, maximize: bool) -> list[Spent]:
@@ -95,8 +89,9 @@ def caption(found: Tradeoff) -> str:
     """What the front is."""
     shown = min(len(found.trials), MOST_POINTS)
     return (
-        "The best that each trial reported against the seconds it trained. No trial got further in less time than "
-        f"those on the front.{left_out(shown, len(found.trials), 'trials')}"
+        "Each trial's value against the seconds it trained: that of the epoch it keeps, or the last one of a trial "
+        "that did not get to its end. No trial got further in less time than those on the front."
+        f"{left_out(shown, len(found.trials), 'trials')}"
     )
 
 
