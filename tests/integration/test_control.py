@@ -9,7 +9,6 @@ from tests.integration.specs import digits
 from tunefast.errors import CoordinatorLost
 from tunefast.run.commands import list_workers
 
-
 EPOCHS = 2000
 """So many that no trial ends by itself, however fast the machine is."""
 
@@ -36,6 +35,12 @@ def test_paused_resumed_and_stopped(terminal: Terminal) -> None:
         )
         wait_until(lambda: terminal.study("s").attempts[0]["ending"] == "paused", "the trial waits")
         waiting = _epochs(terminal)
+        (row,) = terminal.json("study", "list")
+        assert (row["paused"], row["trials"]) == (True, {"waiting": 1})
+        assert "paused: 1 waiting" in terminal.tunefast("study", "list").stdout
+        shown = terminal.tunefast("study", "show", "s").stdout
+        assert "s: paused, 1 waiting;" in shown
+        assert "It is paused; go on: tunefast study resume s" in shown
         assert list_workers(terminal.database)["workers"][0]["trial"] is None
         assert terminal.json("study", "resume", "s") == {"study": "s", "was_paused": True}
         wait_until(lambda: _epochs(terminal) > waiting, "it goes on")
@@ -44,6 +49,8 @@ def test_paused_resumed_and_stopped(terminal: Terminal) -> None:
         wait_until(lambda: any(row["trial"] == 1 for row in terminal.study("s").epochs), "the next one trains")
         assert "stops after this epoch. Go on: tunefast study run s" in terminal.tunefast("study", "stop", "s").stdout
         assert "tunefast study run s" in ended(run, 143)
+    (row,) = terminal.json("study", "list")
+    assert (row["paused"], row["trials"]) == (False, {"pruned": 1, "waiting": 1})
     study = terminal.study("s")
     assert study.trial(0).user_attrs["reason"] == "stopped by hand"
     assert study.trial(1).state.name == "RUNNING"

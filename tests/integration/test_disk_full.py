@@ -47,7 +47,7 @@ def test_no_room_for_a_checkpoint(small: Terminal, tmp_path: Path) -> None:
     said = small.tunefast(*RUN, code=74).stderr
     assert "Study 's' is paused: the disk is full" in said
     assert "tunefast study run s" in said
-    assert set(small.study("s").counts) == {"running"}
+    assert set(small.study("s").counts) == {"waiting"}
     assert not list(small.directory.rglob(".epoch-*"))
     enlarge(small)
     small.tunefast(*RUN)

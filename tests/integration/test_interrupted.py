@@ -20,7 +20,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_goes_on(terminal: Terminal,
         os.kill(run.pid, number)
         output = ended(run, code)
     assert "tunefast study run night" in output
-    assert set(terminal.study("night").counts) <= {"complete", "running"}
+    assert set(terminal.study("night").counts) <= {"complete", "waiting"}
     terminal.tunefast("study", "run", spec, "-n", "2")
     assert terminal.study("night").counts == {"complete": 8}
 
@@ -34,7 +34,7 @@ def test_a_second_signal_leaves_at_once(terminal: Terminal) -> None:
         listen(run, "once more to stop at once")
         os.kill(run.pid, signal.SIGINT)
         ended(run, 130)
-    assert terminal.counts("long") == {"running": 1}
+    assert terminal.counts("long") == {"waiting": 1}
 
 
 def test_a_killed_command_leaves_no_process_behind(terminal: Terminal) -> None:

@@ -57,7 +57,7 @@ def test_a_detached_process_is_stopped_with_a_signal(terminal: Terminal) -> None
         os.kill(pid, signal.SIGTERM)
         output = ended(watch, 0)
     assert "Nobody works on it. Go on: tunefast study run stopped" in output
-    assert set(terminal.study("stopped").counts) <= {"complete", "running"}
+    assert set(terminal.study("stopped").counts) <= {"complete", "waiting"}
 
 
 def test_logs(terminal: Terminal) -> None:
@@ -152,7 +152,7 @@ def test_nobody_works(terminal: Terminal) -> None:
         os.killpg(run.pid, signal.SIGKILL)
     wait_until(lambda: not terminal.json("worker", "list")["workers"], "the workers are gone")
     said = terminal.tunefast("study", "show", "s").stdout
-    assert "Nobody works on it; the running ones go on with: tunefast study run s" in said
+    assert "Nobody works on it; the waiting ones go on with: tunefast study run s" in said
 
 
 def test_divergence_is_said(terminal: Terminal) -> None:

@@ -106,7 +106,7 @@ def test_stopping_a_cell_lets_trials_end_their_epoch(terminal: Terminal) -> None
     assert output == "stopped\n'next cell'\n", error
     assert "stopping at the next epoch end" in error
     assert terminal.json("worker", "list")["workers"] == []
-    assert set(terminal.counts("s")) <= {"complete", "running"}
+    assert set(terminal.counts("s")) <= {"complete", "waiting"}
     run(terminal, "import tunefast", "tunefast.run('s', workers=1)")
     assert terminal.counts("s") == {"complete": 6}
 

@@ -93,7 +93,7 @@ def test_ctrl_c_pauses_a_script(terminal: Terminal) -> None:
         wait_until(lambda: _num_epochs(terminal, "slow") >= 1, "an epoch is there")
         os.kill(run.pid, signal.SIGINT)
         ended(run, 130)
-    assert terminal.counts("slow") == {"running": 1}
+    assert terminal.counts("slow") == {"waiting": 1}
     before = _num_epochs(terminal, "slow")
     assert before < 6
     terminal.tunefast("study", "run", "s.toml", "-n", "1")

@@ -59,6 +59,9 @@ def test_trials_that_wait_are_as_good_as_done(database: Database) -> None:
     live.active_seconds = 10.0
     waiting = claimed(live)
     live.paused.update(dict.fromkeys((5, 6, 7), waiting))  # which are only counted
+    live.put_back(waiting)
+    assert (progress_of(live, []).counts["waiting"], progress_of(live, []).finished) == (4, 1)
+    assert live.claim() is waiting
     assert progress_of(live, []).eta_seconds == 10 / 4 * 4
     live.paused.update(dict.fromkeys(range(10, 14), waiting))
     assert progress_of(live, []).eta_seconds is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from tests.search.playing import claimed, finish, live_study, report
 from tests.store.databases import STUDY, stock_trials
-from tunefast.cli.showing import show_study
+from tunefast.cli.showing import show_study, show_trial
 from tunefast.search.budget import End
 from tunefast.search.live import LiveStudy
 from tunefast.search.running import MAX_IDLE_ATTEMPTS, Running
@@ -125,11 +126,17 @@ def test_people_see_who_waits(database: Database) -> None:
     train(live, 0.4)
     live.flush()
     found = snapshot(database.path, STUDY)
-    assert found.counts == {"paused": 2}
+    assert found.counts == {"waiting": 2}
     console = Console(width=200)
     with console.capture() as capture:
         show_study(console, found)
-    assert "paused at rung 1 (rank 2 of 2)" in capture.get()
+    said = capture.get()
+    assert "study: 2 waiting;" in said
+    assert re.search(r"1 +waiting .* at rung 1 \(rank 2 of 2\)", said)
+    with console.capture() as capture:
+        show_trial(console, found, 1)
+    assert "study, trial 1: waiting at rung 1 (rank 2 of 2)" in capture.get()
+    assert "then it waited at its rung" in capture.get()
 
 
 @pytest.mark.parametrize("ending", list(Ending))

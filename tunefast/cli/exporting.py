@@ -15,8 +15,8 @@ from tunefast.errors import UserError
 from tunefast.export.files import FORMATS, Format, check_target, encoded, write_whole
 from tunefast.export.tables import epoch_table, trial_table
 from tunefast.export.trackers import Tracker, check_directory, write_directory
+from tunefast.run.looking import look
 from tunefast.store.engine import database_path
-from tunefast.store.snapshot import snapshot
 
 Kind = Literal["csv", "json", "parquet", "tensorboard", "mlflow"]
 
@@ -46,7 +46,7 @@ def export(
         check_target(file, force=force)
     elif kind == "parquet":
         raise UserError(message="--format parquet: is no text to print; name a file with -o FILE")
-    study = snapshot(path, name)
+    study = look(path, name)
     table = epoch_table(study) if epochs else trial_table(study)
     content = encoded(table, kind)
     if file is None:
@@ -64,7 +64,7 @@ def _export_runs(path: Path, name: str, tracker: Tracker, directory: Path | None
     if epochs:
         raise UserError(message=f"--format {tracker} holds the epochs anyway; leave --epochs out")
     check_directory(directory, tracker)
-    _say(write_directory(snapshot(path, name), directory, tracker), "trial", directory)
+    _say(write_directory(look(path, name), directory, tracker), "trial", directory)
 
 
 def _say(count: int, what: str, where: Path) -> None:

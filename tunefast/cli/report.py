@@ -14,9 +14,9 @@ from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.options import Storage, StudyName, Verbose, storage_flag
 from tunefast.cli.output import console
 from tunefast.errors import UserError, nearest
+from tunefast.run.looking import look
 from tunefast.run.specs import shipped
 from tunefast.store.engine import database_path
-from tunefast.store.snapshot import snapshot
 
 ELSEWHERE = ("terminal", "optuna")
 """What `study watch` shows, of figures of its own, and what optuna-dashboard shows beside its own."""
@@ -64,7 +64,7 @@ def report(
     if page not in known:
         raise UserError(message=f"--page {page}: there is no such page.{nearest(page, known)}")
     path = database_path(storage)
-    study = snapshot(path, name)
+    study = look(path, name)
     drawn = format_ is not Format.MD
     made = report_on(
         study,

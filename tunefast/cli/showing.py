@@ -20,7 +20,7 @@ from tunefast.run.provenance import in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
 from tunefast.search.pruning.promoting import Place
 from tunefast.search.rungs import places, where_in_words
-from tunefast.spec.progress import PRUNER
+from tunefast.spec.progress import AT_RUNG, PRUNER
 from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
@@ -34,7 +34,8 @@ def study_document(study: StudySnapshot) -> dict[str, Any]:
         "active_seconds": study.active_seconds,
         "edits": [edit._asdict() for edit in study.edits],
         "regret": regret_document(study),
-        "trials": [_trial_row(trial) for trial in study.trials],
+        "paused": study.is_paused,
+        "trials": [_trial_row(study, trial) for trial in study.trials],
     }
 
 
@@ -42,7 +43,7 @@ def trial_document(study: StudySnapshot, index: int) -> dict[str, Any]:
     """A trial with its recipe, attempts and curve, as plain data."""
     trial = study.trials[index]
     return {
-        **_trial_row(trial),
+        **_trial_row(study, trial),
         "recipe": study.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0)).table(),
         "attempts": _of_trial(study.attempts, trial),
         "epochs": _of_trial(study.epochs, trial),
@@ -54,7 +55,7 @@ def best_document(study: StudySnapshot, best: FrozenTrial, confirmation: Confirm
     winner = confirmation.winner if confirmation is not None else None
     found = study.best
     return {
-        **_trial_row(best),
+        **_trial_row(study, best),
         "confirmed": None if winner is None else repeated_document(winner),
         "best_of_search": None if found is None else {"trial": found.number, "value": main_value(found)},
         "recipe": study.recipe_of(best, defaults=True),
@@ -68,6 +69,7 @@ def list_row(path: Path, name: str, study: StudySnapshot | None) -> dict[str, An
     best = study.best if study is not None and study.confirms is None else None
     return {
         "study": name,
+        "paused": study is not None and study.is_paused,
         "trials": study.counts if study is not None else {},
         "metric": ", ".join(study.spec.study.metrics) if study is not None else None,
         "best": main_value(best) if best is not None else None,
@@ -75,15 +77,20 @@ def list_row(path: Path, name: str, study: StudySnapshot | None) -> dict[str, An
     }
 
 
-def _trial_row(trial: FrozenTrial) -> dict[str, Any]:
+def _trial_row(study: StudySnapshot, trial: FrozenTrial) -> dict[str, Any]:
     return {
         "trial": trial.number,
-        "state": state_word(trial),
+        "state": _state(study, trial),
         "value": main_value(trial),
         **({"values": trial.values} if trial.values and len(trial.values) > 1 else {}),
         "params": settings_of(trial),
         **trial.user_attrs,
     }
+
+
+def _state(study: StudySnapshot, trial: FrozenTrial) -> str:
+    """How a trial stands, a failed one as such though another takes its place."""
+    return "waiting" if trial.number in study.begun_waiting else state_word(trial)
 
 
 def _of_trial(rows: list[dict[str, Any]], trial: FrozenTrial) -> list[dict[str, Any]]:
@@ -93,7 +100,8 @@ def _of_trial(rows: list[dict[str, Any]], trial: FrozenTrial) -> list[dict[str, 
 def show_study(out: Console, study: StudySnapshot, confirmation: Confirmation | None = None) -> None:
     """Print the study's figures and a line per trial."""
     out.print(Text(study.name, style="bold"), end="")
-    out.print(f": {counts_line(study.counts) or 'no trial yet'}; {duration(study.active_seconds)} of work")
+    paused = "paused, " if study.is_paused else ""
+    out.print(f": {paused}{counts_line(study.counts) or 'no trial yet'}; {duration(study.active_seconds)} of work")
     if study.confirms is not None:
         original = study.name.removesuffix(CONFIRMATION)
         out.print(f"the best of {original} on new seeds; what that says: tunefast study watch {study.name}")
@@ -123,7 +131,7 @@ def show_study(out: Console, study: StudySnapshot, confirmation: Confirmation | 
         planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
         epochs = f"{study.epochs_reached[trial.number]}{planned}"
         values = [number(value) for value in trial.values or [None] * len(metrics)]
-        row = (str(trial.number), state_word(trial), *values, epochs, _why(study, trial, waiting))
+        row = (str(trial.number), _state(study, trial), *values, epochs, _why(study, trial, waiting))
         table.add_row(*row, short_params(settings_of(trial)), style="green" if trial in shown else "")
     out.print(table)
 
@@ -156,6 +164,8 @@ def _why(study: StudySnapshot, trial: FrozenTrial, waiting: Mapping[int, Place])
     """Why a trial ended before its last epoch, or waits, in a word or two."""
     if trial.number in waiting:
         return where_in_words(waiting[trial.number])
+    if trial.number in study.begun_waiting:
+        return "for a worker"
     reason = str(trial.user_attrs.get("reason", ""))
     words = {"early_stopping": "patience", PRUNER: study.spec.study.pruner.name}
     return words.get(reason, reason.partition(":")[0])
@@ -170,7 +180,8 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     """Print one trial: how it ended, its parameters, its attempts, its curve."""
     trial = study.trials[index]
     waiting = places(study).get(trial.number)
-    state = where_in_words(waiting) if waiting is not None else f"{state_word(trial)}{_because(trial)}"
+    where = f" {where_in_words(waiting)}" if waiting is not None else _because(trial)
+    state = f"{_state(study, trial)}{where}"
     out.print(Text(f"{study.name}, trial {trial.number}: {state}", style="bold"))
     if trial.values:
         out.print(f"{values_in_words(study, trial)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
@@ -183,8 +194,7 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     show_settings(out, settings_of(trial))
     for row in _of_trial(study.attempts, trial):
         where = f"{row['worker']} on {row['device']}, {_threads(row['threads'])}, seed {row['seed']}"
-        ending = " ".join(filter(None, [row["ending"] or "running", row["reason"]]))
-        out.print(f"attempt {row['attempt']}: {where}: {ending}", soft_wrap=True)
+        out.print(f"attempt {row['attempt']}: {where}: {_ending(study, row)}", soft_wrap=True)
         out.print(f"  {in_words(row['provenance'])}")
     rows = _of_trial(study.epochs, trial)
     _show_details(out, [row["details"] or {} for row in rows])
@@ -193,6 +203,15 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     if "error" in trial.user_attrs:
         out.print()
         out.print(trial.user_attrs["error"], markup=False)
+
+
+def _ending(study: StudySnapshot, row: Mapping[str, Any]) -> str:
+    """How an attempt ended; one whose end nobody noted was cut off, unless its trial trains now."""
+    if row["ending"] is None:
+        return "running" if study.states[row["trial"]] == "running" else "cut off"
+    if row["ending"] != "paused":
+        return " ".join(filter(None, [row["ending"], row["reason"]]))
+    return "then it waited at its rung" if row["reason"] == AT_RUNG else f"then it waited: {row['reason']}"
 
 
 def _show_details(out: Console, details: list[dict[str, float]]) -> None:

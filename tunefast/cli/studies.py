@@ -29,8 +29,9 @@ from tunefast.cli.showing import (
     trial_document,
 )
 from tunefast.errors import StudyNotOurs, UserError
-from tunefast.run.commands import delete_study, extend_study, is_worked_on
+from tunefast.run.commands import delete_study, extend_study
 from tunefast.run.enqueuing import retry_trials
+from tunefast.run.looking import look, seen, workers
 from tunefast.search.confirmed import best_trial, confirmation_of
 from tunefast.search.confirming import check_extensible
 from tunefast.spec.sections import Budget
@@ -46,14 +47,16 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
     """List the studies in the database."""
     path = database_path(storage)
     studies: list[dict[str, Any]] = []
+    at_work = workers(path)
     for name, ours in study_names(path).items():
-        studies.append(list_row(path, name, snapshot(path, name) if ours else None))
+        studies.append(list_row(path, name, seen(snapshot(path, name), at_work) if ours else None))
     if to_json:
         print_json(studies)
         return
     table = plain_table("study", "metric", "best", "confirmed", "trials", right=("best", "confirmed"))
     for row in studies:
         trials = counts_line(row["trials"]) or ("none yet" if row["metric"] else "not created by tunefast")
+        trials = f"paused: {trials}" if row["paused"] else trials
         values = (number(row["best"]), number(row["confirmed"]))
         table.add_row(Text(row["study"]), row["metric"] or "-", *values, trials)
     console().print(table if studies else "No study yet. Create one: tunefast study create FILE")
@@ -82,16 +85,18 @@ def show(
     verbose: Verbose = False,
 ) -> None:
     """Show a study and its trials, or one trial with its curve."""
-    study = snapshot(database_path(storage), name)
+    study = look(database_path(storage), name)
     if trial is None and to_json:
         print_json(study_document(study))
         return
     if trial is None:
         show_study(console(), study, confirmation_of(database_path(storage), study))
-        unfinished = study.num_unfinished
-        if unfinished and not is_worked_on(database_path(storage), name):
+        if study.is_paused:
+            again = f"tunefast study resume {name}{storage_flag(storage)}"
+            console().print(f"\nIt is paused; go on: {again}", soft_wrap=True)
+        elif study.num_unfinished and study.num_workers == 0:
             again = f"tunefast study run {name}{storage_flag(storage)}"
-            console().print(f"\nNobody works on it; the running ones go on with: {again}", soft_wrap=True)
+            console().print(f"\nNobody works on it; the waiting ones go on with: {again}", soft_wrap=True)
         return
     study.trial(trial)
     print_json(trial_document(study, trial)) if to_json else show_trial(console(), study, trial)

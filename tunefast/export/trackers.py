@@ -20,7 +20,7 @@ TRACKERS: tuple[Tracker, ...] = get_args(Tracker)
 MLFLOW_FILE = "mlflow.db"
 _BATCH = 100
 """Metrics that MLflow takes in one call; its limit is 1,000, and 100 for parameters."""
-_STATUS = {"failed": "FAILED", "retried": "FAILED", "running": "RUNNING", "paused": "RUNNING", "waiting": "SCHEDULED"}
+_STATUS = {"failed": "FAILED", "retried": "FAILED", "running": "RUNNING", "waiting": "SCHEDULED"}
 """MLflow's, of trials that are not done."""
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from tunefast.errors import TunefastError, UserError, nearest
 from tunefast.export.tables import Table, epoch_table, trial_table
+from tunefast.run.looking import look
 from tunefast.search.confirmed import Confirmation, Repeated, best_trial, confirmation_of
 from tunefast.store.engine import database_path
 from tunefast.store.rows import settings_of
-from tunefast.store.snapshot import StudySnapshot, snapshot
+from tunefast.store.snapshot import StudySnapshot
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Study:
     @property
     def snapshot(self) -> StudySnapshot:
         """All of it at this moment: spec, Optuna's trials, attempts, epochs. Raises `UserError` where it is gone."""
-        return snapshot(self._path, self.name)
+        return look(self._path, self.name)
 
     @property
     def best(self) -> Best:
@@ -123,7 +124,7 @@ def _best(study: StudySnapshot, confirmation: Confirmation | None) -> Best:
 
 def _facts(study: StudySnapshot, confirmation: Confirmation | None) -> list[tuple[str, str]]:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(study.counts.items()))
-    facts = [("study", study.name), ("trials", counts or "none yet")]
+    facts = [("study", study.name), ("trials", f"{'paused: ' * study.is_paused}{counts or 'none yet'}")]
     if study.best is None or study.confirms is not None:
         return facts
     best = _best(study, confirmation)

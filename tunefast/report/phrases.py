@@ -63,5 +63,5 @@ def short_params(params: Mapping[str, Any]) -> str:
 
 def counts_line(counts: Mapping[str, int]) -> str:
     """Trials by state, in words."""
-    order = ("complete", "pruned", "infeasible", "failed", "retried", "running", "paused", "waiting")
+    order = ("complete", "pruned", "infeasible", "failed", "retried", "running", "waiting")
     return ", ".join(f"{counts[state]} {state}" for state in order if counts.get(state))

@@ -25,14 +25,14 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
     tally = study.tally
     trials = study.spec.budget.trials
     best_trial, best_value = tally.best or (None, None)
-    paused = {"paused": len(study.paused)} if study.paused else {}
+    waiting = {"waiting": study.num_waiting} if study.num_waiting else {}
     return Progress(
         study=study.name,
         metric=study.spec.study.main_metric,
         curve=study.spec.study.curve_metric,
         direction="maximize" if study.spec.study.maximize else "minimize",
         trials=trials,
-        counts={**tally.counts, "running": len(study.running), **paused},
+        counts={**tally.counts, "running": len(study.running), **waiting},
         best_trial=best_trial,
         best_value=best_value,
         target=study.spec.budget.target,

@@ -152,8 +152,13 @@ class LiveStudy(StudyState):
         return self.end is not None and self.end.stops_running_trials
 
     @property
+    def num_waiting(self) -> int:
+        """Trials that were begun and wait, for a worker or at their rung."""
+        return len(self._waiting) + len(self.paused)
+
+    @property
     def _num_handed_out(self) -> int:
-        return self.tally.num_trained + len(self.running) + len(self._waiting) + len(self.paused) + len(self._foreign)
+        return self.tally.num_trained + len(self.running) + self.num_waiting + len(self._foreign)
 
     def start(self, running: Running, assignment: Assignment, worker: str, provenance: dict[str, Any]) -> None:
         """Note who trains a claimed trial."""

@@ -203,7 +203,7 @@ class Progress(Record):
     trials: int | None
     """The budget, None where it is not counted in trials."""
     counts: dict[str, int]
-    """Trials by state: complete, pruned, infeasible, failed, running."""
+    """Trials by state: complete, pruned, infeasible, failed, retried, running, waiting."""
     best_trial: int | None = None
     best_value: float | None = None
     target: float | None = None
@@ -221,4 +221,4 @@ class Progress(Record):
     @property
     def finished(self) -> int:
         """Trials that have ended and are not tried again."""
-        return sum(count for state, count in self.counts.items() if state not in ("running", "paused", "retried"))
+        return sum(count for state, count in self.counts.items() if state not in ("running", "waiting", "retried"))

@@ -33,12 +33,17 @@ class StateDirectory:
     @property
     def path(self) -> Path:
         """The directory itself, made if need be."""
-        path = self.database.with_name(self.database.name + ".tunefast")
+        path = self._place
         try:
             path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StorageError(storage=self.database, problem=f"cannot be written ({error})") from error
         return path
+
+    @property
+    def _place(self) -> Path:
+        """Where the directory is, for who only looks."""
+        return self.database.with_name(self.database.name + ".tunefast")
 
     @property
     def logs(self) -> Path:
@@ -72,7 +77,7 @@ class StateDirectory:
     def socket(self) -> Path | None:
         """Where the database's coordinator says that it listens, whatever the environment it was started in."""
         try:
-            return Path((self.path / "socket").read_text(encoding="utf-8"))
+            return Path((self._place / "socket").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
 

@@ -15,18 +15,17 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import StudyNotOurs, UserError
-from tunefast.spec.progress import AT_RUNG, STOPPED_EARLY
+from tunefast.spec.progress import STOPPED_EARLY
 from tunefast.spec.samplers import GridSampler
 from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
-from tunefast.store import tables
+from tunefast.store import standing, tables
 from tunefast.store.engine import checked, reading_engine
 from tunefast.store.rows import (
     EXTRAPOLATED,
     SPLITS,
     num_in_budget,
     read_trials,
-    retried,
     state_word,
     study_attribute,
     study_uuids,
@@ -51,6 +50,15 @@ class StudySnapshot:
     """Seconds that slots were lent to it, summed over the slots; None where an earlier tunefast did not count them."""
     confirms: str | None = None
     """The uuid of the study whose best trials it trains again; None where it is no confirmation."""
+    held: bool = False
+    """Whether people want it to wait, as long as anybody works on it."""
+    num_workers: int | None = None
+    """That work on it; None where nobody asked. Only who is at work knows, the database does not."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether people paused it; who begins anew with a study that nobody works on is not bound by that."""
+        return self.held and self.num_workers != 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -59,24 +67,23 @@ class StudySnapshot:
 
     @cached_property
     def states(self) -> dict[int, str]:
-        """By trial, how it stands in tunefast's words: paused where it waits, retried where another takes its place."""
-        special = dict.fromkeys(self.paused, "paused") | dict.fromkeys(retried(self.trials), "retried")
-        return {trial.number: special.get(trial.number) or state_word(trial) for trial in self.trials}
+        """By trial, how it stands in tunefast's words: waiting where nobody trains it, retried where another does."""
+        return standing.words(self.trials, self.begun_waiting)
 
     @cached_property
-    def paused(self) -> set[int]:
-        """The trials that wait until they are among the best at their rung."""
-        reasons = {row["trial"]: row["reason"] for row in self.attempts}  # the last attempt's, since they are in order
-        return {
-            trial.number
-            for trial in self.trials
-            if trial.state == TrialState.RUNNING and reasons.get(trial.number) == AT_RUNG
-        }
+    def begun_waiting(self) -> set[int]:
+        """The trials that were begun and wait, for a worker or at their rung: to Optuna they run."""
+        return standing.begun_waiting(self.trials, self.attempts, nobody_works=self.num_workers == 0)
+
+    @cached_property
+    def at_rung(self) -> set[int]:
+        """Of these the trials that wait until they are among the best at their rung."""
+        return standing.at_rung(self.begun_waiting, self.attempts)
 
     @property
     def num_unfinished(self) -> int:
         """Trials that were begun and have not ended."""
-        return self.counts.get("running", 0) + self.counts.get("paused", 0)
+        return sum(trial.state == TrialState.RUNNING for trial in self.trials)
 
     @property
     def trains_with_ours(self) -> bool:
@@ -216,6 +223,7 @@ def snapshot(path: Path, name: str) -> StudySnapshot:
             edits=edits(connection, name),
             slot_seconds=stored.slot_seconds,
             confirms=study_attribute(connection, name, CONFIRMS_ATTRIBUTE),
+            held=stored.orders.held,
         )
 
 
@@ -255,12 +263,14 @@ def outlines(path: Path, trials: Callable[[str], list[FrozenTrial]]) -> dict[str
             name: None if stored is None else (stored, _rows(connection, tables.attempts, stored.uuid))
             for name, stored in _stored(connection).items()
         }
-    return {
-        name: None
-        if pair is None
-        else StudySnapshot(name, pair[0].uuid, pair[0].spec, trials(name), pair[0].active_seconds, pair[1], [])
-        for name, pair in found.items()
-    }
+    return {name: None if pair is None else _outline(name, trials(name), *pair) for name, pair in found.items()}
+
+
+def _outline(
+    name: str, trials: list[FrozenTrial], stored: StoredStudy, attempts: list[dict[str, Any]]
+) -> StudySnapshot:
+    held = stored.orders.held
+    return StudySnapshot(name, stored.uuid, stored.spec, trials, stored.active_seconds, attempts, [], held=held)
 
 
 def _stored(connection: Connection) -> dict[str, StoredStudy | None]:

@@ -9,7 +9,8 @@ import pytest
 from tests.report.made import FAILED, PRUNED, RUNNING, study, trial
 from tests.store.databases import study_spec
 from tunefast.dashboard.pages.html import index_page
-from tunefast.dashboard.pages.studies import Row, Standing, _steps, standing, workers
+from tunefast.dashboard.pages.studies import Row, Standing, _steps, standing
+from tunefast.run.looking import workers
 from tunefast.store.snapshot import StudySnapshot
 
 DONE = study(*(trial(0.5) for _ in range(10)))

@@ -15,11 +15,12 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from tunefast.dashboard.pages import html, static
 from tunefast.dashboard.pages.kept import Kept, View
-from tunefast.dashboard.pages.studies import rows, standing, workers
+from tunefast.dashboard.pages.studies import rows, standing
 from tunefast.dashboard.refusals import Refusal
 from tunefast.errors import StudyNotOurs, TunefastError, nearest
 from tunefast.report.html import content
 from tunefast.report.page import read_page, report
+from tunefast.run.looking import seen, workers
 from tunefast.search.confirmed import confirmation_of
 from tunefast.store.reading import ReadingStorage
 from tunefast.store.snapshot import snapshot
@@ -82,7 +83,7 @@ class Pages:
         raise Refusal(HTTPStatus.NOT_FOUND, "There is no such page.", link=ALL_STUDIES)
 
     def _index(self, environ: WSGIEnvironment) -> Answer:
-        at_work = workers(self._path)
+        at_work = workers(self._path) or {}
 
         def make() -> str:
             return html.index_page(rows(self._path, self._storage, at_work), self._titles, str(self._path))
@@ -98,7 +99,7 @@ class Pages:
         if study not in known:
             words = f"There is no study {study!r} in this database.{nearest(study, known)}"
             raise Refusal(HTTPStatus.NOT_FOUND, words, link=ALL_STUDIES)
-        at_work = workers(self._path)
+        at_work = workers(self._path) or {}
 
         def make() -> str:
             return self._content(study, page, at_work)
@@ -109,7 +110,7 @@ class Pages:
 
     def _content(self, study: str, page: str, at_work: Mapping[str, int]) -> str:
         try:
-            found = snapshot(self._path, study)
+            found = seen(snapshot(self._path, study), at_work)
         except StudyNotOurs as error:
             words = f"Study {study!r} was not created by tunefast, which has no page of it."
             there = (html.in_optuna_dashboard(self._known_studies()[study]), "It in optuna-dashboard")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,17 +10,12 @@ from typing import NamedTuple
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
-from tunefast.errors import CoordinatorLost
 from tunefast.report.phrases import counts_line, number
-from tunefast.run.commands import asked, connect
-from tunefast.run.messages import Command
-from tunefast.store.ownership import StateDirectory
+from tunefast.run.looking import seen
 from tunefast.store.reading import ReadingStorage
 from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import StudySnapshot, outlines
 
-ANSWER_SECONDS = 1.0
-"""That a coordinator has to say who works; one that is busy or stopped keeps nobody waiting."""
 MOST_STEPS = 60
 
 
@@ -56,24 +50,12 @@ class Row(NamedTuple):
         return self.standing is not None and self.standing.is_running
 
 
-def workers(path: Path) -> Mapping[str, int]:
-    """Who works on the database: the number of workers of each study; none where nobody answers."""
-    try:
-        channel = connect(StateDirectory(path))
-        if channel is None:
-            return {}
-        with channel:
-            channel.socket.settimeout(ANSWER_SECONDS)
-            rows = asked(channel, Command(verb="workers"), path)["workers"]
-    except (CoordinatorLost, OSError):
-        return {}
-    return Counter(row["study"] for row in rows)
-
-
 def standing(study: StudySnapshot, num_workers: int) -> Standing:
     """How far a study is that so many work on."""
-    done = num_in_budget(study.trials) - study.num_unfinished - study.counts.get("waiting", 0)
-    if num_workers:
+    done = num_in_budget(study.trials) - sum(not trial.state.is_finished() for trial in study.trials)
+    if num_workers and study.is_paused:
+        words = "paused"
+    elif num_workers:
         words = f"running with {num_workers} worker{'s' * (num_workers != 1)}"
     elif study.is_over:
         words = "done"
@@ -101,6 +83,7 @@ def _row(
     name, study_id = stored.study_name, stored._study_id  # noqa: SLF001
     if study is None:
         return Row(name, study_id, None, f"{len(trials):,} trials, not created by tunefast", "", [], lately)
+    study = seen(study, at_work)
     best = study.best
     value = "" if best is None else f"{study.spec.study.main_metric} {number(best.values[0])}"
     where = standing(study, at_work.get(name, 0))

@@ -71,7 +71,7 @@ def numbers(study: StudySnapshot) -> Curves | None:
     found = [
         Curve(
             each.trial.number,
-            "paused" if each.trial.number in study.paused else standing(each.trial),
+            "waiting" if each.trial.number in study.begun_waiting else standing(each.trial),
             list(each.curve),
             list(each.curve.values()),
             (each.epoch, each.value),

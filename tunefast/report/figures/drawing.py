@@ -21,7 +21,7 @@ COLOURS = {
     EARLY_STOPPED: GREEN,
     "pruned": ORANGE,
     "running": SKY,
-    "paused": PURPLE,
+    "waiting": PURPLE,
     "infeasible": PURPLE,
     "failed": VERMILION,
 }

@@ -27,7 +27,7 @@ class Stay(NamedTuple):
     """Seconds since the first attempt began."""
     end: float
     ending: str
-    """How it ended; ``running`` where that is not known."""
+    """How it ended; ``running`` where that is not known, ``waiting`` where its trial waited then."""
 
 
 class Timeline(NamedTuple):
@@ -69,7 +69,8 @@ def _next_start(rows: list[dict[str, Any]], index: int) -> datetime | None:
 def _stay(row: dict[str, Any], first: datetime, end: datetime) -> Stay:
     start = (row["started_at"] - first).total_seconds()
     until = max(start, (end - first).total_seconds())
-    return Stay(row["worker"], row["device"], row["trial"], row["attempt"], start, until, row["ending"] or "running")
+    ending = "waiting" if row["ending"] == "paused" else row["ending"] or "running"
+    return Stay(row["worker"], row["device"], row["trial"], row["attempt"], start, until, ending)
 
 
 def busy_seconds(stays: list[Stay]) -> float:
