@@ -9,13 +9,14 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from tunefast.cli.output import number, plain_table
+from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.report.phrases import race_cost
 from tunefast.search.pruning import counts_running, num_missing
 from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
 from tunefast.search.race import BEST, CURVES, NEEDED, SPENT
-from tunefast.spec.progress import PRUNER, RACE
+from tunefast.spec.progress import PRUNER, RACE, TARGET
 from tunefast.spec.study_section import StudySection
-from tunefast.store.rows import AUDITED
+from tunefast.store.rows import AUDITED, SPLITS
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -55,13 +56,32 @@ def show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: lis
     metrics = list(rows[0]["metrics"])
     measured = (name,) if any(THRESHOLD in numbers for numbers in judged) else ()
     names = ("epoch", *metrics, *measured, "rate", "seconds")
-    table = plain_table(*names, right=names)
+    kept = trial.user_attrs.get("kept_epoch")
+    table = plain_table(*names, "", right=names)
     for row, numbers in zip(rows, judged, strict=True):
         values = [number(row["metrics"].get(metric)) for metric in metrics]
         thresholds = [number(numbers.get(THRESHOLD)) for _ in measured]
         rate = "-" if row["learning_rate"] is None else f"{row['learning_rate']:.3g}"
-        table.add_row(str(row["epoch"]), *values, *thresholds, rate, f"{row['train_seconds']:.2f}")
+        counts = row["epoch"] == kept
+        cells = (str(row["epoch"]), *values, *thresholds, rate, f"{row['train_seconds']:.2f}")
+        table.add_row(*cells, "kept" if counts else "", style="green" if counts else "")
     out.print(table)
+
+
+def kept_in_words(study: StudySnapshot, trial: FrozenTrial, kept: int) -> str:
+    """Why a trial's value is that of epoch `kept`, after its number; nothing where its training decides."""
+    recipe = study.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
+    patience = recipe.patience()
+    if trial.user_attrs.get("reason") == TARGET:
+        return ", where it got to the target"
+    if isinstance(recipe, ObjectiveRecipe) and recipe.style == "optuna":
+        return ""
+    if patience is not None and patience.restore_best_weights:
+        rows = (row for row in study.epochs if (row["trial"], row["epoch"]) == (trial.number, kept))
+        best = next((f" ({number(row['metrics'].get(patience.monitor))})" for row in rows), "")
+        since = f" from epoch {patience.start_from_epoch + 1} on" if patience.start_from_epoch else ""
+        return f": early_stopping keeps the epoch with the best {patience.monitor}{best}{since}"
+    return ", the last one" if kept == study.epochs_reached[trial.number] else ""
 
 
 def _why_it_lost(study: StudySnapshot, last: Mapping[str, float]) -> str:

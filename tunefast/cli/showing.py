@@ -11,16 +11,16 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.text import Text
 
+from tunefast.cli.attempts import show_attempts
 from tunefast.cli.confirmed import repeated_document
-from tunefast.cli.judging import show_curve, show_missing, spent_in_words
+from tunefast.cli.judging import kept_in_words, show_curve, show_missing, spent_in_words
 from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
 from tunefast.report.sentences import winner_in_words
-from tunefast.run.provenance import in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
 from tunefast.search.pruning.promoting import Place
 from tunefast.search.rungs import places, where_in_words
-from tunefast.spec.progress import AT_RUNG, PRUNER
+from tunefast.spec.progress import PRUNER
 from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
@@ -184,7 +184,7 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     state = f"{_state(study, trial)}{where}"
     out.print(Text(f"{study.name}, trial {trial.number}: {state}", style="bold"))
     if trial.values:
-        out.print(f"{values_in_words(study, trial)}, epoch {trial.user_attrs.get('kept_epoch', '-')}")
+        out.print(f"{values_in_words(study, trial)}{_counts(study, trial)}", soft_wrap=True)
     if CLONED in trial.user_attrs:
         out.print(f"a variant of trial {trial.user_attrs[CLONED]}")
     if RETRIES in trial.user_attrs:
@@ -192,10 +192,8 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     if SPLITS in trial.user_attrs:
         out.print(f"its batches were halved {trial.user_attrs[SPLITS]} times for lack of memory")
     show_settings(out, settings_of(trial))
-    for row in _of_trial(study.attempts, trial):
-        where = f"{row['worker']} on {row['device']}, {_threads(row['threads'])}, seed {row['seed']}"
-        out.print(f"attempt {row['attempt']}: {where}: {_ending(study, row)}", soft_wrap=True)
-        out.print(f"  {in_words(row['provenance'])}")
+    runs = study.states[trial.number] == "running"
+    show_attempts(out, _of_trial(study.attempts, trial), runs=runs)
     rows = _of_trial(study.epochs, trial)
     _show_details(out, [row["details"] or {} for row in rows])
     if rows:
@@ -205,13 +203,10 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
         out.print(trial.user_attrs["error"], markup=False)
 
 
-def _ending(study: StudySnapshot, row: Mapping[str, Any]) -> str:
-    """How an attempt ended; one whose end nobody noted was cut off, unless its trial trains now."""
-    if row["ending"] is None:
-        return "running" if study.states[row["trial"]] == "running" else "cut off"
-    if row["ending"] != "paused":
-        return " ".join(filter(None, [row["ending"], row["reason"]]))
-    return "then it waited at its rung" if row["reason"] == AT_RUNG else f"then it waited: {row['reason']}"
+def _counts(study: StudySnapshot, trial: FrozenTrial) -> str:
+    """Which epoch a trial's value is of, and why that one."""
+    kept = trial.user_attrs.get("kept_epoch")
+    return "" if kept is None else f" at epoch {kept}{kept_in_words(study, trial, kept)}"
 
 
 def _show_details(out: Console, details: list[dict[str, float]]) -> None:
@@ -253,7 +248,3 @@ def _of_confirmation(study: StudySnapshot, confirmation: Confirmation | None) ->
         mean = "not confirmed" if again is None else f"mean {number(again.mean)}"
         said.append(f"the best of the search was trial {study.best.number}, {number(main_value(study.best))}; {mean}")
     return said
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"

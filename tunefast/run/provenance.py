@@ -25,10 +25,16 @@ def provenance() -> dict[str, Any]:
 
 def in_words(provenance: Mapping[str, Any]) -> str:
     """A line for people: host, commit, versions."""
+    host, tree, *versions = facts(provenance)
+    return f"{host}; {tree}; {', '.join(versions)}"
+
+
+def facts(provenance: Mapping[str, Any]) -> list[str]:
+    """For people: host, commit, versions."""
     versions = [f"{name} {version}" for name, version in provenance.get("versions", {}).items() if version]
     commit = provenance.get("commit")
     tree = f"commit {commit[:10]}{' with changes' if provenance.get('dirty') else ''}" if commit else "no git"
-    return f"{provenance.get('host', '?')}; {tree}; {', '.join(versions)}, Python {provenance.get('python', '?')}"
+    return [str(provenance.get("host", "?")), tree, *versions, f"Python {provenance.get('python', '?')}"]
 
 
 def _version(package: str) -> str | None:

@@ -1,0 +1,67 @@
+"""One trial, as `study show --trial` prints it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.report.made import RUNNING, attempt, epoch, study, trial
+from tests.store.databases import study_spec
+from tunefast.cli.showing import show_trial
+from tunefast.store.snapshot import StudySnapshot
+
+PLACE = {"host": "box", "commit": None, "versions": {"torch": "2.9"}, "python": "3.12"}
+PATIENCE = {"early_stopping": {"monitor": "score", "mode": "max", "patience": 1}}
+
+
+def shown(found: StudySnapshot) -> list[str]:
+    """The lines of its first trial, at 80 columns."""
+    out = io.StringIO()
+    show_trial(Console(file=out, width=80, force_terminal=False), found, 0)
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def tried(number: int, end: float | None, **changes: Any) -> dict[str, Any]:
+    """An attempt of the first trial."""
+    row = {**attempt(0, "w1", number, end, number=number), "threads": 2, "seed": 7, "provenance": PLACE}
+    return {**row, **changes}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kept", "reason", "why"),
+    [
+        (PATIENCE, 1, None, "score 0.5000 at epoch 1: early_stopping keeps the epoch with the best score (0.5000)"),
+        ({}, 2, None, "score 0.5000 at epoch 2, the last one"),
+        (PATIENCE, 2, "target", "score 0.5000 at epoch 2, where it got to the target"),
+    ],
+)
+def test_why_an_epoch_counts(recipe: dict[str, Any], kept: int, reason: str | None, why: str) -> None:
+    """A reader learns whose rule chose the epoch, and finds its row marked, in a terminal without colours too."""
+    made = trial(0.5, kept_epoch=kept, reason=reason)
+    spec = study_spec(direction="maximize", recipe=recipe)
+    found = study(made, epochs=[epoch(0, 1, 0.5), epoch(0, 2, 0.4)], spec=spec)
+    lines = shown(found)
+    assert why in lines
+    assert [line.split()[0] for line in lines if line.endswith("  kept")] == [str(kept)]
+
+
+def test_what_attempts_share_is_told_once() -> None:
+    """Seed and environment stand with the first attempt; below a later one stands what is another."""
+    newer = {**PLACE, "versions": {"torch": "2.10"}}
+    rows = [tried(1, 1.5, ending="paused", reason="rung"), tried(2, 2.5), tried(3, 3.5, provenance=newer, seed=8)]
+    assert shown(study(trial(0.5), attempts=rows))[-5:] == [
+        "attempt 1: w1 on cpu, 2 threads, seed 7: then it waited at its rung",
+        "  box, no git, torch 2.9, Python 3.12",
+        "attempt 2: w1 on cpu, 2 threads: complete",
+        "attempt 3: w1 on cpu, 2 threads, seed 8: complete",
+        "  torch 2.10",
+    ]
+
+
+def test_an_attempt_without_an_end_was_cut_off() -> None:
+    """Its coordinator was killed; only the last attempt of a trial that runs is under way."""
+    lines = shown(study(trial(None, RUNNING), attempts=[tried(1, None), tried(2, None)]))
+    assert [line.rpartition(": ")[2] for line in lines if line.startswith("attempt")] == ["cut off", "running"]
