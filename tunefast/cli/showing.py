@@ -16,12 +16,14 @@ from tunefast.cli.confirmed import repeated_document
 from tunefast.cli.judging import kept_in_words, show_curve, show_missing, spent_in_words
 from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
+from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.report.recipes import in_short, lines_of
 from tunefast.report.sentences import winner_in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
 from tunefast.search.pruning.promoting import Place
 from tunefast.search.rungs import places, where_in_words
 from tunefast.spec.progress import PRUNER
-from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
+from tunefast.store.rows import CLONED, EXTRAPOLATED, IMPORTED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
@@ -57,6 +59,7 @@ def best_document(study: StudySnapshot, best: FrozenTrial, confirmation: Confirm
     return {
         **_trial_row(study, best),
         "confirmed": None if winner is None else repeated_document(winner),
+        "seed": _seed(study, best),
         "best_of_search": None if found is None else {"trial": found.number, "value": main_value(found)},
         "recipe": study.recipe_of(best, defaults=True),
     }
@@ -226,12 +229,23 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial, confirmatio
     out.print(Text(title, style="bold green"), soft_wrap=True)
     for line in _of_confirmation(study, confirmation):
         out.print(f"# {line}", soft_wrap=True)
+    checked = study.spec.recipe_for(best.params, best.user_attrs.get(SPLITS, 0))
+    seed = _seed(study, best)
+    words = in_short(checked) if isinstance(checked, TrainingRecipe) else []
+    for line in lines_of([*words, *([] if seed is None else [f"seed {seed}"])]):
+        out.print(f"# {line}", soft_wrap=True)
     recipe = study.recipe_of(best)
     section = study.spec.study
     direction = {} if section.direction is None else {"direction": section.direction}
     target = {} if section.target is None else {"target": section.target.model_dump(exclude_defaults=True)}
     told = {"study": {"metric": section.metric, **direction, **target}, "recipe": recipe}
     out.print(tomlkit.dumps(told), markup=False, soft_wrap=True, end="")
+
+
+def _seed(study: StudySnapshot, trial: FrozenTrial) -> int | None:
+    """What decided a trial's random draws; None of one from another study, where nobody knows."""
+    recipe = study.spec.recipe_for(trial.params)
+    return None if IMPORTED in trial.user_attrs else study.spec.trial_seed(trial.number, recipe)
 
 
 def _of_confirmation(study: StudySnapshot, confirmation: Confirmation | None) -> list[str]:
