@@ -15,6 +15,7 @@ from tunefast.cli.options import (
     Device,
     Grace,
     Json,
+    NoBudget,
     Seeds,
     SpecFile,
     Storage,
@@ -48,6 +49,7 @@ def create(
     storage: Storage = DEFAULT_STORAGE,
     to_json: Json = False,
     verbose: Verbose = False,
+    no_budget: NoBudget = None,
 ) -> None:
     """Check a spec and store it as a new study, without any trial yet."""
     path = database_path(storage)
@@ -99,6 +101,7 @@ def run(
     detached: Detach = False,
     to_json: Json = False,
     verbose: Verbose = False,
+    no_budget: NoBudget = None,
 ) -> None:
     """Create the study if it is new, start workers, show progress and print the result."""
     devices_for(device, workers)

@@ -12,6 +12,7 @@ from tunefast.cli.live import LiveView
 from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.result import result_document, show_result
+from tunefast.cli.summary import REASONS, how_to_go_on, why_over
 from tunefast.cli.then_confirm import Confirming, Wish, check_room
 from tunefast.dashboard.stored import leave_figures
 from tunefast.errors import StudyPaused
@@ -64,9 +65,13 @@ def lend(name: str, lending: Lending) -> int:
     check_objective(study.spec)
     if lending.then is not None:
         check_room(path, study)
-    if lending.detached and not (study.is_used_up and lending.then is None):
-        return detach(path, name, lending.options, lending.storage, to_json=lending.to_json)
     out = console(to_json=lending.to_json)
+    if lending.then is None and study.is_over and all(trial.state.is_finished() for trial in study.trials):
+        reason = why_over(study)
+        out.print(f"Nothing was left to do: {REASONS[reason]}. {how_to_go_on(study, lending.storage)}", soft_wrap=True)
+        return _concluded(out, name, Departure(reason=reason), lending)
+    if lending.detached:
+        return detach(path, name, lending.options, lending.storage, to_json=lending.to_json)
     confirming = None if lending.then is None else Confirming(path, name, lending.then, len(devices), out)
     with LiveView(out) as view:
         host = Host(

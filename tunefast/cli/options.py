@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tunefast.api import DEFAULT_STORAGE
+from tunefast.errors import UserError
 
 Storage = Annotated[
     str, typer.Option("--storage", envvar="TUNEFAST_STORAGE", help="Database URL of the studies.", metavar="URL")
@@ -31,6 +32,21 @@ Confirm = Annotated[
 ]
 Seeds = Annotated[int, typer.Option("--seeds", help="New seeds for each of them.", metavar="S", min=1, max=1000)]
 Detach = Annotated[bool, typer.Option("--detach", help="Work in a process of its own that outlives this terminal.")]
+
+
+def _refuse_budget(value: str | None) -> None:
+    if value is not None:
+        raise UserError(
+            message="the budget is no option here: it stands in the spec, as [budget] trials = 40 (minutes, target); "
+            "of a study that there is already change it: tunefast study extend NAME --trials N"
+        )
+
+
+NoBudget = Annotated[
+    str | None,
+    typer.Option("--trials", "--minutes", "--target", "--budget", hidden=True, is_eager=True, callback=_refuse_budget),
+]
+"""What people try, so that they are told where the budget is set."""
 StudyName = Annotated[str, typer.Argument(help="Name of a study.", metavar="NAME")]
 SpecFile = Annotated[Path, typer.Argument(help="Spec of the study, a TOML file.", metavar="FILE")]
 

@@ -13,11 +13,13 @@ from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, show_commands, show_settings
 from tunefast.cli.slot_table import show_slots, slots_document
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.report.phrases import SECONDS_A_MINUTE
 from tunefast.report.sentences import written_in_words
 from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.spec.samplers import GridSampler
-from tunefast.store.rows import main_value, retried, state_word
+from tunefast.store.rows import main_value, num_in_budget, retried, state_word
 from tunefast.store.snapshot import StudySnapshot
+from tunefast.store.studies import CONFIRMATION
 
 REASONS = {
     "trials": "its trials are used up",
@@ -27,6 +29,31 @@ REASONS = {
     "paused": "the machine has to be mended",
     "deleted": "somebody deleted it",
 }
+
+
+def why_over(study: StudySnapshot) -> str:
+    """Why a study that is over ended, a key of `REASONS`."""
+    if study.has_reached_target:
+        return "target"
+    minutes = study.spec.budget.minutes
+    return "minutes" if minutes is not None and study.active_seconds >= minutes * SECONDS_A_MINUTE else "trials"
+
+
+def how_to_go_on(study: StudySnapshot, storage: str) -> str:
+    """What lets a study that is over search on, in a sentence."""
+    budget, flag = study.spec.budget, storage_flag(storage)
+    if study.confirms is not None:
+        original = study.name.removesuffix(CONFIRMATION)
+        return f"More seeds: tunefast study confirm {original} --seeds S{flag}"
+    if study.has_reached_target:
+        more = "--target VALUE"
+    elif why_over(study) == "minutes":
+        more = f"--minutes {2 * (budget.minutes or 0):g}"
+    elif isinstance(study.spec.study.sampler, GridSampler) and num_in_budget(study.trials) >= study.spec.num_cells:
+        return f"Its grid is covered; add cells: tunefast study edit {study.name} --set space.PATH.choices=[...]{flag}"
+    else:
+        more = f"--trials {2 * (budget.trials or 0)}"
+    return f"Search on with a larger budget: tunefast study extend {study.name} {more}{flag}"
 
 
 def document(study: StudySnapshot, reason: str) -> dict[str, Any]:

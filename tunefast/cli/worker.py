@@ -7,7 +7,19 @@ import typer
 from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.control import stop_worker
 from tunefast.cli.lend import Lending, lend
-from tunefast.cli.options import Confirm, Detach, Device, Grace, Json, Seeds, Storage, StudyName, Verbose, Workers
+from tunefast.cli.options import (
+    Confirm,
+    Detach,
+    Device,
+    Grace,
+    Json,
+    NoBudget,
+    Seeds,
+    Storage,
+    StudyName,
+    Verbose,
+    Workers,
+)
 from tunefast.cli.output import console, plain_table, print_json
 from tunefast.cli.then_confirm import Wish
 from tunefast.run.commands import list_workers
@@ -29,6 +41,7 @@ def start(
     detached: Detach = False,
     to_json: Json = False,
     verbose: Verbose = False,
+    no_budget: NoBudget = None,
 ) -> None:
     """Train trials of a study with workers of this machine, beside those that are there already."""
     then = None if confirm is None else Wish(confirm, seeds)

@@ -137,12 +137,14 @@ class StudySnapshot:
     @property
     def is_used_up(self) -> bool:
         """Whether its trials are used up or its target is reached, so that nothing is left to do."""
-        budget, best = self.spec.budget, self.best
-        if best is not None and budget.target is not None:
-            sign = 1 if self.spec.study.maximize else -1
-            if sign * best.values[0] >= sign * budget.target:
-                return True
-        return budget.trials is not None and self._have_ended(budget.trials)
+        trials = self.spec.budget.trials
+        return self.has_reached_target or (trials is not None and self._have_ended(trials))
+
+    @property
+    def has_reached_target(self) -> bool:
+        """Whether its best trial is as good as the budget's target."""
+        target, best, sign = self.spec.budget.target, self.best, 1 if self.spec.study.maximize else -1
+        return best is not None and target is not None and sign * best.values[0] >= sign * target
 
     @property
     def is_over(self) -> bool:
