@@ -81,6 +81,23 @@ def test_a_page_of_ones_own() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("eta", "counts", "said"),
+    [
+        (30.0, {"complete": 5, "running": 1}, "1 min 15 s so far, about 30 s left"),
+        (0.2, {"complete": 7, "running": 1}, "1 min 15 s so far, finishing"),
+        (None, {"complete": 7, "waiting": 1}, "1 min 15 s so far, finishing"),
+        (None, {"complete": 8, "running": 1}, "1 min 15 s so far, finishing"),
+        (None, {"complete": 2, "running": 1}, "1 min 15 s so far"),
+        (None, {"complete": 8}, "1 min 15 s so far"),
+    ],
+)
+def test_no_time_is_promised_that_nobody_knows(eta: float | None, counts: dict[str, int], said: str) -> None:
+    """While second chances are left, and no trial begins any more, it is finishing, and not about 0 s."""
+    progress = PROGRESS.model_copy(update={"trials": 8, "counts": counts, "eta_seconds": eta})
+    assert drawn(progress, Page([], ["time"]))[-1] == said
+
+
 def test_a_paused_study_says_how_to_go_on() -> None:
     """Who looks at a paused study reads what to type."""
     lines = drawn(PROGRESS.model_copy(update={"held": True}), terminal_page())

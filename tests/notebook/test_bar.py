@@ -25,6 +25,7 @@ def test_in_words() -> None:
     assert in_words(progress(trials=None, best_value=0.98765, eta_seconds=125.0)) == (
         "2 trials, score 0.9877, about 2:05 left"
     )
+    assert in_words(progress(counts={"complete": 3, "running": 1}, eta_seconds=0.3)) == "3/4 trials, finishing"
 
 
 def test_a_bar_ends_as_a_line_where_no_terminal_is() -> None:

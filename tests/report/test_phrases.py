@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tunefast.report.phrases import brief, counts_line, duration, number, race_cost, scaled, setting, short_params
+from tunefast.report.phrases import (
+    amount,
+    brief,
+    counts_line,
+    duration,
+    number,
+    race_cost,
+    scaled,
+    setting,
+    short_params,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,6 +23,15 @@ from tunefast.report.phrases import brief, counts_line, duration, number, race_c
 def test_durations(seconds: float, said: str) -> None:
     """Whole seconds, minutes or hours; never 60 of one."""
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.0, "0 s"), (0.34, "0.3 s"), (0.012, "0.01 s"), (0.97, "1 s"), (1.6, "2 s"), (75.0, "1 min 15 s")],
+)
+def test_a_part_of_a_second_is_told(seconds: float, said: str) -> None:
+    """What took a while is not told as nothing."""
+    assert amount(seconds) == said
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,16 @@ def test_trials_that_wait_are_as_good_as_done(database: Database) -> None:
     assert progress_of(live, []).eta_seconds is None
 
 
+def test_a_trial_beyond_the_budget_takes_nobody_knows_how_long(database: Database) -> None:
+    """As one that runs on though as many have ended as the budget has: no 0 seconds are promised."""
+    live = live_study(database, budget={"trials": 2})
+    play(live, [0.5])
+    running = claimed(live)
+    live.paused.update(dict.fromkeys((5,), running))
+    now = progress_of(live, [])
+    assert (now.eta_seconds, now.is_finishing) == (None, True)
+
+
 def test_a_study_by_the_minute_has_no_end_in_sight(database: Database) -> None:
     """Where the budget does not count trials there is no telling how long they take."""
     live = live_study(database, budget={"minutes": 1}, direction="minimize")

@@ -129,8 +129,8 @@ def _saved(progress: Progress) -> str:
 
 
 def _time(progress: Progress) -> str:
-    eta = f", about {duration(progress.eta_seconds)} left" if progress.eta_seconds is not None else ""
-    return f"{duration(progress.elapsed_seconds)} so far{eta}"
+    left = f", about {duration(progress.eta_seconds)} left" if progress.eta_seconds else ""
+    return f"{duration(progress.elapsed_seconds)} so far{', finishing' if progress.is_finishing else left}"
 
 
 def _trial(slot: SlotView) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from tunefast.cli.output import duration, plain_table
+from tunefast.cli.output import plain_table
 from tunefast.report.figures.slots import numbers, spending
+from tunefast.report.phrases import amount
 from tunefast.search.slot_ledger import slot_ledger
 from tunefast.store.snapshot import StudySnapshot
 
@@ -21,8 +22,8 @@ def show_slots(out: Console, study: StudySnapshot) -> None:
     ledger = numbers(study)
     if ledger is None:
         return
-    out.print(f"\nWhere the {duration(ledger.total)} of its slots went:")
+    out.print(f"\nWhere the {amount(ledger.total)} of its slots went:")
     table = plain_table("share", "time", "for", right=("share", "time"))
     for each in spending(ledger):
-        table.add_row(f"{each.share:.0%}", duration(each.seconds), each.name)
+        table.add_row(f"{each.share:.0%}", amount(each.seconds), each.name)
     out.print(table)

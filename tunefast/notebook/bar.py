@@ -73,7 +73,9 @@ def in_words(progress: Progress) -> str:
     words = [f"{progress.finished}{total} trials"]
     if progress.best_value is not None:
         words.append(f"{progress.metric} {progress.best_value:.4g}")
-    if progress.eta_seconds is not None:
+    if progress.is_finishing:
+        words.append("finishing")
+    elif progress.eta_seconds:
         minutes, seconds = divmod(round(progress.eta_seconds), 60)
         words.append(f"about {minutes}:{seconds:02} left")
     return ", ".join(words)

@@ -22,6 +22,11 @@ def duration(seconds: float) -> str:
     return f"{whole // SECONDS_AN_HOUR} h {whole % SECONDS_AN_HOUR // SECONDS_A_MINUTE} min"
 
 
+def amount(seconds: float) -> str:
+    """Seconds as `duration` says them, but that a part of one is told too: ``0.3 s``."""
+    return f"{seconds:.1g} s" if 0 < seconds < 1 else duration(seconds)
+
+
 def brief(seconds: float) -> str:
     """Seconds as people say them, of short times the parts too: ``0.0123 s``."""
     return f"{seconds:.3g} s" if seconds < LEAST_WHOLE_SECONDS else duration(seconds)

@@ -54,9 +54,9 @@ def _left_seconds(study: LiveStudy) -> float | None:
     """
     trials, trained, num_waiting = study.spec.budget.trials, study.tally.num_trained, len(study.paused)
     done = trained + num_waiting
-    if trials is None or not done or (num_waiting and done >= trials):
+    if trials is None or not done or done >= trials:
         return None
-    return study.active_seconds / done * max(trials - done, 0)
+    return study.active_seconds / done * (trials - done)
 
 
 def _slot_view(study: LiveStudy, worker: Slot) -> SlotView:

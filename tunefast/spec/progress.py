@@ -222,3 +222,13 @@ class Progress(Record):
     def finished(self) -> int:
         """Trials that have ended and are not tried again."""
         return sum(count for state, count in self.counts.items() if state not in ("running", "waiting", "retried"))
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether no more trials begin and some go on all the same, for how long nobody knows; or all but no time."""
+        unfinished = self.counts.get("running", 0) + self.counts.get("waiting", 0)
+        if self.eta_seconds is not None:
+            return bool(unfinished) and round(self.eta_seconds) == 0
+        return (
+            self.trials is not None and unfinished > 0 and self.finished + self.counts.get("waiting", 0) >= self.trials
+        )
