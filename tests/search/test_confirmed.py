@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunefast.recipe.stopping import metric_range
 from tunefast.search.confirmed import Confirmation, Repeated
 from tunefast.search.intervals import Interval, mean_interval
 
@@ -117,3 +118,33 @@ def test_a_training_without_a_seed() -> None:
     assert _confirmation(_repeated(1, 0.9, 0.8, 0.8), _repeated(2, 0.8, 0.7)).ignores_seeds
     assert not _confirmation(_repeated(1, 0.9, 0.8, 0.8), _repeated(2, 0.8, 0.7, 0.6)).ignores_seeds
     assert not _confirmation(_repeated(1, 0.9, 0.8)).ignores_seeds
+
+
+@pytest.mark.parametrize(
+    ("searched", "means", "held", "tied"),
+    [
+        ((0.9, 0.8, 0.7), (0.6, 0.5, 0.4), True, [[0], [1], [2]]),
+        ((0.9, 0.8, 0.7), (0.5, 0.5, 0.4), None, [[0, 1], [2]]),
+        ((0.9, 0.8, 0.7), (0.4, 0.4, 0.5), False, [[2], [0, 1]]),
+        ((0.9, 0.9, 0.7), (0.6, 0.5, 0.4), None, [[0], [1], [2]]),
+        ((0.9, 0.8, 0.7), (0.1 + 0.2, 0.3, 0.2), None, [[0, 1], [2]]),
+    ],
+)
+def test_the_order_held_only_without_ties(
+    searched: tuple[float, ...], means: tuple[float, ...], held: bool | None, tied: list[list[int]]
+) -> None:
+    """Equal means, or equal values in the search, are no order that could hold; one that was reversed did not."""
+    found = _confirmation(*(_repeated(n, *pair) for n, pair in enumerate(zip(searched, means, strict=True))))
+    assert (found.order_held, found.tied) == (held, tied)
+
+
+def test_intervals_stay_within_what_a_metric_can_be() -> None:
+    """An accuracy is no more than 1; one that is told in percent is not cut."""
+    limits = metric_range("val_accuracy")
+    share = Repeated(0, 0.9, {1: 0.9, 2: 1.0}, {}, limits).interval
+    assert share is not None
+    assert share.low == pytest.approx(0.95 - 0.6353, abs=1e-3)
+    assert share.high == 1.0
+    percent = Repeated(0, 90.0, {1: 90.0, 2: 99.0}, {}, limits).interval
+    assert percent == mean_interval([90.0, 99.0])
+    assert [metric_range(metric) for metric in ("val_loss", "r2", "score")] == [None] * 3

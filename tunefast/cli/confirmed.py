@@ -42,7 +42,8 @@ def confirmation_document(study: StudySnapshot, confirming: StudySnapshot, reaso
         "lead": None if found.lead is None else {**found.lead._asdict(), "certain": found.lead.is_certain},
         "order": found.order,
         "order_in_search": found.searched_order,
-        "order_held": found.order == found.searched_order,
+        "order_held": found.order_held,
+        "tied": found.tied,
         "optimism": found.optimism,
     }
 
@@ -98,17 +99,26 @@ def _remarks(found: Confirmation, *, is_ours: bool) -> list[str]:
     lost = [str(each.trial) for each in found.trials if not each.can_win]
     if lost and found.winner is not None:
         said.append(f"Not complete on all of its seeds, so no winner: trial {', '.join(lost)}.")
-    if len(found.order) > 1 and found.order == found.searched_order:
-        said.append("The order of the search held.")
-    elif len(found.order) > 1:
-        orders = (", ".join(map(str, order)) for order in (found.searched_order, found.order))
-        said.append("The order did not hold: {} in the search, {} on new seeds.".format(*orders))
+    if len(found.order) > 1:
+        said.append(_order_in_words(found))
     if found.optimism is not None and found.optimism > 0:
         gap = number(found.optimism)
         said.append(f"The search's values are better than the means by {gap} on average: who is picked was lucky too.")
     if found.ignores_seeds and not is_ours:
         said.append("Every seed gave the same value: does the training use its seed?")
     return said
+
+
+def _order_in_words(found: Confirmation) -> str:
+    """Whether the order of the search held; ties are no order."""
+    held = found.order_held
+    if held:
+        return "The order of the search held."
+    before, after = (
+        ", ".join(" = ".join(map(str, group)) for group in order) for order in (found.searched_tied, found.tied)
+    )
+    verdict = "The order did not hold" if held is False else "Trials tie, so whether the order held is open"
+    return f"{verdict}: {before} in the search, {after} on new seeds."
 
 
 def _show_next(out: Console, study: StudySnapshot, confirming: StudySnapshot, found: Confirmation, flag: str) -> None:

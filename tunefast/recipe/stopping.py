@@ -13,7 +13,9 @@ from pydantic import Field, model_validator
 
 from tunefast.recipe.part import Part
 
-_GREATER_IS_BETTER = ("accuracy", "acc", "auc", "f1", "r2", "precision", "recall", "score")
+_SHARES = ("accuracy", "acc", "auc", "f1", "precision", "recall")
+"""Ends of the names of metrics between 0 and 1."""
+_GREATER_IS_BETTER = (*_SHARES, "r2", "score")
 
 
 def metric_direction(metric: str) -> Literal["maximize", "minimize"] | None:
@@ -23,6 +25,11 @@ def metric_direction(metric: str) -> Literal["maximize", "minimize"] | None:
     if metric.endswith(("loss", "error", "seconds", "mae", "mse", "_to_target")):
         return "minimize"
     return None
+
+
+def metric_range(metric: str) -> tuple[float, float] | None:
+    """The least and the greatest value that a metric can have as its name says, or None where the name does not say."""
+    return (0.0, 1.0) if metric.endswith(_SHARES) else None
 
 
 class Patience(Part):

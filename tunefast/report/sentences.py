@@ -28,6 +28,8 @@ def winner_in_words(study: StudySnapshot, winner: Repeated) -> str:
 def lead_in_words(lead: Lead) -> str:
     """By how much the confirmed trial is better than the runner-up, and whether that may be chance."""
     seeds = "the same seed" if lead.num_seeds == 1 else f"the same {lead.num_seeds} seeds"
+    if lead.is_tie:
+        return f"It ties with trial {lead.over} on {seeds}; it stands first since it did in the search."
     words = f"It is better than trial {lead.over} by {number(lead.mean)} on {seeds}"
     if lead.interval is None:
         return f"{words}; whether that is chance, one seed cannot tell."

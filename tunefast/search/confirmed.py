@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
 from optuna.trial import FrozenTrial
 
 from tunefast.errors import UserError
+from tunefast.recipe.stopping import metric_range
 from tunefast.search.confirming import SEED, ranking, settings_but_seed
 from tunefast.search.intervals import Interval, mean_interval
 from tunefast.store import snapshot
@@ -21,6 +23,8 @@ from tunefast.store.rows import main_value, retried, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
+TIE = 1e-12
+"""Means that are closer are equal: what is between them was left by adding up."""
 UNFINISHED = ("waiting", "running")
 
 
@@ -36,6 +40,8 @@ class Repeated:
     """Seed -> value, of the new runs that are complete."""
     others: dict[str, int]
     """Those that are not, by state."""
+    limits: tuple[float, float] | None = None
+    """What the metric can be at least and at most, where that is known."""
 
     @property
     def mean(self) -> float | None:
@@ -44,8 +50,13 @@ class Repeated:
 
     @property
     def interval(self) -> Interval | None:
-        """Of the mean."""
-        return mean_interval(list(self.values.values()))
+        """Of the mean, within what the metric can be; a name promises nothing where a value lies outside of that."""
+        values = list(self.values.values())
+        interval = mean_interval(values)
+        if interval is None or self.limits is None:
+            return interval
+        least, most = self.limits
+        return interval.within(least, most) if least <= min(values) and max(values) <= most else interval
 
     @property
     def is_unfinished(self) -> bool:
@@ -67,6 +78,11 @@ class Lead(NamedTuple):
     """Above 0 where it is better, whatever the direction."""
     interval: Interval | None
     num_seeds: int
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether it is no better at all."""
+        return abs(self.mean) < TIE
 
     @property
     def is_certain(self) -> bool:
@@ -106,6 +122,29 @@ class Confirmation:
         having = [trial for trial in self.trials if trial.mean is not None]
         return [trial.trial for trial in sorted(having, key=lambda each: (self._sign * each.searched, each.trial))]
 
+    @property
+    def order_held(self) -> bool | None:
+        """Whether the new seeds put all trials in the order that the search did; None where ties leave that open."""
+        having = [trial for trial in self.trials if trial.mean is not None]
+        pairs = [
+            (one.searched - two.searched, (one.mean or 0) - (two.mean or 0)) for one, two in combinations(having, 2)
+        ]
+        signs = [(_sign_of(before), _sign_of(after)) for before, after in pairs]
+        if any(before * after < 0 for before, after in signs):
+            return False
+        return None if any(before * after == 0 for before, after in signs) else True
+
+    @property
+    def tied(self) -> list[list[int]]:
+        """The trials that have a mean, best mean first, those of equal means together."""
+        return _groups([(trial.trial, trial.mean) for trial in self.trials if trial.mean is not None])
+
+    @property
+    def searched_tied(self) -> list[list[int]]:
+        """The same by their values in the search."""
+        values = {trial.trial: trial.searched for trial in self.trials}
+        return _groups([(number, values[number]) for number in self.searched_order])
+
     @cached_property
     def lead(self) -> Lead | None:
         """The winner's over the runner-up; None where there is no other, or they share no seed."""
@@ -144,7 +183,7 @@ def confirmed(study: StudySnapshot, confirming: StudySnapshot) -> Confirmation:
             runs.setdefault(settings_but_seed(settings_of(trial)), []).append(trial)
     sign = -1 if study.spec.study.maximize else 1
     found = [
-        _repeated(trial, runs[settings])
+        _repeated(trial, runs[settings], metric_range(study.spec.study.main_metric))
         for trial in ranking(study)
         if (settings := settings_but_seed(trial.params)) in runs
     ]
@@ -152,11 +191,27 @@ def confirmed(study: StudySnapshot, confirming: StudySnapshot) -> Confirmation:
     return Confirmation(study.spec.study.maximize, found)
 
 
-def _repeated(trial: FrozenTrial, runs: Sequence[FrozenTrial]) -> Repeated:
+def _sign_of(difference: float) -> int:
+    """Of a difference; 0 for a tie, as between two values without an end."""
+    return (difference >= TIE) - (difference <= -TIE)
+
+
+def _groups(ranked: Sequence[tuple[int, float]]) -> list[list[int]]:
+    """Numbers of trials, those of equal values together, from trials with their values, in order."""
+    groups: list[list[int]] = []
+    for index, (number, value) in enumerate(ranked):
+        if index and _sign_of(value - ranked[index - 1][1]) == 0:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return groups
+
+
+def _repeated(trial: FrozenTrial, runs: Sequence[FrozenTrial], limits: tuple[float, float] | None) -> Repeated:
     ended = {settings_of(run)[SEED]: main_value(run) for run in runs if state_word(run) == "complete"}
     complete = {seed: value for seed, value in ended.items() if value is not None}
     others = [run for run in runs if settings_of(run)[SEED] not in complete]
-    return Repeated(trial.number, main_value(trial) or 0.0, complete, dict(Counter(map(state_word, others))))
+    return Repeated(trial.number, main_value(trial) or 0.0, complete, dict(Counter(map(state_word, others))), limits)
 
 
 def confirmation_of(path: Path, study: StudySnapshot) -> Confirmation | None:

@@ -17,6 +17,10 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    def within(self, least: float, most: float) -> Interval:
+        """The part of it between two limits."""
+        return Interval(max(self.low, least), min(self.high, most))
+
 
 def half_width(error: float, freedom: float) -> float:
     """From a mean to either end of its interval, by the mean's standard error and its degrees of freedom."""
