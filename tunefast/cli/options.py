@@ -44,7 +44,16 @@ def _refuse_budget(value: str | None) -> None:
 
 NoBudget = Annotated[
     str | None,
-    typer.Option("--trials", "--minutes", "--target", "--budget", hidden=True, is_eager=True, callback=_refuse_budget),
+    typer.Option(
+        "--trials",
+        "--minutes",
+        "--target",
+        "--budget",
+        hidden=True,
+        is_eager=True,
+        callback=_refuse_budget,
+        help="Where the budget is set.",
+    ),
 ]
 """What people try, so that they are told where the budget is set."""
 StudyName = Annotated[str, typer.Argument(help="Name of a study.", metavar="NAME")]
