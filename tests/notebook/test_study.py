@@ -149,3 +149,31 @@ def test_a_figure_that_is_not_there_is_told(path: Path) -> None:
         opened(path).figure("curve")
     with pytest.raises(UserError, match="has nothing for figure 'curves' yet: it needs a trial that has reported"):
         opened(path).figure("curves")
+
+
+def test_values_and_settings_are_not_left_out_of_a_printed_frame(path: Path) -> None:
+    """With pandas' own options, which would hide the columns in the middle; also where it was sorted."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    add(path, 0.5, 0.25)
+    add(path, 0.75, 0.125, "plain")
+    frame = opened(path).trials
+    first = ["trial", "state", "value.score", "param.params.how", "param.params.x"]
+    assert list(frame.columns)[:5] == first
+    with pandas.option_context("display.width", 80, "display.max_columns", 4):
+        text, sorted_text = str(frame), str(frame.sort_values("value.score").head(1))
+        assert "reason" in str(frame[["trial", "reason"]])
+        assert "..." not in str(opened(path).epochs)
+    assert "..." not in text + sorted_text
+    assert all(name in text and name in sorted_text for name in first)
+    assert "0.125" in text
+    assert "\nmore columns: reason, attempts, epochs," in text
+    assert isinstance(frame, pandas.DataFrame)
+
+
+def test_the_best_is_short(path: Path) -> None:
+    """Its number, its value, and the settings that make it another than the rest; with its mean where it has one."""
+    add(path, 0.5, 0.25)
+    study = opened(path)
+    assert repr(study.best) == "<trial 0: score 0.5000; x=0.25 how=<b>>"
+    confirm(path, study.snapshot.uuid, {0.25: [0.5, 0.7]})
+    assert repr(study.best) == "<trial 0: score 0.5000, mean 0.6000 on 2 new seeds; x=0.25 how=<b>>"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from tunefast.errors import TunefastError, UserError, nearest
-from tunefast.export.tables import Table, epoch_table, trial_table
+from tunefast.export.tables import EPOCH_FIRST, METRIC, PARAM, VALUE, Table, epoch_table, trial_table
+from tunefast.report.phrases import number, short_params
 from tunefast.run.looking import look
 from tunefast.search.confirmed import Confirmation, Repeated, best_trial, confirmation_of
 from tunefast.store.engine import database_path
@@ -15,7 +17,7 @@ from tunefast.store.rows import settings_of
 from tunefast.store.snapshot import StudySnapshot
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Best:
     """The winner of a study: the confirmed trial where there is one, else the best of the search."""
 
@@ -31,6 +33,12 @@ class Best:
     """The whole recipe, without what it leaves at the defaults: ready for a spec."""
     confirmed: Repeated | None
     """Its values on new seeds, with mean and interval; None where the study was not confirmed."""
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{metric} {number(value)}" for metric, value in self.values.items())
+        repeated = self.confirmed
+        again = "" if repeated is None else f", mean {number(repeated.mean)} on {len(repeated.values)} new seeds"
+        return f"<trial {self.trial}: {values}{again}; {short_params(self.params) or 'nothing was searched'}>"
 
 
 class Study:
@@ -59,17 +67,17 @@ class Study:
     def trials(self) -> Any:
         """A row a trial, as a pandas data frame with the columns of ``tunefast study export``.
 
-        Raises `UserError` where pandas is not installed.
+        Values and settings come first, and are what its text has. Raises `UserError` where pandas is not installed.
         """
-        return _frame(trial_table(self.snapshot))
+        return _frame(trial_table(self.snapshot), ("trial", "state"), (VALUE, PARAM))
 
     @property
     def epochs(self) -> Any:
         """A row an epoch report, as a pandas data frame, as ``tunefast study export --epochs`` has it.
 
-        Raises `UserError` where pandas is not installed.
+        Its metrics come first, and are what its text has. Raises `UserError` where pandas is not installed.
         """
-        return _frame(epoch_table(self.snapshot))
+        return _frame(epoch_table(self.snapshot), tuple(EPOCH_FIRST), (METRIC,))
 
     def figure(self, name: str) -> Any:
         """A figure of a report, such as ``study.figure("curves")``, as a Plotly figure that shows itself.
@@ -139,12 +147,18 @@ def _facts(study: StudySnapshot, confirmation: Confirmation | None) -> list[tupl
     ]
 
 
-def _frame(table: Table) -> Any:
-    """A table as a pandas data frame; whole numbers stay whole where cells are empty."""
+def _frame(table: Table, first: tuple[str, ...], prefixes: tuple[str, ...]) -> Any:
+    """A table as a pandas data frame; whole numbers stay whole where cells are empty.
+
+    Its text has the columns `first`, and those that begin with one of the `prefixes`.
+    """
     try:
-        import pandas as pd
+        importlib.import_module("pandas")
     except ImportError as error:
         raise UserError(message="a data frame needs pandas: pip install 'tunefast[pandas]'") from error
-    frame = pd.DataFrame(table.rows, columns=list(table.columns))
+    from tunefast.notebook.frame import framed
+
+    shown = [*first, *(name for name in table.columns if name.startswith(prefixes))]
+    frame = framed(table.rows, list(dict.fromkeys((*shown, *table.columns))), len(shown))
     whole = {name: "Int64" for name, kind in table.columns.items() if kind is int}
     return frame.astype({**whole, **{name: "float64" for name, kind in table.columns.items() if kind is float}})
