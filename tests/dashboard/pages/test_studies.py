@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ GRID = study_spec(sampler={"name": "grid"}, budget={}, space={"params.x": {"choi
         (study(trial(0.5), trial(None, RUNNING)), 2, "running with 2 workers", 1),
         (study(trial(0.5), trial(None, RUNNING)), 0, "nobody works on it, 1 unfinished", 1),
         (study(trial(0.5), trial(None, PRUNED)), 0, "nobody works on it", 2),
+        (replace(study(trial(0.5), trial(None, RUNNING)), held=True), 2, "paused, 2 workers wait", 1),
+        (replace(study(trial(0.5)), held=True), 0, "nobody works on it", 1),
         (DONE, 0, "done", 10),
         (OVER, 0, "done", 1),
         (study(trial(0.5), trial(0.6), spec=GRID), 0, "done", 2),

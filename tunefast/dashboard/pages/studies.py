@@ -53,17 +53,18 @@ class Row(NamedTuple):
 def standing(study: StudySnapshot, num_workers: int) -> Standing:
     """How far a study is that so many work on."""
     done = num_in_budget(study.trials) - sum(not trial.state.is_finished() for trial in study.trials)
+    who = f"{num_workers} worker{'s' * (num_workers != 1)}"
     if num_workers and study.is_paused:
-        words = "paused"
+        words = f"paused, {who} wait{'s' * (num_workers == 1)}"
     elif num_workers:
-        words = f"running with {num_workers} worker{'s' * (num_workers != 1)}"
+        words = f"running with {who}"
     elif study.is_over:
         words = "done"
     elif not study.trials:
         words = "not started yet"
     else:
         words = f"nobody works on it{f', {study.num_unfinished} unfinished' if study.num_unfinished else ''}"
-    return Standing(words, bool(num_workers), done, study.spec.budget.trials)
+    return Standing(words, bool(num_workers) and not study.held, done, study.spec.budget.trials)
 
 
 def rows(path: Path, storage: ReadingStorage, at_work: Mapping[str, int]) -> list[Row]:
