@@ -73,16 +73,16 @@ def draw(found: Importances) -> Drawing:
     }
     rows = {"autorange": "reversed", "type": "category"}
     percent = {"tickformat": ".0%", "rangemode": "tozero"}
-    title = f"share of the variance of {found.metric}"
     height = 120 + 34 * len(shares)
-    return picture([bars], x=title, y="", xaxis=percent, yaxis=rows, showlegend=False, height=height)
+    return picture([bars], x="share of the variance", y="", xaxis=percent, yaxis=rows, showlegend=False, height=height)
 
 
 def caption(found: Importances) -> str:
     """By which method, and from what."""
+    used = left_out(found.num_used, found.num_complete, "trials").replace("drawn", "used")
     return (
-        f"By fANOVA, from {found.num_used:,} complete trials; where a sampler looked most counts most, so small "
-        f"differences mean little.{left_out(found.num_used, found.num_complete, 'trials').replace('drawn', 'used')}"
+        f"Shares of the variance of {found.metric} by fANOVA, from {found.num_used:,} complete trials; where a sampler "
+        f"looked most counts most, so small differences mean little.{used}"
     )
 
 
