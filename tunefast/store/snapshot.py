@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -212,18 +212,11 @@ def snapshot(path: Path, name: str) -> StudySnapshot:
     engine = reading_engine(path)
     with checked(path), engine.connect() as connection:
         stored = find(connection, name, path)
-        return StudySnapshot(
-            name=name,
-            uuid=stored.uuid,
-            spec=stored.spec,
+        return replace(
+            _outline(connection, name, stored),
             trials=read_trials(connection, name),
-            active_seconds=stored.active_seconds,
-            attempts=_rows(connection, tables.attempts, stored.uuid),
             epochs=_rows(connection, tables.epochs, stored.uuid),
             edits=edits(connection, name),
-            slot_seconds=stored.slot_seconds,
-            confirms=study_attribute(connection, name, CONFIRMS_ATTRIBUTE),
-            held=stored.orders.held,
         )
 
 
@@ -260,17 +253,26 @@ def outlines(path: Path, trials: Callable[[str], list[FrozenTrial]]) -> dict[str
     engine = reading_engine(path)
     with checked(path), engine.connect() as connection:
         found = {
-            name: None if stored is None else (stored, _rows(connection, tables.attempts, stored.uuid))
+            name: None if stored is None else _outline(connection, name, stored)
             for name, stored in _stored(connection).items()
         }
-    return {name: None if pair is None else _outline(name, trials(name), *pair) for name, pair in found.items()}
+    return {name: None if study is None else replace(study, trials=trials(name)) for name, study in found.items()}
 
 
-def _outline(
-    name: str, trials: list[FrozenTrial], stored: StoredStudy, attempts: list[dict[str, Any]]
-) -> StudySnapshot:
-    held = stored.orders.held
-    return StudySnapshot(name, stored.uuid, stored.spec, trials, stored.active_seconds, attempts, [], held=held)
+def _outline(connection: Connection, name: str, stored: StoredStudy) -> StudySnapshot:
+    """A study without trials and epochs."""
+    return StudySnapshot(
+        name=name,
+        uuid=stored.uuid,
+        spec=stored.spec,
+        trials=[],
+        active_seconds=stored.active_seconds,
+        attempts=_rows(connection, tables.attempts, stored.uuid),
+        epochs=[],
+        slot_seconds=stored.slot_seconds,
+        confirms=study_attribute(connection, name, CONFIRMS_ATTRIBUTE),
+        held=stored.orders.held,
+    )
 
 
 def _stored(connection: Connection) -> dict[str, StoredStudy | None]:

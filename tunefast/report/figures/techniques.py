@@ -220,8 +220,8 @@ def caption(found: Techniques) -> str:
     return (
         f"What a value changed against another one of its setting: the {found.metric} ({better} is better) after as "
         "many epochs (a whole trial's own at its end, else the best until then), and the training seconds of all "
-        "planned epochs. From trials that are near each other in all other settings, with 95 % intervals: blue is better, a "
-        "red cross worse, a grey ring may be chance. One interval in twenty misses; "
+        "planned epochs. From trials that are near each other in all other settings, with 95 % intervals: blue is "
+        "better, a red cross worse, a grey ring may be chance. One interval in twenty misses; "
         f"a stopped trial shows only how a value begins.{part}{rest}"
     )
 
