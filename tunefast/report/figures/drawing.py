@@ -67,6 +67,19 @@ def picture(traces: Sequence[dict[str, Any]], *, x: str, y: str, **layout: Any) 
     return drawn
 
 
+def rows_axis(num_rows: int) -> dict[str, Any]:
+    """A vertical axis of rows 0, 1 ... from the top, which carry `labels_above` in place of numbers."""
+    ends = [num_rows - 0.5, -0.75]
+    return {"showticklabels": False, "showgrid": False, "zeroline": False, "range": ends}
+
+
+def labels_above(texts: Sequence[str], distance: float) -> list[dict[str, Any]]:
+    """A label above the middle of each row, since beside it there is no room on a phone; `distance` is in rows."""
+    placed = {"x": 0, "xref": "paper", "xanchor": "left", "yref": "y", "yanchor": "bottom", "showarrow": False}
+    placed |= {"bgcolor": HALO, "font": {"size": 12}}
+    return [placed | {"y": at - distance, "text": text} for at, text in enumerate(texts)]
+
+
 def time_unit(seconds: float) -> tuple[str, float]:
     """The unit for an axis that ends at so many seconds, and how many seconds it has."""
     if seconds > 2 * SECONDS_AN_HOUR:

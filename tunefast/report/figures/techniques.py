@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from tunefast.report.figures.drawing import BLUE, GREY, HALO, VERMILION, picture
+from tunefast.report.figures.drawing import BLUE, GREY, VERMILION, labels_above, picture, rows_axis
 from tunefast.report.figures.figure import Drawing, Figure, Table, thinned
 from tunefast.report.figures.groups import base_of, groups
 from tunefast.report.figures.outcomes import Progress, gaps, outcomes, time_gaps
@@ -145,17 +145,16 @@ def draw(found: Techniques) -> Drawing:
         "nticks": 4,
         "tickangle": 0,
     }
-    ends = [len(rows) - 0.5, -0.75]
-    hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "range": ends}
+    hidden = rows_axis(len(rows))
     axes = {
         "xaxis": left | {"zeroline": True, "zerolinewidth": 2},
         "xaxis2": right | {"zeroline": True, "zerolinewidth": 2, "anchor": "y2", "automargin": True},
         "yaxis": hidden,
         "yaxis2": hidden | {"anchor": "x2", "matches": "y"},
     }
-    return picture(
-        traces, x="", y="", showlegend=False, height=90 + ROW_HEIGHT * len(rows), annotations=_labels(rows), **axes
-    )
+    texts = [each.label if len(each.label) <= LONGEST_LABEL else f"{each.label[: LONGEST_LABEL - 1]}…" for each in rows]
+    labels = labels_above(texts, 0.2)
+    return picture(traces, x="", y="", showlegend=False, height=90 + ROW_HEIGHT * len(rows), annotations=labels, **axes)
 
 
 def _traces(
@@ -196,14 +195,6 @@ def _traces(
 
 def _verdict(found: Effect, good: int) -> str:
     return "may be chance" if not found.is_certain else "better" if good * found.mean > 0 else "worse"
-
-
-def _labels(rows: Sequence[Comparison]) -> list[dict[str, Any]]:
-    """What is compared, above each row, since beside it there is no room on a phone."""
-    placed = {"x": 0, "xref": "paper", "xanchor": "left", "yref": "y", "yanchor": "bottom", "showarrow": False}
-    placed |= {"bgcolor": HALO}
-    texts = [each.label if len(each.label) <= LONGEST_LABEL else f"{each.label[: LONGEST_LABEL - 1]}…" for each in rows]
-    return [placed | {"y": at - 0.2, "text": text, "font": {"size": 12}} for at, text in enumerate(texts)]
 
 
 def _said(found: Effect, style: str) -> str:
