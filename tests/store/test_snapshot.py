@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import math
 from pathlib import Path
@@ -50,6 +51,20 @@ def test_a_study_that_people_paused_is_held(database: Database) -> None:
         outline = outlines(database.path, lambda _: [])[STUDY]
         assert outline is not None
         assert snapshot(database.path, STUDY).held is outline.held is held
+
+
+def test_reading_leaves_the_collector_as_it_was(database: Database) -> None:
+    """It pauses while rows are read, also where that fails, and one that was off stays off."""
+    studies.create(database, study_spec())
+    for enabled in (True, False):
+        (gc.enable if enabled else gc.disable)()
+        try:
+            snapshot(database.path, STUDY)
+            with pytest.raises(StudyNotFound):
+                snapshot(database.path, "gone")
+            assert gc.isenabled() is enabled
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize(("direction", "best"), [("maximize", (2, 0.75)), ("minimize", (1, 0.25))])

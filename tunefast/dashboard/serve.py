@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -90,7 +92,16 @@ def serve(
             guard = Guard(served, site, login, allow_edits=allow_edits, home=html.ROOT, on_login=announce)
             server = make_server(guard, listener)
             announce()
+            warm_up()
             server.run()
+
+
+def warm_up() -> threading.Thread:
+    """Load what draws figures while nobody looks yet: it takes seconds, of which the first page would be later."""
+    modules = ("plotly.graph_objects", "optuna.importance._fanova")
+    thread = threading.Thread(target=lambda: [importlib.import_module(name) for name in modules], name="warm-up")
+    thread.start()
+    return thread
 
 
 @contextmanager
