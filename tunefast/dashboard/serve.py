@@ -21,6 +21,7 @@ from tunefast.dashboard.link import linked
 from tunefast.dashboard.login import Login
 from tunefast.dashboard.pages import html, static
 from tunefast.dashboard.pages.app import Pages
+from tunefast.dashboard.renaming import whole_renames
 from tunefast.dashboard.server import make_server
 from tunefast.dashboard.site import Site
 from tunefast.store.engine import file_url, reading_engine
@@ -37,7 +38,7 @@ def mounts(storage: BaseStorage, pages: WSGIApplication) -> dict[str, Mount]:
         warnings.simplefilter("ignore")
         import optuna_dashboard
 
-        app = linked(optuna_dashboard.wsgi(storage))
+        app = linked(whole_renames(optuna_dashboard.wsgi(storage), storage))
     return {
         "/": Mount(app, OPTUNA_DASHBOARD),
         "/static/": Mount(app, OPTUNA_FILES),
