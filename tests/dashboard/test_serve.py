@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +19,7 @@ from tests.dashboard.test_guard import check_headers
 from tests.store.databases import OPTUNA_TABLES, rows
 from tunefast.dashboard.guard import MAX_BODY_BYTES, Guard
 from tunefast.dashboard.login import Login
-from tunefast.dashboard.serve import mounts, open_storage, token_file
+from tunefast.dashboard.serve import mounts, open_storage, token_file, warm_up
 from tunefast.dashboard.server import bind, make_server
 from tunefast.dashboard.site import Site
 from tunefast.errors import UserError
@@ -32,6 +33,12 @@ CHANGES: list[tuple[str, str, object]] = [
     ("POST", "/api/trials/2/user-attrs", {"user_attrs": {"seen": 1}}),
     ("DELETE", "/api/studies/1", {}),
 ]
+
+
+def test_what_draws_figures_is_loaded_ahead() -> None:
+    """Before anybody asks for a page."""
+    warm_up().join()
+    assert {"plotly.graph_objects", "sklearn.ensemble"} <= sys.modules.keys()
 
 
 def changed(app: WSGIApplication, login: Login, method: str, path: str, body: object) -> Answer:

@@ -63,6 +63,20 @@ def overflow(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+def cut_words(page: Page) -> list[str]:
+    """The words in figures that stand partly outside the figure, or on the title of their axis."""
+    found: list[str] = page.evaluate("""() => [...document.querySelectorAll("[data-figure]")].flatMap((figure) => {
+        const box = figure.getBoundingClientRect(), of = (each) => each.getBoundingClientRect();
+        const texts = [...figure.querySelectorAll("svg text")].filter((each) => of(each).width > 0);
+        const outside = texts.filter((each) => of(each).left < box.left - 1 || of(each).right > box.right + 1);
+        const titles = texts.filter((each) => /^[xy]\\d*title$/.test(each.classList[0]));
+        const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+        const onTitle = texts.filter((each) => titles.some((title) => title !== each && meets(of(title), of(each))));
+        return [...outside, ...onTitle].map((each) => `${figure.dataset.figure}: ${each.textContent}`);
+    })""")
+    return found
+
+
 def drawn(page: Page) -> int:
     """The figures that stand on a page, each with points, lines or bars in it."""
     figures = page.locator("[data-figure]", has=page.locator("svg .points, svg .lines, svg .js-line"))

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
 
-from tests.integration.browsers import DESKTOP, PHONE, Complaints, drawn, launched, overflow
+from tests.integration.browsers import DESKTOP, PHONE, Complaints, cut_words, drawn, launched, overflow
 from tests.integration.processes import Terminal, ended
 from tests.integration.specs import digits, objective
 from tests.integration.test_dashboard import served
@@ -128,7 +128,7 @@ def test_optuna_dashboard_shows_figures_of_ours_among_its_own(site: Site) -> Non
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("address", ["/tunefast/", "/tunefast/studies/shown/overview", "/tunefast/studies/shown/speed"])
 def test_a_phone_shows_it_whole_by_day_and_by_night(site: Site, address: str, scheme: Scheme) -> None:
-    """Nothing is wider than 390 pixels; text and lines stand out from the page, figures too."""
+    """Nothing is wider than 390 pixels; text and lines stand out from the page; no word of a figure is cut off."""
     with opened(site, address, PHONE, scheme) as page:
         page.wait_for_load_state("networkidle")
         assert overflow(page) == 0
@@ -136,6 +136,7 @@ def test_a_phone_shows_it_whole_by_day_and_by_night(site: Site, address: str, sc
         assert (_lightness(paper) > 200) == (_lightness(ink) < 60) == (scheme == "light")
         if page.locator("[data-figure]").count():
             assert drawn(page) == page.locator("[data-figure]").count()
+            assert cut_words(page) == []
             text = _style(page.locator("[data-figure] svg .xtick text").first, "fill")
             assert abs(_lightness(text) - _lightness(paper)) > 120
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from optuna.trial import FrozenTrial
 
 from tests.report.made import FAILED, PRUNED, RUNNING, study, trial
@@ -25,9 +27,11 @@ def said(made: StudySnapshot, found: Confirmation | None = None) -> str:
     return " ".join(opening(made, found).sentences)
 
 
-def lines(made: StudySnapshot, found: Confirmation | None = None, flag: str = "") -> list[str]:
+def lines(
+    made: StudySnapshot, found: Confirmation | None = None, flag: str = "", at_work: tuple[str, ...] = ()
+) -> list[str]:
     """The commands."""
-    return [command.line for command in opening(made, found, flag).commands]
+    return [command.line for command in opening(made, found, flag, at_work).commands]
 
 
 def full(*trials: FrozenTrial, spec: StudySpec | None = None) -> StudySnapshot:
@@ -146,6 +150,23 @@ def test_empty_and_running() -> None:
     assert said(study()) == "No trial has begun yet."
     assert lines(study()) == ["tunefast study run study"]
     assert "nothing has won" in said(study(trial(None, RUNNING)))
+
+
+def test_who_is_at_work_needs_no_start() -> None:
+    """A study that runs is to be watched, a paused one to go on; nobody is told to confirm what still changes."""
+    made = study(trial(0.5), trial(None, RUNNING))
+    assert lines(made, at_work=("study",)) == ["tunefast study watch study"]
+    assert lines(replace(made, held=True), at_work=("study",), flag=" -F") == ["tunefast study resume study -F"]
+    for elsewhere in (lines(made, at_work=("other",)), lines(replace(made, held=True))):
+        assert elsewhere[0] == "tunefast study run study"
+
+
+def test_a_confirmation_at_work_is_watched() -> None:
+    """By its own name, from the page of the study that it confirms."""
+    made, found = full(trial(0.9), trial(0.8)), confirmation((1, [0.8]), waiting=2)
+    told = lines(made, found, at_work=("study.confirm",))
+    assert "tunefast study watch study.confirm" in told
+    assert "tunefast study run study.confirm" not in told
 
 
 def test_what_would_end_at_once_is_not_suggested() -> None:

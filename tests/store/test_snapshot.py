@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import math
 from pathlib import Path
@@ -18,7 +19,7 @@ from tunefast.store import studies
 from tunefast.store.database import Database
 from tunefast.store.engine import file_url
 from tunefast.store.epochs import TrialLog
-from tunefast.store.snapshot import snapshot, study_names
+from tunefast.store.snapshot import outlines, snapshot, study_names
 
 
 def add(database: Database, *trials: dict[str, Any]) -> None:
@@ -40,6 +41,30 @@ def test_counts_by_state(database: Database) -> None:
     add(database, complete(0.5), *({"state": state} for state in states))
     counts = {"complete": 1, "failed": 2, "pruned": 1, "running": 1, "waiting": 1}
     assert snapshot(database.path, STUDY).counts == counts
+
+
+def test_a_study_that_people_paused_is_held(database: Database) -> None:
+    """In a snapshot and in an outline, until they let it go on."""
+    studies.create(database, study_spec())
+    for held in (False, True, False):
+        studies.keep_orders(database, uuid_of(database), studies.Orders(held=held))
+        outline = outlines(database.path, lambda _: [])[STUDY]
+        assert outline is not None
+        assert snapshot(database.path, STUDY).held is outline.held is held
+
+
+def test_reading_leaves_the_collector_as_it_was(database: Database) -> None:
+    """It pauses while rows are read, also where that fails, and one that was off stays off."""
+    studies.create(database, study_spec())
+    for enabled in (True, False):
+        (gc.enable if enabled else gc.disable)()
+        try:
+            snapshot(database.path, STUDY)
+            with pytest.raises(StudyNotFound):
+                snapshot(database.path, "gone")
+            assert gc.isenabled() is enabled
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize(("direction", "best"), [("maximize", (2, 0.75)), ("minimize", (1, 0.25))])

@@ -14,9 +14,10 @@ from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.options import Storage, StudyName, Verbose, storage_flag
 from tunefast.cli.output import console
 from tunefast.errors import UserError, nearest
-from tunefast.run.looking import look
+from tunefast.run.looking import seen, workers
 from tunefast.run.specs import shipped
 from tunefast.store.engine import database_path
+from tunefast.store.snapshot import snapshot
 
 ELSEWHERE = ("terminal", "optuna")
 """What `study watch` shows, of figures of its own, and what optuna-dashboard shows beside its own."""
@@ -64,7 +65,8 @@ def report(
     if page not in known:
         raise UserError(message=f"--page {page}: there is no such page.{nearest(page, known)}")
     path = database_path(storage)
-    study = look(path, name)
+    at_work = workers(path)
+    study = seen(snapshot(path, name), at_work)
     drawn = format_ is not Format.MD
     made = report_on(
         study,
@@ -72,6 +74,7 @@ def report(
         read_page(known[page]),
         datetime.now(UTC),
         flag=storage_flag(storage),
+        at_work=at_work or {},
         drawn=drawn,
     )
     stem = f"{name}{'' if page == FIRST else f'-{page}'}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -19,6 +21,7 @@ from tunefast.dashboard.link import linked
 from tunefast.dashboard.login import Login
 from tunefast.dashboard.pages import html, static
 from tunefast.dashboard.pages.app import Pages
+from tunefast.dashboard.renaming import whole_renames
 from tunefast.dashboard.server import make_server
 from tunefast.dashboard.site import Site
 from tunefast.store.engine import file_url, reading_engine
@@ -35,7 +38,7 @@ def mounts(storage: BaseStorage, pages: WSGIApplication) -> dict[str, Mount]:
         warnings.simplefilter("ignore")
         import optuna_dashboard
 
-        app = linked(optuna_dashboard.wsgi(storage))
+        app = linked(whole_renames(optuna_dashboard.wsgi(storage), storage))
     return {
         "/": Mount(app, OPTUNA_DASHBOARD),
         "/static/": Mount(app, OPTUNA_FILES),
@@ -90,7 +93,16 @@ def serve(
             guard = Guard(served, site, login, allow_edits=allow_edits, home=html.ROOT, on_login=announce)
             server = make_server(guard, listener)
             announce()
+            warm_up()
             server.run()
+
+
+def warm_up() -> threading.Thread:
+    """Load what draws figures while nobody looks yet: it takes seconds, of which the first page would be later."""
+    modules = ("plotly.graph_objects", "optuna.importance._fanova")
+    thread = threading.Thread(target=lambda: [importlib.import_module(name) for name in modules], name="warm-up")
+    thread.start()
+    return thread
 
 
 @contextmanager

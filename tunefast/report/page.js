@@ -13,6 +13,8 @@
     const own = { ...layout, font: { ...layout.font, color: colour("--ink"), family: "system-ui, sans-serif" } };
     own.uirevision = "kept"; // a zoom and hidden traces, when a figure is drawn again
     own.hoverlabel = { bgcolor: colour("--raised"), font: { color: colour("--ink") } };
+    const onPaper = (note) => (note.bgcolor ? { ...note, bgcolor: colour("--paper") } : note);
+    if (own.annotations) own.annotations = own.annotations.map(onPaper);
     for (const axis of Object.keys(own).filter((key) => /^[xy]axis\d*$/.test(key))) {
       own[axis] = { ...own[axis], gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--line") };
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,10 +57,14 @@ def report(
     moment: datetime,
     *,
     flag: str = "",
+    at_work: Collection[str] = (),
     drawn: bool = True,
 ) -> Report:
-    """A study's page; `flag` is what commands need to find its database, and pictures are left out unless `drawn`."""
-    words = opening(study, confirmation, flag)
+    """A study's page; `flag` is what commands need to find its database, `at_work` the studies that have workers.
+
+    Pictures are left out unless `drawn`.
+    """
+    words = opening(study, confirmation, flag, at_work)
     return Report(study.name, page.title, moment, words, sections(study, page, drawn=drawn))
 
 

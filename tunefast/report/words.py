@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
@@ -39,12 +39,17 @@ class Opening(NamedTuple):
     commands: list[Command]
 
 
-def opening(study: StudySnapshot, confirmation: Confirmation | None, flag: str = "") -> Opening:
-    """The paragraph of a study; `flag` is what commands need to find its database."""
+def opening(
+    study: StudySnapshot, confirmation: Confirmation | None, flag: str = "", at_work: Collection[str] = ()
+) -> Opening:
+    """The paragraph of a study; `flag` is what commands need to find its database.
+
+    `at_work` are the names of the studies that workers work on.
+    """
     winner = _winner(study, confirmation)
     settings = {} if winner is None else {path: setting(value) for path, value in settings_of(winner).items()}
     sentences = [_what_there_is(study), *_result(study, confirmation)]
-    return Opening(sentences, settings, list(_next(study, confirmation, flag)))
+    return Opening(sentences, settings, list(_next(study, confirmation, flag, at_work)))
 
 
 def _winner(study: StudySnapshot, confirmation: Confirmation | None) -> FrozenTrial | None:
@@ -159,35 +164,54 @@ def _last_line(trial: FrozenTrial) -> str:
     return lines[-1] if lines else ""
 
 
-def _next(study: StudySnapshot, confirmation: Confirmation | None, flag: str) -> Iterator[Command]:
+def _next(
+    study: StudySnapshot, confirmation: Confirmation | None, flag: str, at_work: Collection[str]
+) -> Iterator[Command]:
     """What makes sense now, what matters most first."""
     quoted = shlex.quote(study.name)
-    name = f"{quoted}{flag}"
-    counts, best = study.counts, study.best
-    if counts.get("failed"):
+    name, best = f"{quoted}{flag}", study.best
+    if study.counts.get("failed"):
         failed = min(_failed(study), key=lambda trial: ("error" not in trial.user_attrs, trial.number)).number
         yield Command(f"tunefast study show {quoted} --trial {failed}{flag}", "see what a trial failed with")
         yield Command(f"tunefast study retry {name}", "train the failed trials again")
+    if study.name in at_work:
+        yield (
+            Command(f"tunefast study resume {name}", "go on: it was paused, and its workers wait")
+            if study.held
+            else Command(f"tunefast study watch {name}", "follow it in a terminal")
+        )
+        return
     if not study.is_over:
         yield Command(f"tunefast study run {name}", "go on" if study.trials else "start")
     if study.confirms is not None:
         return
-    if confirmation is not None and confirmation.is_unfinished:
-        yield Command(
-            f"tunefast study run {shlex.quote(study.name + CONFIRMATION)}{flag}", "finish its confirmation on new seeds"
-        )
-    elif best is not None and (confirmation is None or confirmation.winner is None):
-        again = f"the best {min(TOP, len(study.complete))}" if len(study.complete) > 1 else "it"
-        yield Command(f"tunefast study confirm {name}", f"train {again} again on new seeds: how sure the winner is")
-    elif confirmation is not None and confirmation.lead is not None and not confirmation.lead.is_certain:
-        seeds = 2 * max(len(each.values) for each in confirmation.trials)
-        more = f"tunefast study confirm {quoted} --top {len(confirmation.trials)} --seeds {seeds}{flag}"
-        yield Command(more, "more seeds, to be surer")
+    yield from _confirming(study, confirmation, flag, at_work)
     if best is not None and isinstance(study.spec.recipe_for(best.params), TrainingRecipe):
         yield Command(f"tunefast train --study {name}", "keep the winner's model")
     if study.is_over and not isinstance(study.spec.study.sampler, GridSampler):
         budget = 2 * (study.spec.budget.trials or len(study.trials) or 1)
         yield Command(f"tunefast study extend {quoted} --trials {budget}{flag}", "search on")
+
+
+def _confirming(
+    study: StudySnapshot, confirmation: Confirmation | None, flag: str, at_work: Collection[str]
+) -> Iterator[Command]:
+    """What makes the winner surer."""
+    quoted, again = shlex.quote(study.name), f"{shlex.quote(study.name + CONFIRMATION)}{flag}"
+    if confirmation is not None and confirmation.is_unfinished:
+        if study.name + CONFIRMATION in at_work:
+            yield Command(f"tunefast study watch {again}", "follow its confirmation on new seeds")
+        else:
+            yield Command(f"tunefast study run {again}", "finish its confirmation on new seeds")
+    elif study.best is not None and (confirmation is None or confirmation.winner is None):
+        those = f"the best {min(TOP, len(study.complete))}" if len(study.complete) > 1 else "it"
+        yield Command(
+            f"tunefast study confirm {quoted}{flag}", f"train {those} again on new seeds: how sure the winner is"
+        )
+    elif confirmation is not None and confirmation.lead is not None and not confirmation.lead.is_certain:
+        seeds = 2 * max(len(each.values) for each in confirmation.trials)
+        more = f"tunefast study confirm {quoted} --top {len(confirmation.trials)} --seeds {seeds}{flag}"
+        yield Command(more, "more seeds, to be surer")
 
 
 def _failed(study: StudySnapshot) -> list[FrozenTrial]:

@@ -37,6 +37,20 @@ class SlotLedger(NamedTuple):
     total: float
 
 
+NAMES = {
+    "winner": "training the winner",
+    "finished": "training other complete trials",
+    "stopped": "training trials that were stopped",
+    "unfinished": "training trials that have not ended",
+    "evaluation": "evaluation",
+    "data": "libraries, data and models",
+    "compile": "compilation",
+    "checkpoints": "checkpoints",
+    "redone": "epochs that had to be trained again",
+    "rest": "reports and the rest",
+    "idle": "idle: workers that start, or wait",
+}
+"""By part, what people read, in a terminal and on a page."""
 DETAILS = {SETUP_SECONDS: "data", COMPILE_SECONDS: "compile", CHECKPOINT_SECONDS: "checkpoints"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -108,6 +109,18 @@ def checked(path: Path) -> Iterator[None]:
         if code is not None and code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise DiskFull(storage=path, problem=str(cause)) from error
         raise StorageError(storage=path, problem=f"cannot be used as a database ({cause})") from error
+
+
+@contextmanager
+def collecting_later() -> Iterator[None]:
+    """Without garbage collections: all that is read stays, and to look through it again and again takes long."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _on_writing_connect(connection: Any, _record: Any) -> None:

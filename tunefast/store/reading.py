@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import copy
-import gc
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import StorageError
-from tunefast.store.engine import checked, reading_engine
+from tunefast.store.engine import checked, collecting_later, reading_engine
 from tunefast.store.prepared import driver_of
 from tunefast.store.rows import DIRECTIONS, STUDIES, STUDY_ATTRS, STUDY_SYSTEM_ATTRS, TRIALS, read_trials
 from tunefast.store.studies import EDITS_ATTRIBUTE
@@ -138,7 +136,7 @@ class ReadingStorage(BaseStorage):
         version, study = self._fresh_study(study_id)
         before = self._loaded.get(study_id)
         if before is None or before.version != version:
-            with checked(self._path), _collecting_later(), self._connection.begin():
+            with checked(self._path), collecting_later(), self._connection.begin():
                 self._loaded[study_id] = _reload(self._connection, study, version, before)
         return self._loaded[study_id].trials
 
@@ -193,18 +191,6 @@ class ReadingStorage(BaseStorage):
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Goes to the writer."""
         self._writing().set_trial_system_attr(trial_id, key, value)
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Without garbage collections: all that is read stays, and to look through it again and again takes long."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read_studies(connection: Connection) -> dict[int, FrozenStudy]:

@@ -83,7 +83,7 @@ PICKLED = ("cma:", "sepcma:", "cmawm:")
 PART_CHARS = 2045
 """Of a text that optuna-dashboard keeps in several system attributes, in one of them."""
 _FIXED_PARAMS = "fixed_params"
-_METRIC_NAMES = "study:metric_names"
+METRIC_NAMES = "study:metric_names"
 
 
 def insert_study(connection: Connection, name: str, uuid: str, objectives: Mapping[str, bool]) -> None:
@@ -96,7 +96,7 @@ def insert_study(connection: Connection, name: str, uuid: str, objectives: Mappi
         direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
         connection.execute(sa.insert(DIRECTIONS).values(study_id=study_id, direction=direction, objective=index))
     names = list(objectives)
-    for table, key, value in ((STUDY_ATTRS, UUID_ATTRIBUTE, uuid), (STUDY_SYSTEM_ATTRS, _METRIC_NAMES, names)):
+    for table, key, value in ((STUDY_ATTRS, UUID_ATTRIBUTE, uuid), (STUDY_SYSTEM_ATTRS, METRIC_NAMES, names)):
         connection.execute(sa.insert(table).values(study_id=study_id, key=key, value_json=json.dumps(value)))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tunefast.spec.samplers import GridSampler
 from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
 from tunefast.store import standing, tables
-from tunefast.store.engine import checked, reading_engine
+from tunefast.store.engine import checked, collecting_later, reading_engine
 from tunefast.store.rows import (
     EXTRAPOLATED,
     SPLITS,
@@ -212,20 +213,13 @@ class StudySnapshot:
 def snapshot(path: Path, name: str) -> StudySnapshot:
     """Read the study `name` in the database at `path`. Raises `StorageError`, `StudyNotFound` or `StudyNotOurs`."""
     engine = reading_engine(path)
-    with checked(path), engine.connect() as connection:
+    with checked(path), engine.connect() as connection, collecting_later():
         stored = find(connection, name, path)
-        return StudySnapshot(
-            name=name,
-            uuid=stored.uuid,
-            spec=stored.spec,
+        return replace(
+            _outline(connection, name, stored),
             trials=read_trials(connection, name),
-            active_seconds=stored.active_seconds,
-            attempts=_rows(connection, tables.attempts, stored.uuid),
             epochs=_rows(connection, tables.epochs, stored.uuid),
             edits=edits(connection, name),
-            slot_seconds=stored.slot_seconds,
-            confirms=study_attribute(connection, name, CONFIRMS_ATTRIBUTE),
-            held=stored.orders.held,
         )
 
 
@@ -262,17 +256,26 @@ def outlines(path: Path, trials: Callable[[str], list[FrozenTrial]]) -> dict[str
     engine = reading_engine(path)
     with checked(path), engine.connect() as connection:
         found = {
-            name: None if stored is None else (stored, _rows(connection, tables.attempts, stored.uuid))
+            name: None if stored is None else _outline(connection, name, stored)
             for name, stored in _stored(connection).items()
         }
-    return {name: None if pair is None else _outline(name, trials(name), *pair) for name, pair in found.items()}
+    return {name: None if study is None else replace(study, trials=trials(name)) for name, study in found.items()}
 
 
-def _outline(
-    name: str, trials: list[FrozenTrial], stored: StoredStudy, attempts: list[dict[str, Any]]
-) -> StudySnapshot:
-    held = stored.orders.held
-    return StudySnapshot(name, stored.uuid, stored.spec, trials, stored.active_seconds, attempts, [], held=held)
+def _outline(connection: Connection, name: str, stored: StoredStudy) -> StudySnapshot:
+    """A study without trials and epochs."""
+    return StudySnapshot(
+        name=name,
+        uuid=stored.uuid,
+        spec=stored.spec,
+        trials=[],
+        active_seconds=stored.active_seconds,
+        attempts=_rows(connection, tables.attempts, stored.uuid),
+        epochs=[],
+        slot_seconds=stored.slot_seconds,
+        confirms=study_attribute(connection, name, CONFIRMS_ATTRIBUTE),
+        held=stored.orders.held,
+    )
 
 
 def _stored(connection: Connection) -> dict[str, StoredStudy | None]:
@@ -292,6 +295,22 @@ def _rows(connection: Connection, table: sa.Table, uuid: str) -> list[dict[str, 
     """A study's rows; a column that an earlier tunefast did not write is None."""
     present = tables.columns(connection, table)
     known = [column for column in table.columns if column.name in present]
-    wanted = sa.select(*known).where(table.c.study_uuid == uuid).order_by(*table.primary_key)
+    wanted = sa.select(*(sa.type_coerce(each, sa.Text) if _is_json(each) else each for each in known))
+    found = connection.execute(wanted.where(table.c.study_uuid == uuid).order_by(*table.primary_key)).all()
+    columns = [
+        _decoded(values) if _is_json(column) else values
+        for column, values in zip(known, zip(*found, strict=True), strict=False)
+    ]
+    names = [column.name for column in known]
     absent = dict.fromkeys(column.name for column in table.columns if column.name not in present)
-    return [{**row, **absent} for row in connection.execute(wanted).mappings()]
+    return [dict(zip(names, row, strict=True)) | absent for row in zip(*columns, strict=True)]
+
+
+def _is_json(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.JSON)
+
+
+def _decoded(texts: Iterable[str | None]) -> list[Any]:
+    """What stands in a column of JSON, parsed at once: row by row it takes five times as long."""
+    found: list[Any] = json.loads(f"[{','.join('null' if text is None else text for text in texts)}]")
+    return found

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.report.made import PRUNED, study, trial
 from tunefast.report.figures import importance, parallel, slices
-from tunefast.report.figures.scales import Scale, scales
+from tunefast.report.figures.drawing import HALO
+from tunefast.report.figures.scales import Scale, log_ticks, scales
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -56,6 +59,40 @@ def test_all_choices_have_a_place_on_their_axis() -> None:
     )
     axis = slices.draw(found)["layout"]["xaxis"]
     assert (axis["categoryarray"], axis["range"]) == (["a", "b", "c"], [-0.5, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.0029, 0.051, [0.003, 0.01, 0.03]),
+        (1.0, 9.0, [1, 2, 5]),
+        (1e-9, 1.0, [1e-9, 1e-7, 1e-5, 1e-3, 1e-1]),
+        (0.031, 0.044, [0.031, 0.044]),
+        (0.5, 0.5, [0.5]),
+    ],
+)
+def test_a_logarithmic_axis_has_a_few_round_numbers(low: float, high: float, ticks: list[float]) -> None:
+    """As many as a phone has room for, and its ends where there is nothing round between them."""
+    assert log_ticks(low, high) == pytest.approx(ticks)
+    found = slices.Slices("score", [slices.Slice(Scale("lr", low, high, log=True), [(0, low, 0.5)], (0, low, 0.5))])
+    axis = slices.draw(found)["layout"]["xaxis"]
+    assert list(axis["tickvals"]) == pytest.approx(ticks)
+    assert [float(text) for text in axis["ticktext"]] == pytest.approx(ticks)
+
+
+@given(st.floats(1e-12, 1e12), st.floats(1, 1e12))
+def test_no_logarithmic_axis_is_crowded(low: float, factor: float) -> None:
+    """Whatever it spans."""
+    ticks = log_ticks(low, low * factor)
+    assert 1 <= len(ticks) <= 7
+    assert low <= ticks[0] <= ticks[-1] <= low * factor
+
+
+def test_words_on_lines_have_a_ground() -> None:
+    """Choices and ends of axes stand on the lines of trials, which are not to run through them."""
+    found = parallel.numbers(searched())
+    assert found is not None
+    assert {note["bgcolor"] for note in parallel.draw(found)["layout"]["annotations"]} == {HALO}
 
 
 def test_each_setting_has_its_slice() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from tests.report.made import PRUNED, attempt, epoch, study, trial
+from tunefast.cli.slot_table import show_slots
 from tunefast.report.figures import slots
-from tunefast.search.slot_ledger import slot_ledger
+from tunefast.search.slot_ledger import NAMES, slot_ledger
 from tunefast.store.snapshot import StudySnapshot
+
+PARTS = ("idle", "winner", "stopped", "rest")
 
 
 def made() -> StudySnapshot:
@@ -34,15 +39,27 @@ def test_it_is_the_ledger_the_most_first() -> None:
 
 
 def test_a_bar_and_a_row_each() -> None:
-    """In the same order, with words for each part."""
+    """In the same order, under the names that end `study run`."""
     found = slots.numbers(made())
     assert found is not None
     (bars,) = slots.draw(found)["data"]
-    assert list(bars["y"]) == [row[0] for row in slots.table(found).rows] == ["idle", "winner", "stopped", "rest"]
+    labels = [note["text"] for note in slots.draw(found)["layout"]["annotations"]]
+    assert labels == [row[-1] for row in slots.table(found).rows] == [NAMES[part] for part in PARTS]
     assert list(bars["x"]) == [11.0, 6.0, 2.0, 1.0]
-    assert slots.table(found).rows[1] == ("winner", "30%", "6 s", "training the winner")
+    assert slots.table(found).rows[1] == ("30%", "6 s", "training the winner")
     assert "40% of that was training, 55% idle" in slots.caption(found)
-    assert set(slots.NAMES) == set(found._fields) - {"total"}
+    assert set(NAMES) == set(found._fields) - {"total"}
+
+
+def test_a_terminal_has_the_same_names() -> None:
+    """In the same order as the page."""
+    console = Console(file=StringIO(), width=80)
+    show_slots(console, made())
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    found = slots.numbers(made())
+    assert found is not None
+    places = [said.index(row[-1]) for row in slots.table(found).rows]
+    assert places == sorted(places)
 
 
 def test_without_slots_there_is_nothing() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from tests.report.made import epoch, study, trial
 from tests.spec.specs import spec
+from tunefast.recipe.precision import Precision
 from tunefast.report.figures import throughput
 
 
@@ -26,6 +29,15 @@ def test_bars_by_precision() -> None:
     assert [first["name"], second["name"]] == ["bf16", "fp32"]
     assert list(first["x"]) == ["32 x 2"]
     assert list(first["error_y"]["array"]) == [2.0]
+
+
+def test_a_precision_looks_the_same_in_every_study() -> None:
+    """Whichever others there are, and there is a look of its own for each that a recipe may have."""
+    alone = throughput.draw([throughput.Rate(32, 1, "bf16", 1, 1.0, 1.0, 1.0)])["data"]
+    rates = [throughput.Rate(32, 1, kind, 1, 1.0, 1.0, 1.0) for kind in get_args(Precision)]
+    every = throughput.draw(rates)["data"]
+    assert alone[0]["marker"] == next(trace for trace in every if trace["name"] == "bf16")["marker"]
+    assert len({(each["marker"]["color"], each["marker"]["pattern"]["shape"]) for each in every}) == len(every)
 
 
 def test_batches_of_other_training_are_not_known() -> None:

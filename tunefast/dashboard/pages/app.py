@@ -24,6 +24,7 @@ from tunefast.run.looking import seen, workers
 from tunefast.search.confirmed import confirmation_of
 from tunefast.store.reading import ReadingStorage
 from tunefast.store.snapshot import snapshot
+from tunefast.store.studies import CONFIRMATION
 
 LEAST_ZIPPED_BYTES = 1400
 """What fits into one packet is sent as it is."""
@@ -104,7 +105,7 @@ class Pages:
         def make() -> str:
             return self._content(study, page, at_work)
 
-        version = (self._storage.version, at_work.get(study, 0))
+        version = (self._storage.version, at_work.get(study, 0), at_work.get(study + CONFIRMATION, 0))
         view = self._kept.view((study, page), version, make, _known(environ))
         return _page(environ, f"{study}: {self._titles[page]}", view, has_figures=True)
 
@@ -116,7 +117,7 @@ class Pages:
             there = (html.in_optuna_dashboard(self._known_studies()[study]), "It in optuna-dashboard")
             raise Refusal(HTTPStatus.NOT_FOUND, words, link=there) from error
         confirmation = confirmation_of(self._path, found)
-        made = report(found, confirmation, self._pages[page], datetime.now(UTC), flag=self._flag)
+        made = report(found, confirmation, self._pages[page], datetime.now(UTC), flag=self._flag, at_work=at_work)
         known = self._known_studies()
         how_far = standing(found, at_work.get(study, 0))
         return html.study_page(content(made), html.Place(study, known[study], page, how_far, list(known), self._titles))

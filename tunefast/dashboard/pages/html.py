@@ -100,8 +100,19 @@ def _entry(row: Row, titles: Mapping[str, str]) -> str:
     best = f"<p class='best'>{escape(row.best)}</p>" if row.best else ""
     return (
         f"<article class='study'><div><h2>{name}</h2>{_standing(row.standing)}<p class='quiet'>{escape(row.trials)}</p>"
-        f"</div><div class='result'>{_line(row.steps)}{best}</div><ul class='links'>{links}</ul></article>"
+        f"</div><div class='result'>{_line(row.steps)}{best}</div><ul class='links'>{links}</ul>"
+        f"{_confirmation(row, first)}</article>"
     )
+
+
+def _confirmation(row: Row, page: str) -> str:
+    """What runs of a study's best trials on new seeds say, and where these stand; the best of them is luck alone."""
+    again = row.confirmation
+    if again is None:
+        return ""
+    sure = f"<p class='confirmed'>{escape(row.confirmed)}</p>" if row.confirmed else ""
+    link = _link(where(again.name, page), again.name)
+    return f"<div class='confirmation'>{sure}<h3>{link}</h3>{_standing(again.standing)}</div>"
 
 
 def _standing(standing: Standing | None) -> str:

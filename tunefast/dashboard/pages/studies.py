@@ -11,10 +11,13 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
 from tunefast.report.phrases import counts_line, number
+from tunefast.report.sentences import winner_in_words
 from tunefast.run.looking import seen
+from tunefast.search.confirmed import confirmed
 from tunefast.store.reading import ReadingStorage
 from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import StudySnapshot, outlines
+from tunefast.store.studies import CONFIRMATION
 
 MOST_STEPS = 60
 
@@ -43,36 +46,47 @@ class Row(NamedTuple):
     """The best value after each trial that improved it, and after the last one; as shares of the way, 1 at the end."""
     lately: float
     """When its last trial began, in seconds; 0 where there is none."""
+    confirmed: str = ""
+    """What its confirmation on new seeds says, once that is done."""
+    confirmation: Row | None = None
 
     @property
     def is_running(self) -> bool:
-        """Whether somebody works on it."""
-        return self.standing is not None and self.standing.is_running
+        """Whether somebody works on it, or on its confirmation."""
+        own = self.standing is not None and self.standing.is_running
+        return own or (self.confirmation is not None and self.confirmation.is_running)
 
 
 def standing(study: StudySnapshot, num_workers: int) -> Standing:
     """How far a study is that so many work on."""
     done = num_in_budget(study.trials) - sum(not trial.state.is_finished() for trial in study.trials)
+    who = f"{num_workers} worker{'s' * (num_workers != 1)}"
     if num_workers and study.is_paused:
-        words = "paused"
+        words = f"paused, {who} wait{'s' * (num_workers == 1)}"
     elif num_workers:
-        words = f"running with {num_workers} worker{'s' * (num_workers != 1)}"
+        words = f"running with {who}"
     elif study.is_over:
         words = "done"
     elif not study.trials:
         words = "not started yet"
     else:
         words = f"nobody works on it{f', {study.num_unfinished} unfinished' if study.num_unfinished else ''}"
-    return Standing(words, bool(num_workers), done, study.spec.budget.trials)
+    return Standing(words, bool(num_workers) and not study.held, done, study.spec.budget.trials)
 
 
 def rows(path: Path, storage: ReadingStorage, at_work: Mapping[str, int]) -> list[Row]:
-    """The studies: those that run first, then the latest."""
+    """The studies, confirmations with what they confirm: those that run first, then the latest."""
     known = {study.study_name: study for study in storage.get_all_studies()}
     trials = {name: storage.get_all_trials(study._study_id, deepcopy=False) for name, study in known.items()}  # noqa: SLF001
     found = outlines(path, lambda name: trials.get(name, []))
-    listed = [_row(known[name], trials[name], study, at_work) for name, study in found.items() if name in known]
-    return sorted(listed, key=lambda row: (row.is_running, row.lately), reverse=True)
+    listed = {name: _row(known[name], trials[name], study, at_work) for name, study in found.items() if name in known}
+    for name, study in found.items():
+        confirming = found.get(f"{name}{CONFIRMATION}")
+        if study is None or confirming is None or confirming.confirms != study.uuid:
+            continue
+        if name in listed and confirming.name in listed:
+            listed[name] = _with_confirmation(listed[name], listed.pop(confirming.name), study, confirming)
+    return sorted(listed.values(), key=lambda row: (row.is_running, row.lately), reverse=True)
 
 
 def _row(
@@ -88,6 +102,14 @@ def _row(
     value = "" if best is None else f"{study.spec.study.main_metric} {number(best.values[0])}"
     where = standing(study, at_work.get(name, 0))
     return Row(name, study_id, where, counts_line(study.counts) or "no trial yet", value, _steps(study), lately)
+
+
+def _with_confirmation(row: Row, confirmation: Row, study: StudySnapshot, confirming: StudySnapshot) -> Row:
+    """A study with what came of its best trials on new seeds."""
+    winner = confirmed(study, confirming).winner
+    words = "" if winner is None else f"Confirmed: {winner_in_words(study, winner)}"
+    lately = max(row.lately, confirmation.lately)
+    return row._replace(confirmed=words, confirmation=confirmation, lately=lately)
 
 
 def _steps(study: StudySnapshot) -> list[float]:

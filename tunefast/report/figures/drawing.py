@@ -29,8 +29,10 @@ COLOURS = {
 DASHES = {"complete": "solid", EARLY_STOPPED: "dash", "pruned": "dot"}
 SYMBOLS = {"complete": "circle", EARLY_STOPPED: "square", "pruned": "x", "failed": "diamond"}
 """So that they are told apart without colour, too."""
-HEIGHT = 380
-"""Pixels."""
+HALO = "#ffffff"
+"""Behind words that stand on lines; a page puts its own paper in its place."""
+HEIGHT, STANDOFF = 380, 12
+"""Pixels; so many are free between an axis's numbers and its title."""
 SECONDS_A_MINUTE, SECONDS_AN_HOUR = 60, 3600
 
 
@@ -44,9 +46,14 @@ def picture(traces: Sequence[dict[str, Any]], *, x: str, y: str, **layout: Any) 
     """A Plotly figure of these traces over axes with these titles; raises `ValueError` where Plotly knows no such."""
     import plotly.graph_objects as go
 
-    axes = {name: {"title": {"text": text}, "automargin": True} for name, text in (("xaxis", x), ("yaxis", y))}
+    axes: dict[str, dict[str, Any]] = {
+        name: {"title": {"text": text}, "automargin": True} for name, text in (("xaxis", x), ("yaxis", y))
+    }
     for name in axes:
         axes[name] |= layout.pop(name, {})
+    axes |= {name: layout.pop(name) for name in list(layout) if name.startswith(("xaxis", "yaxis"))}
+    for axis in axes.values():
+        axis["title"] = axis.get("title", {}) | {"standoff": STANDOFF}
     shared = {
         "height": HEIGHT,
         "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
@@ -58,6 +65,19 @@ def picture(traces: Sequence[dict[str, Any]], *, x: str, y: str, **layout: Any) 
     drawn: Drawing = go.Figure(data=list(traces), layout={**shared, **axes, **layout}).to_plotly_json()
     drawn["layout"].pop("template", None)
     return drawn
+
+
+def rows_axis(num_rows: int) -> dict[str, Any]:
+    """A vertical axis of rows 0, 1 ... from the top, which carry `labels_above` in place of numbers."""
+    ends = [num_rows - 0.5, -0.75]
+    return {"showticklabels": False, "showgrid": False, "zeroline": False, "range": ends}
+
+
+def labels_above(texts: Sequence[str], distance: float) -> list[dict[str, Any]]:
+    """A label above the middle of each row, since beside it there is no room on a phone; `distance` is in rows."""
+    placed = {"x": 0, "xref": "paper", "xanchor": "left", "yref": "y", "yanchor": "bottom", "showarrow": False}
+    placed |= {"bgcolor": HALO, "font": {"size": 12}}
+    return [placed | {"y": at - distance, "text": text} for at, text in enumerate(texts)]
 
 
 def time_unit(seconds: float) -> tuple[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tunefast.report.figures.drawing import GREY, ORANGE, picture
+from tunefast.report.figures.drawing import GREY, HALO, ORANGE, picture
 from tunefast.report.figures.figure import Drawing, Figure, Table, left_out, thinned
 from tunefast.report.figures.scales import Scale, finite, scales
 from tunefast.report.phrases import number, setting
@@ -66,8 +66,8 @@ def draw(found: Lines) -> Drawing:
     columns = {
         "tickvals": list(range(len(names))),
         "ticktext": names,
-        "tickangle": -35,
-        "range": [-0.3, len(names) - 0.7],
+        "autotickangles": [0, 90],  # a slanted name leaves the page on a phone
+        "range": [-0.5, len(names) - 0.5],
     }
     hidden = {"showticklabels": False, "range": [-0.12, 1.12], "zeroline": False, "showgrid": False}
     notes = [note for column, scale in enumerate(found.scales) for note in _ticks(column, scale)]
@@ -98,9 +98,8 @@ def _ticks(column: int, scale: Scale) -> list[dict[str, Any]]:
         marks = {scale.share(label): label for label in scale.labels[:8]}
     else:
         marks = {-0.06: setting(scale.low), 1.06: setting(scale.high)}
-    return [
-        {"x": column, "y": at, "text": text, "showarrow": False, "font": {"size": 11}} for at, text in marks.items()
-    ]
+    shared = {"x": column, "showarrow": False, "font": {"size": 11}, "bgcolor": HALO, "borderpad": 1}
+    return [shared | {"y": at, "text": text} for at, text in marks.items()]
 
 
 def caption(found: Lines) -> str:

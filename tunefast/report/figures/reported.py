@@ -28,10 +28,10 @@ class Reported(NamedTuple):
 
 def reported(study: StudySnapshot) -> list[Reported]:
     """By trial, from the reports of its epochs; from Optuna's intermediate values where there are no such reports."""
-    section = study.spec.study
+    section, metric = study.spec.study, study.spec.study.curve_metric
     curves: dict[int, dict[int, float]] = defaultdict(dict)
     for row in study.epochs:
-        value = row["metrics"].get(section.curve_metric)
+        value = row["metrics"].get(metric)
         if value is not None and math.isfinite(value):
             curves[row["trial"]][row["epoch"]] = value
     return [_reported(trial, section, curves.get(trial.number, {})) for trial in study.trials]

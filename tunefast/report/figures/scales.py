@@ -11,6 +11,8 @@ from optuna.trial import FrozenTrial
 from tunefast.report.phrases import setting
 from tunefast.store.snapshot import StudySnapshot
 
+MOST_TICKS, SHORT_DECADES = 6, 2.5
+
 
 class Scale(NamedTuple):
     """An axis: of numbers, or of choices where there are labels."""
@@ -27,6 +29,17 @@ class Scale(NamedTuple):
             return (self.labels.index(setting(value)) + 0.5) / len(self.labels)
         low, high, at = (math.log(max(x, 1e-300)) if self.log else x for x in (self.low, self.high, float(value)))
         return 0.5 if high == low else (at - low) / (high - low)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """At most seven round numbers between two positive ones, for a logarithmic axis; the two where there are none."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    decades = math.log10(high / low)
+    steps = (1, 2, 5) if decades <= 1 else (1, 3) if decades <= SHORT_DECADES else (1,)
+    every = max(1, math.ceil((last - first) / MOST_TICKS))
+    ticks = [float(f"{step}e{at}") for at in range(first, last + 1, every) for step in steps]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    return inside if len(inside) > 1 else sorted({low, high})
 
 
 def scales(study: StudySnapshot) -> list[Scale]:

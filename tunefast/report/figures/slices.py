@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tunefast.report.figures.drawing import BLUE, picture
 from tunefast.report.figures.figure import Drawing, Figure, Table, left_out, thinned
-from tunefast.report.figures.scales import Scale, finite, scales
+from tunefast.report.figures.scales import MOST_TICKS, Scale, finite, log_ticks, scales
 from tunefast.report.phrases import number, setting
 from tunefast.store.snapshot import StudySnapshot
 
@@ -57,11 +57,19 @@ def draw(found: Slices) -> Drawing:
         traces.append(_trace(each.scale, points, suffix))
         top = 1 - index / len(drawn)
         domain = [max(0.0, top - (1 - GAP) / len(drawn)), top]
-        kind = "category" if each.scale.labels else "log" if each.scale.log else "linear"
-        ordered = _in_order(each.scale.labels) if each.scale.labels else {}
-        axes[f"xaxis{suffix}"] = {"anchor": f"y{suffix}", "title": {"text": each.scale.name}, "type": kind, **ordered}
+        axes[f"xaxis{suffix}"] = {"anchor": f"y{suffix}", "title": {"text": each.scale.name}, **_axis(each.scale)}
         axes[f"yaxis{suffix}"] = {"anchor": f"x{suffix}", "domain": domain, "title": {"text": found.metric}}
     return picture(traces, x="", y="", showlegend=False, height=HEIGHT_OF_ONE * len(drawn) + 40, **axes)
+
+
+def _axis(scale: Scale) -> dict[str, Any]:
+    """What kind it is, and of a logarithmic one which numbers stand on it: Plotly's are too many, or digits alone."""
+    if scale.labels:
+        return {"type": "category", **_in_order(scale.labels)}
+    if not scale.log:
+        return {"type": "linear", "nticks": MOST_TICKS}
+    ticks = log_ticks(scale.low, scale.high)
+    return {"type": "log", "tickvals": ticks, "ticktext": [setting(tick) for tick in ticks], "tickangle": 0}
 
 
 def _in_order(labels: Sequence[str]) -> dict[str, Any]:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tunefast.report.figures.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, picture, time_unit
+from tunefast.report.figures.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    labels_above,
+    picture,
+    rows_axis,
+    time_unit,
+)
 from tunefast.report.figures.figure import Drawing, Figure, Table
 from tunefast.report.phrases import brief, duration
-from tunefast.search.slot_ledger import SlotLedger, slot_ledger
+from tunefast.search.slot_ledger import NAMES, SlotLedger, slot_ledger
 from tunefast.store.snapshot import StudySnapshot
 
-NAMES = {
-    "winner": "training the winner",
-    "finished": "training other complete trials",
-    "stopped": "training trials that were stopped",
-    "unfinished": "training trials that have not ended",
-    "evaluation": "evaluation",
-    "data": "libraries, data and models",
-    "compile": "compilation",
-    "checkpoints": "checkpoints",
-    "redone": "epochs that had to be trained again",
-    "rest": "reports and the rest",
-    "idle": "idle: workers that start, or wait",
-}
 COLOURS = {
     "winner": GREEN,
     "finished": BLUE,
@@ -35,7 +34,7 @@ COLOURS = {
 """Of what took time; the rest is grey."""
 LEAST_SHARE = 0.005
 """Of the time; what took less is not worth a line."""
-ROW_HEIGHT = 34
+ROW_HEIGHT = 46
 """Pixels."""
 
 
@@ -75,16 +74,23 @@ def draw(ledger: SlotLedger) -> Drawing:
         "type": "bar",
         "orientation": "h",
         "x": [each.seconds / scale for each in rows],
-        "y": [each.part for each in rows],
+        "y": list(range(len(rows))),
+        "width": 0.45,
         "text": [f"{each.share:.0%}" for each in rows],
         "textposition": "auto",
+        "textangle": 0,
         "hovertext": [f"{each.name}: {brief(each.seconds)}, {each.share:.0%}" for each in rows],
         "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {"color": [COLOURS.get(each.part, GREY) for each in rows]},
     }
-    axis = {"autorange": "reversed", "type": "category"}
     return picture(
-        [bars], x=f"{unit} of slots", y="", yaxis=axis, showlegend=False, height=100 + ROW_HEIGHT * len(rows)
+        [bars],
+        x=f"{unit} of slots",
+        y="",
+        yaxis=rows_axis(len(rows)),
+        annotations=labels_above([each.name for each in rows], 0.25),
+        showlegend=False,
+        height=90 + ROW_HEIGHT * len(rows),
     )
 
 
@@ -99,8 +105,8 @@ def caption(ledger: SlotLedger) -> str:
 
 def table(ledger: SlotLedger) -> Table:
     """A row each."""
-    rows = [(each.part, f"{each.share:.0%}", brief(each.seconds), each.name) for each in spending(ledger)]
-    return Table(("part", "share", "time", "for"), rows)
+    rows = [(f"{each.share:.0%}", brief(each.seconds), each.name) for each in spending(ledger)]
+    return Table(("share", "time", "for"), rows)
 
 
 FIGURE = Figure("Where the slots' time went", "a study that a slot has worked on", numbers, draw, table, caption)

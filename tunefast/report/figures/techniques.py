@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from tunefast.report.figures.drawing import BLUE, GREY, VERMILION, picture
+from tunefast.report.figures.drawing import BLUE, GREY, VERMILION, labels_above, picture, rows_axis
 from tunefast.report.figures.figure import Drawing, Figure, Table, thinned
 from tunefast.report.figures.groups import base_of, groups
 from tunefast.report.figures.outcomes import Progress, gaps, outcomes, time_gaps
@@ -132,10 +132,9 @@ def draw(found: Techniques) -> Drawing:
     sign = 1 if found.maximize else -1
     panels = (("", [each.gain for each in rows], sign, ".4g"), ("2", [each.cost for each in rows], -1, "+.1%"))
     traces = [trace for suffix, effects, good, style in panels for trace in _traces(suffix, rows, effects, good, style)]
-    better = "more" if found.maximize else "less"
     left = {
         "domain": [0.0, 0.47],
-        "title": {"text": f"{found.metric} ({better} is better)"},
+        "title": {"text": found.metric},
         "nticks": 4,
         "tickangle": 0,
     }
@@ -146,17 +145,16 @@ def draw(found: Techniques) -> Drawing:
         "nticks": 4,
         "tickangle": 0,
     }
-    ends = [len(rows) - 0.5, -0.75]
-    hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "range": ends}
+    hidden = rows_axis(len(rows))
     axes = {
         "xaxis": left | {"zeroline": True, "zerolinewidth": 2},
         "xaxis2": right | {"zeroline": True, "zerolinewidth": 2, "anchor": "y2", "automargin": True},
         "yaxis": hidden,
         "yaxis2": hidden | {"anchor": "x2", "matches": "y"},
     }
-    return picture(
-        traces, x="", y="", showlegend=False, height=90 + ROW_HEIGHT * len(rows), annotations=_labels(rows), **axes
-    )
+    texts = [each.label if len(each.label) <= LONGEST_LABEL else f"{each.label[: LONGEST_LABEL - 1]}…" for each in rows]
+    labels = labels_above(texts, 0.2)
+    return picture(traces, x="", y="", showlegend=False, height=90 + ROW_HEIGHT * len(rows), annotations=labels, **axes)
 
 
 def _traces(
@@ -199,13 +197,6 @@ def _verdict(found: Effect, good: int) -> str:
     return "may be chance" if not found.is_certain else "better" if good * found.mean > 0 else "worse"
 
 
-def _labels(rows: Sequence[Comparison]) -> list[dict[str, Any]]:
-    """What is compared, above each row, since beside it there is no room on a phone."""
-    placed = {"x": 0, "xref": "paper", "xanchor": "left", "yref": "y", "yanchor": "bottom", "showarrow": False}
-    texts = [each.label if len(each.label) <= LONGEST_LABEL else f"{each.label[: LONGEST_LABEL - 1]}…" for each in rows]
-    return [placed | {"y": at - 0.2, "text": text, "font": {"size": 12}} for at, text in enumerate(texts)]
-
-
 def _said(found: Effect, style: str) -> str:
     mean, low, high = (f"{end:{style}}" for end in found)
     return f"{mean} ({low} to {high})"
@@ -216,11 +207,12 @@ def caption(found: Techniques) -> str:
     shown, answered, asked = min(len(found.answered), MOST_DRAWN), len(found.answered), len(found.comparisons)
     part = f" The first {shown} of {answered} are drawn." if shown < answered else ""
     rest = f" For {asked - answered} of {asked} comparisons there are not enough pairs." if answered < asked else ""
+    better = "more" if found.maximize else "less"
     return (
-        f"What a value changed against another one of its setting: the {found.metric} after as many epochs (a whole "
-        "trial's own at its end, else the best until then), and the training seconds of all planned epochs. From "
-        "trials that are near each other in all other settings, with 95 % intervals: blue is better, a red cross "
-        "worse, a grey ring may be chance. One interval in twenty misses; "
+        f"What a value changed against another one of its setting: the {found.metric} ({better} is better) after as "
+        "many epochs (a whole trial's own at its end, else the best until then), and the training seconds of all "
+        "planned epochs. From trials that are near each other in all other settings, with 95 % intervals: blue is "
+        "better, a red cross worse, a grey ring may be chance. One interval in twenty misses; "
         f"a stopped trial shows only how a value begins.{part}{rest}"
     )
 

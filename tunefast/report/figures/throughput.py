@@ -15,8 +15,8 @@ from tunefast.report.phrases import scaled
 from tunefast.store.rows import SPLITS
 from tunefast.store.snapshot import StudySnapshot
 
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY)
-PATTERNS = ("", "/", ".", "x", "-")
+LOOKS = {"fp32": (BLUE, ""), "tf32": (SKY, "-"), "bf16": (ORANGE, "/"), "fp16": (GREEN, "."), "auto": (PURPLE, "x")}
+"""Colour and pattern by precision, the same in every study."""
 
 
 class Rate(NamedTuple):
@@ -68,7 +68,8 @@ def draw(rates: list[Rate]) -> Drawing:
     """A group per batch size and accumulation, a bar per precision."""
     labels = list(dict.fromkeys(rate.label for rate in rates))
     traces = []
-    for index, precision in enumerate(dict.fromkeys(rate.precision for rate in rates)):
+    for precision in dict.fromkeys(rate.precision for rate in rates):
+        colour, shape = LOOKS[precision]
         own = [rate for rate in rates if rate.precision == precision]
         above, below = [rate.high - rate.median for rate in own], [rate.median - rate.low for rate in own]
         traces.append(
@@ -87,10 +88,7 @@ def draw(rates: list[Rate]) -> Drawing:
                 "text": [f"{rate.num_trials} trials" for rate in own],
                 "textposition": "none",
                 "hovertemplate": "%{x}, %{text}: %{y:.4s} samples/s",
-                "marker": {
-                    "color": PALETTE[index % len(PALETTE)],
-                    "pattern": {"shape": PATTERNS[index % len(PATTERNS)]},
-                },
+                "marker": {"color": colour, "pattern": {"shape": shape}},
             }
         )
     columns = {"type": "category", "categoryorder": "array", "categoryarray": labels}
