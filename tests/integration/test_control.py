@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from tests.integration.processes import Terminal, ended, kill, wait_until
 from tests.integration.specs import digits
-from tunefast.errors import CoordinatorLost
 from tunefast.run.commands import list_workers
 
 EPOCHS = 2000
@@ -79,13 +76,7 @@ def _kill_coordinator(terminal: Terminal) -> int:
     """Kill the coordinator, and wait until another one has taken over; the process id of the one that was."""
     old = list_workers(terminal.database)["coordinator"]
     kill(old)
-
-    def another_one() -> bool:
-        with contextlib.suppress(CoordinatorLost):  # the old one, which is not quite gone
-            return list_workers(terminal.database)["coordinator"] not in (None, old)
-        return False
-
-    wait_until(another_one, "another one takes over")
+    wait_until(lambda: list_workers(terminal.database)["coordinator"] not in (None, old), "another one takes over")
     return int(old)
 
 

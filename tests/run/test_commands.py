@@ -115,6 +115,9 @@ def test_listing_workers(tmp_path: Path) -> None:
     with coordinator(path, Done(result={"coordinator": 3, "workers": []})):
         assert list_workers(path) == {"coordinator": 3, "workers": []}
     assert list_workers(path) == nobody, "a socket that was left behind is nobody"
+    StateDirectory(path).make_socket_path().unlink()
+    with coordinator(path, None):
+        assert list_workers(path) == nobody, "a coordinator that ends while it is asked is none"
 
 
 def test_every_error_survives_the_way() -> None:

@@ -115,12 +115,12 @@ def _restate_rows(database: Database, name: str, spec: StudySpec) -> None:
 
 
 def list_workers(path: Path) -> dict[str, Any]:
-    """The coordinator's process id and its workers; none where nobody works on the database."""
+    """The coordinator's process id and its workers; none where nobody works on the database, or the last ones leave."""
     channel = connect(StateDirectory(path)) if path.exists() else None
-    if channel is None:
-        return {"coordinator": None, "workers": []}
-    with channel:
-        return asked(channel, Command(verb="workers"), path)
+    if channel is not None:
+        with channel, contextlib.suppress(CoordinatorLost, OSError):  # it was about to end
+            return asked(channel, Command(verb="workers"), path)
+    return {"coordinator": None, "workers": []}
 
 
 def is_worked_on(path: Path, study: str) -> bool:
