@@ -54,7 +54,7 @@ def test_processes_that_are_ended_one_by_one(terminal: Terminal) -> None:
 
     The study was paused, and stays it until it is told to go on.
     """
-    spec = str(terminal.write("s.toml", objective("ended", "paced", 14, pause=0.4)))
+    spec = str(terminal.write("s.toml", objective("ended", "paced", 4, epochs=40, pause=0.1)))
     with terminal.started("study", "run", spec, "-n", "1") as run:
         wait_until(lambda: bool(terminal.counts("ended")) and terminal.study("ended").epochs != [], "an epoch ended")
         os.kill(int(terminal.json("worker", "list")["workers"][0]["pid"]), signal.SIGTERM)
@@ -66,5 +66,5 @@ def test_processes_that_are_ended_one_by_one(terminal: Terminal) -> None:
         assert terminal.json("study", "resume", "ended") == {"study": "ended", "was_paused": True}
         ended(run, 0)
     study = terminal.study("ended")
-    assert study.counts == {"complete": 14}
+    assert study.counts == {"complete": 4}
     assert "its worker was asked to end" in {row["reason"] for row in study.attempts}
