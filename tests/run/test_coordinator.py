@@ -54,6 +54,7 @@ def test_a_worker_gets_a_trial(database: Database) -> None:
     assert given.recipe["params"] == {"x": trial.params["params.x"]}
     assert (given.study, given.trial, given.attempt, given.threads, given.device) == (STUDY, 0, 1, 2, "cpu")
     assert given.seed == study_spec(seed=5).trial_seed(0)
+    assert given.last_epoch == study_spec().epochs_for({})
 
 
 def test_a_strangers_worker_is_sent_home(database: Database) -> None:

@@ -125,6 +125,17 @@ def test_a_worker_that_is_asked_to_end() -> None:
     assert left.value.code == 143
 
 
+def test_a_worker_that_is_asked_to_end_in_a_trials_last_epoch() -> None:
+    """What has come to its planned end is complete, and not given back to be trained again."""
+    leaving = Leaving()
+    assignment = assign("yields", curve=[0.1]).assignment.model_copy(update={"last_epoch": 1})
+    script = Script(Assign(assignment=assignment), reply(Verdict.CONTINUE), assign("yields"))
+    _signal_on_sending(script, leaving)
+    work(script, leaving)
+    assert [message.kind for message in script.heard] == ["report", "finish"]  # type: ignore[attr-defined]
+    assert len(script.says) == 1
+
+
 def test_a_signal_that_reached_what_the_trial_started() -> None:
     """A trial that fails while its worker is asked to end is given back: what it started got the signal too."""
     leaving = Leaving()

@@ -54,5 +54,6 @@ def assignment_of(
         checkpoint_seconds=limits.checkpoint_seconds,
         checkpoint_room=room,
         checkpoints=earlier.checkpoints,
+        last_epoch=study.last_epoch(running.number),
         lease_seconds=limits.lease_seconds,
     )

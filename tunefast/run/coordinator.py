@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,8 +134,8 @@ class Coordinator(Timekeeper):
             return
         lease.hear()
         study = self.studies[message.study]
-        planned = study.running[message.trial].recipe.epochs if study.spec.knows_epochs else math.inf
-        more_to_come = message.report.epoch < planned
+        last_epoch = study.last_epoch(message.trial)
+        more_to_come = last_epoch is None or message.report.epoch < last_epoch
         answer = study.report(message.trial, message.report)
         worker = self._holder(message.token)
         if more_to_come and answer.verdict is Verdict.CONTINUE:

@@ -41,7 +41,7 @@ class TrialChannel:
         self._channel = channel
         self._leaves = leaves
         """Whether this process is to end as soon as it can."""
-        self._token, self._device = assignment.token, assignment.device
+        self._token, self._device, self._last_epoch = assignment.token, assignment.device, assignment.last_epoch
         self._key = {"study": assignment.study, "trial": assignment.trial, "token": assignment.token}
 
     def report(self, report: EpochReport) -> Answer:
@@ -50,7 +50,7 @@ class TrialChannel:
         reply = self._reply()
         if not isinstance(reply, Reply) or reply.token != self._token:
             raise ProtocolError(f"a report got {reply}")
-        if self._leaves() and reply.answer.verdict is Verdict.CONTINUE:
+        if self._leaves() and reply.answer.verdict is Verdict.CONTINUE and report.epoch != self._last_epoch:
             return Answer(verdict=Verdict.PAUSE, reason="its worker was asked to end")
         return reply.answer
 

@@ -170,6 +170,10 @@ class LiveStudy(StudyState):
 
     # Reports and outcomes.
 
+    def last_epoch(self, number: int) -> int | None:
+        """The epoch that a running trial is planned to end with; None where only its training knows."""
+        return self.running[number].recipe.epochs if self.spec.knows_epochs else None
+
     def report(self, number: int, report: EpochReport) -> Answer:
         """Take in what a running trial says after an epoch; returns how it goes on."""
         running = self.running[number]

@@ -156,6 +156,8 @@ class Assignment(Record):
     """Whether its checkpoints may be of another recipe: of the trial it is a variant of, or of before it was split."""
     checkpoint_seconds: float = 10.0
     """Between two checkpoints, at least."""
+    last_epoch: int | None = None
+    """That is planned; None where only its training knows."""
     lease_seconds: float = 60.0
     """A worker that is silent for longer loses the trial."""
     checkpoint_room: int | None = None
