@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -218,7 +217,7 @@ def snapshot(path: Path, name: str) -> StudySnapshot:
         return replace(
             _outline(connection, name, stored),
             trials=read_trials(connection, name),
-            epochs=_rows(connection, tables.epochs, stored.uuid),
+            epochs=tables.rows_of(connection, tables.epochs, stored.uuid),
             edits=edits(connection, name),
         )
 
@@ -270,7 +269,7 @@ def _outline(connection: Connection, name: str, stored: StoredStudy) -> StudySna
         spec=stored.spec,
         trials=[],
         active_seconds=stored.active_seconds,
-        attempts=_rows(connection, tables.attempts, stored.uuid),
+        attempts=tables.rows_of(connection, tables.attempts, stored.uuid),
         epochs=[],
         slot_seconds=stored.slot_seconds,
         confirms=study_attribute(connection, name, CONFIRMS_ATTRIBUTE),
@@ -289,28 +288,3 @@ def _found(connection: Connection, name: str) -> StoredStudy | None:
         return find(connection, name, "")
     except StudyNotOurs:
         return None
-
-
-def _rows(connection: Connection, table: sa.Table, uuid: str) -> list[dict[str, Any]]:
-    """A study's rows; a column that an earlier tunefast did not write is None."""
-    present = tables.columns(connection, table)
-    known = [column for column in table.columns if column.name in present]
-    wanted = sa.select(*(sa.type_coerce(each, sa.Text) if _is_json(each) else each for each in known))
-    found = connection.execute(wanted.where(table.c.study_uuid == uuid).order_by(*table.primary_key)).all()
-    columns = [
-        _decoded(values) if _is_json(column) else values
-        for column, values in zip(known, zip(*found, strict=True), strict=False)
-    ]
-    names = [column.name for column in known]
-    absent = dict.fromkeys(column.name for column in table.columns if column.name not in present)
-    return [dict(zip(names, row, strict=True)) | absent for row in zip(*columns, strict=True)]
-
-
-def _is_json(column: sa.Column[Any]) -> bool:
-    return isinstance(column.type, sa.JSON)
-
-
-def _decoded(texts: Iterable[str | None]) -> list[Any]:
-    """What stands in a column of JSON, parsed at once: row by row it takes five times as long."""
-    found: list[Any] = json.loads(f"[{','.join('null' if text is None else text for text in texts)}]")
-    return found

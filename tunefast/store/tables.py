@@ -7,6 +7,10 @@ a coordinator starts.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -86,6 +90,31 @@ def create(connection: Connection) -> None:
 def columns(connection: Connection, table: sa.Table) -> set[str]:
     """The names of the columns that `table` has in the database."""
     return {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+
+
+def rows_of(connection: Connection, table: sa.Table, uuid: str) -> list[dict[str, Any]]:
+    """A study's rows; a column that an earlier tunefast did not write is None."""
+    present = columns(connection, table)
+    known = [column for column in table.columns if column.name in present]
+    wanted = sa.select(*(sa.type_coerce(each, sa.Text) if _is_json(each) else each for each in known))
+    found = connection.execute(wanted.where(table.c.study_uuid == uuid).order_by(*table.primary_key)).all()
+    parsed = [
+        _decoded(values) if _is_json(column) else values
+        for column, values in zip(known, zip(*found, strict=True), strict=False)
+    ]
+    names = [column.name for column in known]
+    absent = dict.fromkeys(column.name for column in table.columns if column.name not in present)
+    return [dict(zip(names, row, strict=True)) | absent for row in zip(*parsed, strict=True)]
+
+
+def _is_json(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.JSON)
+
+
+def _decoded(texts: Iterable[str | None]) -> list[Any]:
+    """What stands in a column of JSON, parsed at once: row by row it takes five times as long."""
+    found: list[Any] = json.loads(f"[{','.join('null' if text is None else text for text in texts)}]")
+    return found
 
 
 def sweep(connection: Connection, living: list[str]) -> int:
