@@ -21,12 +21,7 @@ from tunefast.store.snapshot import snapshot
 JSON = {"CONTENT_TYPE": "application/json"}
 
 
-@pytest.fixture(autouse=True)
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory for sockets of the test's own."""
-    place = tmp_path / "run"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+pytestmark = pytest.mark.usefixtures("runtime")
 
 
 def detail(app: Any, study_id: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,14 +20,6 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database = prepared(tmp_path / "run.db")
     yield database
     database.close()
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory for sockets, with a path short enough for them."""
-    with tempfile.TemporaryDirectory(prefix="tf") as directory:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
-        yield Path(directory)
 
 
 @pytest.fixture(autouse=True)

@@ -28,14 +28,6 @@ FLOATS = optuna.distributions.FloatDistribution(0.0, 1.0)
 pytestmark = pytest.mark.usefixtures("runtime")
 
 
-@pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory for sockets of the test's own."""
-    place = tmp_path / "run"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
-
-
 def _searched(path: Path, values: list[float], **settings: Any) -> StudySnapshot:
     """A study whose trials had these values, one epoch each."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
