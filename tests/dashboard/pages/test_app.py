@@ -12,12 +12,17 @@ from urllib.parse import unquote_to_bytes
 import pytest
 
 from tests.dashboard.asking import Answer, ask, pages_of
-from tests.store.databases import execute, mirrored, prepared, stock, study_spec, write_everything
+from tests.run.test_commands import coordinator
+from tests.store.databases import STUDY, execute, mirrored, prepared, stock, study_spec, uuid_of, write_everything
 from tunefast.cli.report import pages as report_pages
 from tunefast.dashboard.pages import static
 from tunefast.dashboard.pages.app import Pages
 from tunefast.dashboard.pages.html import where
+from tunefast.spec.progress import Assignment
 from tunefast.store import studies
+from tunefast.store.database import Database
+from tunefast.store.epochs import TrialLog
+from tunefast.store.ownership import StateDirectory
 from tunefast.store.reading import ReadingStorage
 
 ODD = [
@@ -56,6 +61,27 @@ def test_the_list_names_every_study_and_leads_to_its_pages(path: Path, app: Page
     assert "<a href='/dashboard/studies/1'>optuna-dashboard</a>" in text
     assert "<a href='/dashboard/studies/2'>theirs</a>" in text
     assert "/tunefast/studies/theirs/" not in text
+
+
+@pytest.mark.parametrize("address", ["/tunefast/", "/tunefast/studies/study/overview"])
+@pytest.mark.usefixtures("runtime")
+def test_a_coordinator_that_does_not_answer_may_have_workers(path: Path, app: Pages, address: str) -> None:
+    """Trials that run are not said to wait because nobody says who works; once that is known the page is another."""
+    database = Database(path)
+    log, storage = TrialLog(database, uuid_of(database)), mirrored(database)
+    assigned = Assignment(study=STUDY, trial=1, token=1, attempt=1, recipe={}, seed=1, threads=1, device="cpu")
+    log.start(storage.group, assigned, "w1", {})
+    storage.flush()
+    database.close()
+    with coordinator(path, None):
+        text = get(app, address).body.decode()
+    assert "who works on it is not known" in text
+    assert "1 running" in text
+    assert "waiting" not in text
+    StateDirectory(path).make_socket_path().unlink()
+    text = get(app, address).body.decode()
+    assert "nobody works on it, 1 unfinished" in text
+    assert "1 waiting" in text
 
 
 @pytest.mark.parametrize("page", report_pages())

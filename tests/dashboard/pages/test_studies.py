@@ -22,6 +22,7 @@ from tunefast.store.snapshot import StudySnapshot, snapshot
 
 DONE = study(*(trial(0.5) for _ in range(10)))
 OVER = study(trial(0.5), spec=study_spec(budget={"minutes": 1}), active_seconds=60.0)
+UNKNOWN = "is not known: the coordinator does not answer"
 GRID = study_spec(sampler={"name": "grid"}, budget={}, space={"params.x": {"choices": [1, 2]}})
 
 
@@ -39,11 +40,13 @@ GRID = study_spec(sampler={"name": "grid"}, budget={}, space={"params.x": {"choi
         (OVER, 0, "done", 1),
         (study(trial(0.5), trial(0.6), spec=GRID), 0, "done", 2),
         (study(trial(0.5), spec=GRID), 0, "nobody works on it", 1),
+        (study(trial(0.5), trial(None, RUNNING)), None, f"who works on it {UNKNOWN}", 1),
+        (DONE, None, "done", 10),
     ],
 )
-def test_standings_are_words(found: StudySnapshot, at_work: int, words: str, done: int) -> None:
-    """Whether somebody works on it, whether it is over, and how many trials have ended."""
-    said = standing(found, at_work)
+def test_standings_are_words(found: StudySnapshot, at_work: int | None, words: str, done: int) -> None:
+    """Whether somebody works on it, as far as that is known, whether it is over, and how many trials have ended."""
+    said = standing(replace(found, num_workers=at_work))
     assert (said.words, said.done) == (words, done)
 
 

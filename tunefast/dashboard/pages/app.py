@@ -84,12 +84,12 @@ class Pages:
         raise Refusal(HTTPStatus.NOT_FOUND, "There is no such page.", link=ALL_STUDIES)
 
     def _index(self, environ: WSGIEnvironment) -> Answer:
-        at_work = workers(self._path) or {}
+        at_work = workers(self._path)
 
         def make() -> str:
             return html.index_page(rows(self._path, self._storage, at_work), self._titles, str(self._path))
 
-        version = (self._storage.version, frozenset(at_work.items()))
+        version = (self._storage.version, None if at_work is None else frozenset(at_work.items()))
         return _page(environ, "Studies: tunefast", self._kept.view(None, version, make, _known(environ)))
 
     def _study(self, environ: WSGIEnvironment, study: str, page: str) -> Answer:
@@ -100,16 +100,17 @@ class Pages:
         if study not in known:
             words = f"There is no study {study!r} in this database.{nearest(study, known)}"
             raise Refusal(HTTPStatus.NOT_FOUND, words, link=ALL_STUDIES)
-        at_work = workers(self._path) or {}
+        at_work = workers(self._path)
 
         def make() -> str:
             return self._content(study, page, at_work)
 
-        version = (self._storage.version, at_work.get(study, 0), at_work.get(study + CONFIRMATION, 0))
+        names = (study, study + CONFIRMATION)
+        version = (self._storage.version, None if at_work is None else tuple(at_work.get(name, 0) for name in names))
         view = self._kept.view((study, page), version, make, _known(environ))
         return _page(environ, f"{study}: {self._titles[page]}", view, has_figures=True)
 
-    def _content(self, study: str, page: str, at_work: Mapping[str, int]) -> str:
+    def _content(self, study: str, page: str, at_work: Mapping[str, int] | None) -> str:
         try:
             found = seen(snapshot(self._path, study), at_work)
         except StudyNotOurs as error:
@@ -117,10 +118,11 @@ class Pages:
             there = (html.in_optuna_dashboard(self._known_studies()[study]), "It in optuna-dashboard")
             raise Refusal(HTTPStatus.NOT_FOUND, words, link=there) from error
         confirmation = confirmation_of(self._path, found)
-        made = report(found, confirmation, self._pages[page], datetime.now(UTC), flag=self._flag, at_work=at_work)
+        busy = {study} if at_work is None else at_work  # a coordinator that does not answer is there, and works
+        made = report(found, confirmation, self._pages[page], datetime.now(UTC), flag=self._flag, at_work=busy)
         known = self._known_studies()
-        how_far = standing(found, at_work.get(study, 0))
-        return html.study_page(content(made), html.Place(study, known[study], page, how_far, list(known), self._titles))
+        place = html.Place(study, known[study], page, standing(found), list(known), self._titles)
+        return html.study_page(content(made), place)
 
     def _by_id(self, study_id: str) -> Answer:
         """Where optuna-dashboard, which knows a study by its number, leads to."""

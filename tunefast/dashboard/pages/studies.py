@@ -57,8 +57,9 @@ class Row(NamedTuple):
         return own or (self.confirmation is not None and self.confirmation.is_running)
 
 
-def standing(study: StudySnapshot, num_workers: int) -> Standing:
-    """How far a study is that so many work on."""
+def standing(study: StudySnapshot) -> Standing:
+    """How far a study is."""
+    num_workers = study.num_workers
     done = num_in_budget(study.trials) - sum(not trial.state.is_finished() for trial in study.trials)
     who = f"{num_workers} worker{'s' * (num_workers != 1)}"
     if num_workers and study.is_paused:
@@ -67,15 +68,21 @@ def standing(study: StudySnapshot, num_workers: int) -> Standing:
         words = f"running with {who}"
     elif study.is_over:
         words = "done"
+    elif num_workers is None:
+        words = "who works on it is not known: the coordinator does not answer"
     elif not study.trials:
         words = "not started yet"
     else:
         words = f"nobody works on it{f', {study.num_unfinished} unfinished' if study.num_unfinished else ''}"
-    return Standing(words, bool(num_workers) and not study.held, done, study.spec.budget.trials)
+    works = "running" in study.counts if num_workers is None else num_workers > 0
+    return Standing(words, works and not study.held, done, study.spec.budget.trials)
 
 
-def rows(path: Path, storage: ReadingStorage, at_work: Mapping[str, int]) -> list[Row]:
-    """The studies, confirmations with what they confirm: those that run first, then the latest."""
+def rows(path: Path, storage: ReadingStorage, at_work: Mapping[str, int] | None) -> list[Row]:
+    """The studies, confirmations with what they confirm: those that run first, then the latest.
+
+    `at_work` has the number of workers of each, where that is known.
+    """
     known = {study.study_name: study for study in storage.get_all_studies()}
     trials = {name: storage.get_all_trials(study._study_id, deepcopy=False) for name, study in known.items()}  # noqa: SLF001
     found = outlines(path, lambda name: trials.get(name, []))
@@ -90,7 +97,7 @@ def rows(path: Path, storage: ReadingStorage, at_work: Mapping[str, int]) -> lis
 
 
 def _row(
-    stored: FrozenStudy, trials: list[FrozenTrial], study: StudySnapshot | None, at_work: Mapping[str, int]
+    stored: FrozenStudy, trials: list[FrozenTrial], study: StudySnapshot | None, at_work: Mapping[str, int] | None
 ) -> Row:
     starts = (trial.datetime_start for trial in trials if trial.datetime_start is not None)
     lately = max((start.timestamp() for start in starts), default=0.0)
@@ -100,8 +107,8 @@ def _row(
     study = seen(study, at_work)
     best = study.best
     value = "" if best is None else f"{study.spec.study.main_metric} {number(best.values[0])}"
-    where = standing(study, at_work.get(name, 0))
-    return Row(name, study_id, where, counts_line(study.counts) or "no trial yet", value, _steps(study), lately)
+    counts = counts_line(study.counts) or "no trial yet"
+    return Row(name, study_id, standing(study), counts, value, _steps(study), lately)
 
 
 def _with_confirmation(row: Row, confirmation: Row, study: StudySnapshot, confirming: StudySnapshot) -> Row:
