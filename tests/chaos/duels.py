@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.arena import LEASE_SECONDS, Arena
+from tests.chaos.arena import EPOCHS, LEASE_SECONDS, Arena
 from tests.chaos.checker import Findings, check
 from tests.chaos.storm import end
 
@@ -47,7 +47,7 @@ def corrupted(arena: Arena) -> Findings:
     """The newest checkpoint of a trial gets other numbers, and its worker is killed, so that it is needed."""
     host = arena.started(workers=1)
     try:
-        worker = _soon(lambda: _young(arena, files=2))
+        worker = _soon(lambda: _young(arena, files=2, epochs=EPOCHS - 2))
         os.kill(worker["pid"], signal.SIGSTOP)
         newest = arena.checkpoints(worker["trial"])[-1]
         content = bytearray(newest.read_bytes())
@@ -92,12 +92,12 @@ def _at_once(arena: Arena) -> list[str]:
     return ["two coordinators owned the database at once"] if together else []
 
 
-def _young(arena: Arena, files: int = 1) -> dict[str, Any] | None:
-    """A worker whose trial has trained for an epoch or two, of its first attempt."""
+def _young(arena: Arena, files: int = 1, epochs: int = 2) -> dict[str, Any] | None:
+    """A worker whose trial has so many checkpoints, and trains its first attempt, for at most so many epochs."""
     logs = arena.logs()
     for worker in arena.processes()["workers"]:
         text = logs.get(worker["trial"], "")
-        young = text.count("epoch ") in (files, files + 1) and "attempt 2" not in text
+        young = text.count("epoch ") in range(files, epochs + 1) and "attempt 2" not in text
         if young and len(arena.checkpoints(worker["trial"])) >= files:
             return dict(worker)
     return None

@@ -59,13 +59,14 @@ def test_a_study_deleted_from_outside_ends_its_run_and_leaves_nothing_of_ours(te
 
 def test_stock_command_line_reads_a_running_study(terminal: Terminal) -> None:
     """`optuna trials` lists the trials of a study while tunefast works on it."""
-    spec = str(terminal.write("s.toml", objective("stock", "paced", 6, pause=0.2)))
+    spec = str(terminal.write("s.toml", objective("stock", "paced", 1, epochs=1000, pause=0.2)))
     command = [str(Path(sys.executable).parent / "optuna"), "trials", "--study-name", "stock", "-f", "json"]
     with terminal.started("study", "run", spec, "-n", "1") as run:
         wait_until(lambda: "running" in terminal.counts("stock"), "a trial runs")
         url = f"sqlite:///{terminal.database}"
         listed = subprocess.run([*command, "--storage", url], capture_output=True, text=True, check=True)
-        ended(run, 0)
+        run.terminate()
+        ended(run, 143)
     assert "RUNNING" in listed.stdout
 
 
