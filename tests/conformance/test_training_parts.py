@@ -166,7 +166,7 @@ def test_data(data: type[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Every data part decodes to the documented arrays and trains."""
     part: DataPart = with_files(data(), tmp_path, monkeypatch)
     _keeps_the_contract(decoded(part))
-    assert all(path.exists() for path in part.source())
+    assert all(Path(path).exists() for path in part.source())
     lane = _trains(recipe(data=part, batch_size=32, optimizer={"name": "sgd", "lr": 0.01}))
     assert math.isfinite(lane.evaluate_test()["loss"])
 

@@ -116,6 +116,18 @@ def test_statistics_of_large_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal([low, high], [inputs.min(axis=0), inputs.max(axis=0)])
 
 
+def test_statistics_of_images() -> None:
+    """They are of each channel, exact, over the training part's images alone."""
+    inputs = np.random.default_rng(0).integers(0, 200, size=(600, 5, 4, 3), dtype=np.uint8)
+    inputs[1::2] = 255
+    mean, std, low, high = datasets._moments(Decoded(inputs, np.arange(600) % 2), np.arange(0, 600, 2))
+    channels = inputs[::2].reshape(-1, 3).astype(np.float64)
+    assert mean.shape == (3, 1, 1)
+    np.testing.assert_array_equal(mean.ravel(), channels.mean(axis=0).astype(np.float32))
+    np.testing.assert_allclose(std.ravel(), channels.std(axis=0), rtol=1e-6)
+    np.testing.assert_array_equal([low.ravel(), high.ravel()], [channels.min(axis=0), channels.max(axis=0)])
+
+
 def test_targets_of_the_training_part() -> None:
     """Class counts are those of what is trained on, and a class that is only in other parts still has an output."""
     dataset = load_dataset(Digits(fraction=0.5), CPU)

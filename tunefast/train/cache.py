@@ -31,13 +31,16 @@ _CONTENTS = "arrays.json"
 Arrays = dict[str, NDArray[Any]]
 
 
-def decoded(part: DataPart) -> Decoded:
-    """The arrays of `part`, mapped from the cache; decoded into it first where they are not there."""
+def decoded(part: DataPart, key: str | None = None) -> Decoded:
+    """The arrays of `part`, mapped from the cache; decoded into it first where they are not there.
+
+    `key` is its `fingerprint`, for who has it: finding it looks at every file.
+    """
 
     def decode(_: Arrays | None) -> Arrays:
         return {name: array for name, array in part.decode()._asdict().items() if array is not None}
 
-    return Decoded(**kept_arrays("data", fingerprint(part), decode))
+    return Decoded(**kept_arrays("data", key or fingerprint(part), decode))
 
 
 def kept_arrays(
@@ -86,9 +89,9 @@ def fingerprint(part: DataPart) -> str:
     return hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
 
 
-def _stamp(path: Path) -> tuple[str, int, int]:
+def _stamp(path: str | Path) -> tuple[str, int, int]:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116  of many files
     except OSError as error:
         raise DataError(path=path, problem=f"cannot be read ({error.strerror})") from error
     return str(path), status.st_size, status.st_mtime_ns

@@ -19,7 +19,8 @@ from tunefast.train.splits import SMALLEST_STD, split, standardized
 
 RESIDENT_SHARE = 0.5
 """Of a device's free memory: what samples may take there."""
-_CHUNK = 4096
+_CHUNK = 256
+"""Samples of which statistics are taken at a time: as float64 those of small images fit into a processor's cache."""
 
 
 class Batch(NamedTuple):
@@ -164,13 +165,14 @@ class _Source(NamedTuple):
 
 @functools.lru_cache(maxsize=2)
 def _source(part: DataPart, device: torch.device) -> _Source:
-    arrays = decoded(part)
+    key = fingerprint(part)
+    arrays = decoded(part, key)
 
     def moved(samples: NDArray[Any] | None) -> Tensor | None:
         return None if samples is None else as_tensor(samples).to(device)
 
     inputs = as_tensor(arrays.inputs).to(device)
-    return _Source(arrays, fingerprint(part), inputs, moved(arrays.val_inputs), moved(arrays.test_inputs))
+    return _Source(arrays, key, inputs, moved(arrays.val_inputs), moved(arrays.test_inputs))
 
 
 def _samples(tensors: tuple[Tensor, Tensor], rows: NDArray[np.int64] | None, layouts: Layouts) -> Samples:
@@ -189,13 +191,16 @@ def _moments(arrays: Decoded, rows: NDArray[np.int64]) -> list[NDArray[np.float3
         return [np.full(1, value, np.float32) for value in (0, 1, 0, 1)]
     inputs = arrays.inputs
     channels_first = not arrays.images and len(arrays.sample_shape) == IMAGE_AXES
-    axes = (0, 1, 2) if arrays.images else (0, 2, 3) if channels_first else (0,)
+    axes = (1,) if arrays.images else (0, 2, 3) if channels_first else (0,)
     total, square = np.zeros(1), np.zeros(1)
     low, high = np.full(1, np.inf), np.full(1, -np.inf)
     for start in range(0, len(rows), _CHUNK):
-        chunk = inputs[rows[start : start + _CHUNK]].astype(np.float64)
-        total, square = total + chunk.sum(axis=axes), square + (chunk**2).sum(axis=axes)
+        chunk = inputs[rows[start : start + _CHUNK]]
+        if arrays.images:  # a channel's bytes side by side, of which sums are exact in any order, and soon made
+            chunk = np.ascontiguousarray(chunk.reshape(-1, chunk.shape[-1]).T)
         low, high = np.minimum(low, chunk.min(axis=axes)), np.maximum(high, chunk.max(axis=axes))
+        chunk = chunk.astype(np.float64)
+        total, square = total + chunk.sum(axis=axes), square + (chunk**2).sum(axis=axes)
     count = len(rows) * inputs[0].size // total.size
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))

@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.files import write_images
 from tunefast.errors import DataError
-from tunefast.recipe.data import ImageFolder
-from tunefast.recipe.data.folder import read_images
+from tunefast.recipe.data import ImageFolder, reading
+from tunefast.recipe.data.reading import read_images
 
 
 def test_image_folder(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_image_folder_with_validation_part(tmp_path: Path) -> None:
     assert arrays.val_targets is not None
     assert arrays.val_targets.tolist() == [0] * 3 + [1] * 3 + [2] * 3
     assert arrays.test_inputs is None
-    assert tmp_path / "val" / "red" / "00.png" in ImageFolder(root=str(tmp_path)).source()
+    assert str(tmp_path / "val" / "red" / "00.png") in ImageFolder(root=str(tmp_path)).source()
 
 
 @given(width=st.integers(1, 70), height=st.integers(1, 70), size=st.integers(1, 40))
@@ -114,9 +114,10 @@ def test_scaled_as_torchvision_does(
     np.testing.assert_array_equal(read_images([str(path)], size)[0], np.asarray(expected))
 
 
-@pytest.mark.parametrize("side", [20, 80])
-def test_many_images(tmp_path: Path, side: int) -> None:
-    """Every image is in its own place, whether small ones are read in one thread or large ones in several."""
+@pytest.mark.parametrize(("side", "from_many"), [(20, 1000), (20, 100), (80, 1000)])
+def test_many_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, from_many: int) -> None:
+    """Every image is in its own place, read in one thread, or of many small or large ones in processes or threads."""
+    monkeypatch.setattr(reading, "_PROCESSES_PAY", from_many)
     paths = [str(tmp_path / f"{number}.png") for number in range(150)]
     for number, path in enumerate(paths):
         Image.new("RGB", (side, side), (number, 0, 0)).save(path)

@@ -55,18 +55,18 @@ class TorchDataset(NumbersPart, RootedPart):
         root = Path(self.root or ".").expanduser().absolute()
         return self.model_copy(update={"root": str(root)})
 
-    def source(self) -> list[Path]:
+    def source(self) -> list[str]:
         """The module's file, and `files` with all that is in them."""
-        found: list[Path] = []
+        found: list[str] = []
         try:
             module = module_file(self.path, self.place)
         except ValueError as error:
             raise DataError(path=f"{self.title}, {self.path}", problem=str(error)) from error
         if module is not None:
-            found.append(module)
+            found.append(str(module))
         for name in self.files:
             path = self.place / Path(name).expanduser()
-            found += [path, *files_in(path)]
+            found += [str(path), *files_in(path)]
         return found
 
     def decode(self) -> Decoded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -128,7 +129,7 @@ class DataPart(Part):
         """The same part with its place on disk made absolute; raises `DataError` where there is none."""
         return self
 
-    def source(self) -> list[Path]:
+    def source(self) -> Sequence[str | Path]:
         """The files that `decode` reads, to tell whether a cached copy is still good."""
         return []
 
