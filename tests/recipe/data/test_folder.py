@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torchvision.datasets import ImageFolder as Folder
 
 from tests.files import write_images
 from tunefast.errors import DataError
 from tunefast.recipe.data import ImageFolder, reading
+from tunefast.recipe.data.folder import images_in
 from tunefast.recipe.data.reading import read_images
 
 
@@ -87,6 +89,20 @@ def test_no_images(tmp_path: Path, with_folder: bool) -> None:
     with pytest.raises(DataError, match="no images in class folders") as caught:
         ImageFolder(root=str(tmp_path)).decode()
     assert str(tmp_path) in str(caught.value)
+
+
+def test_listed_as_torchvision_does(tmp_path: Path) -> None:
+    """Files in folders within folders, links, capitals and what is no image: the same images in the same order."""
+    write_images(tmp_path, per_class=3)
+    (tmp_path / "red" / "more" / "deep").mkdir(parents=True)
+    (tmp_path / "red" / "00.png").rename(tmp_path / "red" / "more" / "deep" / "Z.PNG")
+    (tmp_path / "red" / "notes.txt").write_text("none")
+    (tmp_path / "green" / "linked").symlink_to(tmp_path / "blue")
+    (tmp_path / "loose.png").write_bytes(b"")
+    theirs = Folder(str(tmp_path))
+    ours = images_in(tmp_path)
+    assert list(ours) == theirs.classes
+    assert [(path, number) for number, paths in enumerate(ours.values()) for path in paths] == theirs.samples
 
 
 def test_image_folder_with_validation_part(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 _OWN_PARTS = ("train", "val", "test")
 
 
@@ -68,14 +69,32 @@ class ImageFolder(RootedPart):
 
     def _read(self, folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
         import numpy as np
-        from torchvision.datasets import ImageFolder as Folder
 
-        try:
-            listing = Folder(str(folder))
-        except FileNotFoundError as error:
-            raise DataError(path=folder, problem=f"no images in class folders ({error})") from error
-        paths = [path for path, _ in listing.samples]
-        return read_images(paths, self.image_size), np.asarray(listing.targets, dtype="int64"), listing.classes
+        by_class = images_in(folder)
+        paths = [path for images in by_class.values() for path in images]
+        targets = np.repeat(np.arange(len(by_class)), [len(images) for images in by_class.values()])
+        return read_images(paths, self.image_size), targets.astype("int64"), list(by_class)
+
+
+def images_in(folder: Path) -> dict[str, list[str]]:
+    """The images of each class, a folder each, in the order of torchvision's ``ImageFolder``, which would load torch.
+
+    Raises `DataError` where there is no class, or one without images.
+    """
+    found: dict[str, list[str]] = {}
+    for name in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()):
+        parents = sorted(os.walk(folder / name, followlinks=True))
+        found[name] = [
+            f"{parent}/{file}"
+            for parent, _, files in parents
+            for file in sorted(files)
+            if file.lower().endswith(_EXTENSIONS)
+        ]
+    empty = ", ".join(name for name, images in found.items() if not images)
+    if empty or not found:
+        known = f"in {empty}; images end in {' '.join(_EXTENSIONS)}" if empty else "since there are none"
+        raise DataError(path=folder, problem=f"no images in class folders, {known}")
+    return found
 
 
 def files_in(folder: Path) -> list[str]:
