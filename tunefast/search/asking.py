@@ -27,8 +27,8 @@ from tunefast.store.rows import settings_of
 from tunefast.store.sketch import DRAWN_ID, SketchStorage
 from tunefast.store.trials import MirroredStorage
 
-MOST_SEEN = 1000
-"""Trials that TPE looks at: the best, and as many of the others as there is room, from all over the study."""
+MOST_SEEN = 1500
+"""Trials that TPE looks at: half of them the best, the others from all over the study."""
 MOST_DRAWS = 20
 """For a trial, where they repeat earlier ones."""
 SAMPLER_DRAWS = 5

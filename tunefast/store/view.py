@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.store.rows import EXTRAPOLATED
 
-BEST_SHARE = 10
+BEST_SHARE = 2
 """One of so many trials that a sampler sees is there because it is among the best."""
 CHOOSE_EVERY = 50
 """Trials; those that came since are seen too."""
@@ -74,10 +74,11 @@ class SamplersView:
         """The best trials, others from all over the study, the latest, and those that have not ended, by number."""
         if len(trials) - self._chosen_at >= CHOOSE_EVERY:
             best = _best([trial for trial in trials if trial.values], most // BEST_SHARE, directions)
-            every = math.ceil(len(trials) / (most - len(best)))
+            others = [number for number in range(len(trials)) if number not in best]
+            spread = np.linspace(0, len(others) - 1, most - len(best)).astype(int)
             unfinished = {trial.number for trial in trials if not trial.state.is_finished()}
             self._chosen_at = len(trials)
-            self._kept = sorted(best | unfinished | self.paused | set(range(0, len(trials), every)))
+            self._kept = sorted(best | unfinished | self.paused | {others[index] for index in spread})
         return [*(trials[number] for number in self._kept), *trials[self._chosen_at :]]
 
     def _within(self, trial: FrozenTrial) -> FrozenTrial | None:
