@@ -7,10 +7,8 @@ import tomllib
 
 from rich.console import Console
 
-from tests.report.made import study, trial
-from tests.store.databases import study_spec
+from tests.report.made import attempt, study, trial
 from tunefast.cli.showing import best_document, show_best
-from tunefast.store.rows import IMPORTED
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -23,17 +21,15 @@ def printed(found: StudySnapshot) -> str:
 
 def test_the_seed_is_told() -> None:
     """The one that its attempts had, in the text's head and in JSON; all that is printed can be pasted into a spec."""
-    found = study(trial(0.5))
-    text, seed = printed(found), found.spec.trial_seed(0)
-    assert f"# seed {seed}\n" in text
+    seeds = [(0, 11), (0, 12), (1, 13)]
+    attempts = [{**attempt(number, "w1", 0, 1), "seed": seed} for number, seed in seeds]
+    found = study(trial(0.5), attempts=attempts)
+    text = printed(found)
+    assert "# seed 12\n" in text
     assert tomllib.loads(text)["recipe"] == {"objective": "nobody:calls_it", "epochs": 10, "params": {}}
-    assert best_document(found, found.trials[0], None)["seed"] == seed
+    assert best_document(found, found.trials[0], None)["seed"] == 12
 
 
-def test_a_seed_of_the_recipe_counts() -> None:
-    """A recipe may have one for all trials; of a trial from another study nobody knows."""
-    spec = study_spec(direction="maximize", recipe={"seed": 7})
-    assert "# seed 7\n" in printed(study(trial(0.5), spec=spec))
-    imported = trial(0.5)
-    imported.set_user_attr(IMPORTED, "other 3")
-    assert "# seed" not in printed(study(imported))
+def test_of_a_trial_of_others_no_seed_is_known() -> None:
+    """What stock Optuna trained, or comes from another study, had no attempt here."""
+    assert "# seed" not in printed(study(trial(0.5)))

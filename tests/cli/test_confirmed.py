@@ -33,5 +33,5 @@ def test_ties_are_said(means: tuple[float, ...], said: str) -> None:
 
 def test_a_winner_that_is_no_better_says_so() -> None:
     """It ties, and is first for its place in the search alone."""
-    said = lead_in_words(Lead(7, 0.0, Interval(-0.1, 0.1), 3))
+    said = lead_in_words(Lead(7, 0.0, Interval(-0.1, 0.1), 3, is_tie=True))
     assert said == "It ties with trial 7 on the same 3 seeds; it stands first since it did in the search."

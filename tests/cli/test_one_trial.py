@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.report.made import RUNNING, attempt, epoch, study, trial
+from tests.report.made import PRUNED, RUNNING, attempt, epoch, study, trial
 from tests.store.databases import study_spec
 from tunefast.cli.showing import show_trial
 from tunefast.store.snapshot import StudySnapshot
 
 PLACE = {"host": "box", "commit": None, "versions": {"torch": "2.9"}, "python": "3.12"}
 PATIENCE = {"early_stopping": {"monitor": "score", "mode": "max", "patience": 1}}
+LATER = {"early_stopping": {**PATIENCE["early_stopping"], "start_from_epoch": 5}}
 
 
 def shown(found: StudySnapshot) -> list[str]:
@@ -46,6 +47,22 @@ def test_why_an_epoch_counts(recipe: dict[str, Any], kept: int, reason: str | No
     lines = shown(found)
     assert why in lines
     assert [line.split()[0] for line in lines if line.endswith("  kept")] == [str(kept)]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "state", "line"),
+    [
+        (PATIENCE, PRUNED, "score 0.4000"),
+        (LATER, None, "score 0.4000 at epoch 2, the last one"),
+    ],
+)
+def test_who_had_no_choice_is_told_of_none(recipe: dict[str, Any], state: Any, line: str) -> None:
+    """A pruned trial's value is its last epoch's, whatever patience liked best; so is that of one which had none yet."""
+    made = trial(0.4, *([state] if state else []), kept_epoch=1 if state else 2)
+    spec = study_spec(direction="maximize", recipe=recipe)
+    lines = shown(study(made, epochs=[epoch(0, 1, 0.5), epoch(0, 2, 0.4)], spec=spec))
+    assert line in lines
+    assert any(each.endswith("  kept") for each in lines) is (state is None)
 
 
 def test_what_attempts_share_is_told_once() -> None:

@@ -162,6 +162,7 @@ def test_values_and_settings_are_not_left_out_of_a_printed_frame(path: Path) -> 
     with pandas.option_context("display.width", 80, "display.max_columns", 4):
         text, sorted_text = str(frame), str(frame.sort_values("value.score").head(1))
         assert "reason" in str(frame[["trial", "reason"]])
+        assert str(frame.T) == str(pandas.DataFrame(frame.T)), "what is made of it pandas shortens as ever"
         assert "..." not in str(opened(path).epochs)
     assert "..." not in text + sorted_text
     assert all(name in text and name in sorted_text for name in first)

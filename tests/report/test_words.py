@@ -28,7 +28,7 @@ def said(made: StudySnapshot, found: Confirmation | None = None) -> str:
 
 
 def lines(
-    made: StudySnapshot, found: Confirmation | None = None, flag: str = "", at_work: tuple[str, ...] = ()
+    made: StudySnapshot, found: Confirmation | None = None, flag: str = "", at_work: tuple[str, ...] | None = ()
 ) -> list[str]:
     """The commands."""
     return [command.line for command in opening(made, found, flag, at_work).commands]
@@ -159,6 +159,15 @@ def test_who_is_at_work_needs_no_start() -> None:
     assert lines(replace(made, held=True), at_work=("study",), flag=" -F") == ["tunefast study resume study -F"]
     for elsewhere in (lines(made, at_work=("other",)), lines(replace(made, held=True))):
         assert elsewhere[0] == "tunefast study run study"
+
+
+def test_where_nobody_knows_who_works_the_trials_tell() -> None:
+    """A study with trials that run is to be watched, paused or not; one that is over may be confirmed, as ever."""
+    made = study(trial(0.5), trial(None, RUNNING))
+    for found in (made, replace(made, held=True)):
+        assert lines(found, at_work=None) == ["tunefast study watch study"]
+    over = full(trial(0.9), trial(0.8))
+    assert lines(over, at_work=None) == lines(over) != []
 
 
 def test_a_confirmation_at_work_is_watched() -> None:

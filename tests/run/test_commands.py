@@ -48,6 +48,30 @@ def coordinator(path: Path, answer: Message | None) -> Iterator[list[Message]]:
         thread.join()
 
 
+@contextmanager
+def hanging_up(path: Path, times: int) -> Iterator[None]:
+    """A coordinator that so often hangs up when it is asked, the last time since it ends."""
+    address = StateDirectory(path).make_socket_path()
+    StateDirectory(path).announce(address)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(address))
+    listener.listen()
+
+    def serve() -> None:
+        for left in reversed(range(times)):
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as lines:
+                lines.readline()
+                if not left:
+                    listener.close()
+                    address.unlink()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield
+    thread.join()
+
+
 def test_without_a_coordinator(tmp_path: Path) -> None:
     """Where nobody works on the database, the command line owns it for a moment, and makes it if need be."""
     path = tmp_path / "a.db"
@@ -116,8 +140,10 @@ def test_listing_workers(tmp_path: Path) -> None:
         assert list_workers(path) == {"coordinator": 3, "workers": []}
     assert list_workers(path) == nobody, "a socket that was left behind is nobody"
     StateDirectory(path).make_socket_path().unlink()
-    with coordinator(path, None):
+    with hanging_up(path, 1):
         assert list_workers(path) == nobody, "a coordinator that ends while it is asked is none"
+    with hanging_up(path, 2), pytest.raises(CoordinatorLost, match="it ended while it was asked"):
+        list_workers(path)
 
 
 def test_every_error_survives_the_way() -> None:

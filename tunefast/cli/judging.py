@@ -16,7 +16,7 @@ from tunefast.search.pruning.rule import MISSING, NUM_CURVES, THRESHOLD
 from tunefast.search.race import BEST, CURVES, NEEDED, SPENT
 from tunefast.spec.progress import PRUNER, RACE, TARGET
 from tunefast.spec.study_section import StudySection
-from tunefast.store.rows import AUDITED, SPLITS
+from tunefast.store.rows import AUDITED, SPLITS, state_word
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -56,7 +56,7 @@ def show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: lis
     metrics = list(rows[0]["metrics"])
     measured = (name,) if any(THRESHOLD in numbers for numbers in judged) else ()
     names = ("epoch", *metrics, *measured, "rate", "seconds")
-    kept = trial.user_attrs.get("kept_epoch")
+    kept = kept_epoch(trial)
     table = plain_table(*names, "", right=names)
     for row, numbers in zip(rows, judged, strict=True):
         values = [number(row["metrics"].get(metric)) for metric in metrics]
@@ -68,6 +68,12 @@ def show_curve(out: Console, study: StudySnapshot, trial: FrozenTrial, rows: lis
     out.print(table)
 
 
+def kept_epoch(trial: FrozenTrial) -> int | None:
+    """The epoch that a complete trial's value is of; None where nobody knows, and for others, which have no choice."""
+    kept: int | None = trial.user_attrs.get("kept_epoch")
+    return kept if state_word(trial) == "complete" else None
+
+
 def kept_in_words(study: StudySnapshot, trial: FrozenTrial, kept: int) -> str:
     """Why a trial's value is that of epoch `kept`, after its number; nothing where its training decides."""
     recipe = study.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
@@ -76,7 +82,7 @@ def kept_in_words(study: StudySnapshot, trial: FrozenTrial, kept: int) -> str:
         return ", where it got to the target"
     if isinstance(recipe, ObjectiveRecipe) and recipe.style == "optuna":
         return ""
-    if patience is not None and patience.restore_best_weights:
+    if patience is not None and patience.restore_best_weights and kept > (patience.start_from_epoch or 0):
         rows = (row for row in study.epochs if (row["trial"], row["epoch"]) == (trial.number, kept))
         best = next((f" ({number(row['metrics'].get(patience.monitor))})" for row in rows), "")
         since = f" from epoch {patience.start_from_epoch + 1} on" if patience.start_from_epoch else ""

@@ -74,7 +74,7 @@ def report(
         read_page(known[page]),
         datetime.now(UTC),
         flag=storage_flag(storage),
-        at_work=at_work or {},
+        at_work=at_work,
         drawn=drawn,
     )
     stem = f"{name}{'' if page == FIRST else f'-{page}'}"

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tunefast.cli.attempts import show_attempts
 from tunefast.cli.confirmed import repeated_document
-from tunefast.cli.judging import kept_in_words, show_curve, show_missing, spent_in_words
+from tunefast.cli.judging import kept_epoch, kept_in_words, show_curve, show_missing, spent_in_words
 from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
 from tunefast.recipe.recipe import TrainingRecipe
@@ -23,7 +23,7 @@ from tunefast.search.confirmed import Confirmation, confirmation_of
 from tunefast.search.pruning.promoting import Place
 from tunefast.search.rungs import places, where_in_words
 from tunefast.spec.progress import PRUNER
-from tunefast.store.rows import CLONED, EXTRAPOLATED, IMPORTED, RETRIES, SPLITS, main_value, settings_of, state_word
+from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
@@ -208,7 +208,7 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
 
 def _counts(study: StudySnapshot, trial: FrozenTrial) -> str:
     """Which epoch a trial's value is of, and why that one."""
-    kept = trial.user_attrs.get("kept_epoch")
+    kept = kept_epoch(trial)
     return "" if kept is None else f" at epoch {kept}{kept_in_words(study, trial, kept)}"
 
 
@@ -243,9 +243,8 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial, confirmatio
 
 
 def _seed(study: StudySnapshot, trial: FrozenTrial) -> int | None:
-    """What decided a trial's random draws; None of one from another study, where nobody knows."""
-    recipe = study.spec.recipe_for(trial.params)
-    return None if IMPORTED in trial.user_attrs else study.spec.trial_seed(trial.number, recipe)
+    """What decided the random draws of a trial's last attempt; None of one that tunefast did not train."""
+    return next((row["seed"] for row in reversed(study.attempts) if row["trial"] == trial.number), None)
 
 
 def _of_confirmation(study: StudySnapshot, confirmation: Confirmation | None) -> list[str]:

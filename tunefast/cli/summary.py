@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from optuna.trial import TrialState
@@ -41,19 +43,24 @@ def why_over(study: StudySnapshot) -> str:
 
 def how_to_go_on(study: StudySnapshot, storage: str) -> str:
     """What lets a study that is over search on, in a sentence."""
-    budget, flag = study.spec.budget, storage_flag(storage)
+    name, flag = shlex.quote(study.name), storage_flag(storage)
     if study.confirms is not None:
-        original = study.name.removesuffix(CONFIRMATION)
+        original = shlex.quote(study.name.removesuffix(CONFIRMATION))
         return f"More seeds: tunefast study confirm {original} --seeds S{flag}"
+    if isinstance(study.spec.study.sampler, GridSampler) and num_in_budget(study.trials) >= study.spec.num_cells:
+        return f"Its grid is covered; add cells: tunefast study edit {name} --set space.PATH.choices=[...]{flag}"
+    return f"Search on with a larger budget: tunefast study extend {name} {' '.join(_larger(study))}{flag}"
+
+
+def _larger(study: StudySnapshot) -> Iterator[str]:
+    """An option for each limit that is reached."""
+    budget = study.spec.budget
     if study.has_reached_target:
-        more = "--target VALUE"
-    elif why_over(study) == "minutes":
-        more = f"--minutes {2 * (budget.minutes or 0):g}"
-    elif isinstance(study.spec.study.sampler, GridSampler) and num_in_budget(study.trials) >= study.spec.num_cells:
-        return f"Its grid is covered; add cells: tunefast study edit {study.name} --set space.PATH.choices=[...]{flag}"
-    else:
-        more = f"--trials {2 * (budget.trials or 0)}"
-    return f"Search on with a larger budget: tunefast study extend {study.name} {more}{flag}"
+        yield "--target VALUE"
+    if budget.minutes is not None and study.active_seconds >= budget.minutes * SECONDS_A_MINUTE:
+        yield f"--minutes {2 * budget.minutes:g}"
+    if budget.trials is not None and num_in_budget(study.trials) >= budget.trials:
+        yield f"--trials {2 * budget.trials}"
 
 
 def document(study: StudySnapshot, reason: str) -> dict[str, Any]:

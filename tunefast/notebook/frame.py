@@ -29,8 +29,9 @@ class Frame(pd.DataFrame):  # type: ignore[misc,unused-ignore]  # without stubs 
 
     def __repr__(self) -> str:
         names = list(self.columns)
-        whole = names == self.attrs.get(ALL)
-        num_first = self.attrs[FIRST] if whole else len(names)
+        if names != self.attrs.get(ALL):  # another frame, made of this one
+            return str(pd.DataFrame.__repr__(self))
+        num_first = self.attrs[FIRST]
         with pd.option_context("display.max_columns", None, "display.expand_frame_repr", True):
             text = pd.DataFrame.__repr__(self.iloc[:, :num_first])
         if num_first == len(names):

@@ -57,12 +57,12 @@ def report(
     moment: datetime,
     *,
     flag: str = "",
-    at_work: Collection[str] = (),
+    at_work: Collection[str] | None = (),
     drawn: bool = True,
 ) -> Report:
-    """A study's page; `flag` is what commands need to find its database, `at_work` the studies that have workers.
+    """A study's page; `flag` is what commands need to find its database.
 
-    Pictures are left out unless `drawn`.
+    `at_work` are the studies that have workers, None where nobody knows. Pictures are left out unless `drawn`.
     """
     words = opening(study, confirmation, flag, at_work)
     return Report(study.name, page.title, moment, words, sections(study, page, drawn=drawn))

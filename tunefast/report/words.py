@@ -40,11 +40,11 @@ class Opening(NamedTuple):
 
 
 def opening(
-    study: StudySnapshot, confirmation: Confirmation | None, flag: str = "", at_work: Collection[str] = ()
+    study: StudySnapshot, confirmation: Confirmation | None, flag: str = "", at_work: Collection[str] | None = ()
 ) -> Opening:
     """The paragraph of a study; `flag` is what commands need to find its database.
 
-    `at_work` are the names of the studies that workers work on.
+    `at_work` are the names of the studies that workers work on; None where nobody knows.
     """
     winner = _winner(study, confirmation)
     settings = {} if winner is None else {path: setting(value) for path, value in settings_of(winner).items()}
@@ -165,9 +165,11 @@ def _last_line(trial: FrozenTrial) -> str:
 
 
 def _next(
-    study: StudySnapshot, confirmation: Confirmation | None, flag: str, at_work: Collection[str]
+    study: StudySnapshot, confirmation: Confirmation | None, flag: str, at_work: Collection[str] | None
 ) -> Iterator[Command]:
     """What makes sense now, what matters most first."""
+    known = at_work is not None
+    at_work = [study.name] if at_work is None and "running" in study.counts else at_work or ()
     quoted = shlex.quote(study.name)
     name, best = f"{quoted}{flag}", study.best
     if study.counts.get("failed"):
@@ -177,7 +179,7 @@ def _next(
     if study.name in at_work:
         yield (
             Command(f"tunefast study resume {name}", "go on: it was paused, and its workers wait")
-            if study.held
+            if study.held and known
             else Command(f"tunefast study watch {name}", "follow it in a terminal")
         )
         return

@@ -116,10 +116,16 @@ def _restate_rows(database: Database, name: str, spec: StudySpec) -> None:
 
 def list_workers(path: Path) -> dict[str, Any]:
     """The coordinator's process id and its workers; none where nobody works on the database, or the last ones leave."""
-    channel = connect(StateDirectory(path)) if path.exists() else None
-    if channel is not None:
-        with channel, contextlib.suppress(CoordinatorLost, OSError):  # it was about to end
-            return asked(channel, Command(verb="workers"), path)
+    for is_last in (False, True):
+        channel = connect(StateDirectory(path)) if path.exists() else None
+        if channel is None:
+            break
+        try:
+            with channel:
+                return asked(channel, Command(verb="workers"), path)
+        except (CoordinatorLost, OSError) as error:  # it was about to end, or there is another one now
+            if is_last:
+                raise CoordinatorLost(storage=path, problem="it ended while it was asked") from error
     return {"coordinator": None, "workers": []}
 
 

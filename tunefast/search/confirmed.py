@@ -24,7 +24,7 @@ from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
 TIE = 1e-12
-"""Means that are closer are equal: what is between them was left by adding up."""
+"""Share of themselves by which means differ that are equal: what is between them was left by adding up."""
 UNFINISHED = ("waiting", "running")
 
 
@@ -78,11 +78,8 @@ class Lead(NamedTuple):
     """Above 0 where it is better, whatever the direction."""
     interval: Interval | None
     num_seeds: int
-
-    @property
-    def is_tie(self) -> bool:
-        """Whether it is no better at all."""
-        return abs(self.mean) < TIE
+    is_tie: bool = False
+    """Whether it is no better at all."""
 
     @property
     def is_certain(self) -> bool:
@@ -127,9 +124,9 @@ class Confirmation:
         """Whether the new seeds put all trials in the order that the search did; None where ties leave that open."""
         having = [trial for trial in self.trials if trial.mean is not None]
         pairs = [
-            (one.searched - two.searched, (one.mean or 0) - (two.mean or 0)) for one, two in combinations(having, 2)
+            ((one.searched, two.searched), (one.mean or 0.0, two.mean or 0.0)) for one, two in combinations(having, 2)
         ]
-        signs = [(_sign_of(before), _sign_of(after)) for before, after in pairs]
+        signs = [(_order(*before), _order(*after)) for before, after in pairs]
         if any(before * after < 0 for before, after in signs):
             return False
         return None if any(before * after == 0 for before, after in signs) else True
@@ -155,7 +152,9 @@ class Confirmation:
         differences = [-self._sign * (one.values[seed] - other.values[seed]) for seed in sorted(shared)]
         if not differences:
             return None
-        return Lead(other.trial, statistics.fmean(differences), mean_interval(differences), len(differences))
+        means = [statistics.fmean(each.values[seed] for seed in shared) for each in (one, other)]
+        mean, is_tie = statistics.fmean(differences), _order(*means) == 0
+        return Lead(other.trial, mean, mean_interval(differences), len(differences), is_tie)
 
     @property
     def optimism(self) -> float | None:
@@ -191,16 +190,16 @@ def confirmed(study: StudySnapshot, confirming: StudySnapshot) -> Confirmation:
     return Confirmation(study.spec.study.maximize, found)
 
 
-def _sign_of(difference: float) -> int:
-    """Of a difference; 0 for a tie, as between two values without an end."""
-    return (difference >= TIE) - (difference <= -TIE)
+def _order(one: float, other: float) -> int:
+    """1 where `one` is greater, -1 where it is less, 0 for a tie, as between two values without an end."""
+    return 0 if math.isclose(one, other, rel_tol=TIE) else (one > other) - (one < other)
 
 
 def _groups(ranked: Sequence[tuple[int, float]]) -> list[list[int]]:
     """Numbers of trials, those of equal values together, from trials with their values, in order."""
     groups: list[list[int]] = []
     for index, (number, value) in enumerate(ranked):
-        if index and _sign_of(value - ranked[index - 1][1]) == 0:
+        if index and _order(value, ranked[index - 1][1]) == 0:
             groups[-1].append(number)
         else:
             groups.append([number])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,17 +132,54 @@ def test_scaled_as_torchvision_does(
     np.testing.assert_array_equal(read_images([str(path)], size)[0], np.asarray(expected))
 
 
-@pytest.mark.parametrize(("side", "from_many"), [(20, 1000), (20, 100), (80, 1000)])
-def test_many_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, from_many: int) -> None:
-    """Every image is in its own place, read in one thread, or of many small or large ones in processes or threads."""
-    monkeypatch.setattr(reading, "_PROCESSES_PAY", from_many)
-    paths = [str(tmp_path / f"{number}.png") for number in range(150)]
-    for number, path in enumerate(paths):
-        Image.new("RGB", (side, side), (number, 0, 0)).save(path)
+@pytest.mark.parametrize("side", [20, 80])
+def test_many_images(tmp_path: Path, side: int) -> None:
+    """Every image is in its own place, whether small ones are read in one thread or large ones in several."""
+    paths = _numbered(tmp_path, side)
     assert read_images(paths, 4)[:, 2, 2, 0].tolist() == list(range(150))
     Path(paths[140]).write_bytes(b"broken")
     with pytest.raises(DataError, match=r"140\.png"):
         read_images(paths, 4)
+
+
+def test_many_small_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read by other processes, all but the first; one that cannot be read is named as ever."""
+    monkeypatch.setattr(reading, "_IMAGES_A_PROCESS", 60)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    paths = _numbered(tmp_path, 20)
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.png")
+    Path(paths[7]).rename(odd)
+    paths[7] = odd
+    here: list[str] = []
+    read = reading._read
+
+    def noted(some: list[str], into: Any) -> int:
+        here.extend(some)
+        return read(some, into)
+
+    monkeypatch.setattr(reading, "_read", noted)
+    assert read_images(paths, 4)[:, 2, 2, 0].tolist() == list(range(150))
+    assert here == paths[:64]
+    Path(paths[140]).write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"140\.png"):
+        read_images(paths, 4)
+
+
+@pytest.mark.parametrize("reader", ["import no_such_module", "print('hello')\n" + reading._READER])
+def test_a_process_that_cannot_read_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
+    """What it leaves out, or puts in the wrong place, is read again by who asked for it."""
+    monkeypatch.setattr(reading, "_IMAGES_A_PROCESS", 60)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(reading, "_READER", reader)
+    assert read_images(_numbered(tmp_path, 20), 4)[:, 2, 2, 0].tolist() == list(range(150))
+
+
+def _numbered(folder: Path, side: int) -> list[str]:
+    """150 square images, each of a red of its own."""
+    paths = [str(folder / f"{number}.png") for number in range(150)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (side, side), (number, 0, 0)).save(path)
+    return paths
 
 
 def test_large_jpeg(tmp_path: Path) -> None:

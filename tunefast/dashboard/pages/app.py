@@ -118,8 +118,7 @@ class Pages:
             there = (html.in_optuna_dashboard(self._known_studies()[study]), "It in optuna-dashboard")
             raise Refusal(HTTPStatus.NOT_FOUND, words, link=there) from error
         confirmation = confirmation_of(self._path, found)
-        busy = {study} if at_work is None else at_work  # a coordinator that does not answer is there, and works
-        made = report(found, confirmation, self._pages[page], datetime.now(UTC), flag=self._flag, at_work=busy)
+        made = report(found, confirmation, self._pages[page], datetime.now(UTC), flag=self._flag, at_work=at_work)
         known = self._known_studies()
         place = html.Place(study, known[study], page, standing(found), list(known), self._titles)
         return html.study_page(content(made), place)

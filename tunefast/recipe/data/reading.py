@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-_MAX_THREADS = 16
+_MOST_AT_ONCE = 16
 _CHUNK = 64
 _THREADS_PAY = 64
 """Pixels of a side from which several threads decode faster: below, they only wait for the interpreter's lock."""
-_PROCESSES_PAY = 8192
-"""Small images from which several processes do, which take half a second to start."""
+_IMAGES_A_PROCESS = 4096
+"""Small images that pay for a process, which takes half a second to start."""
 _READER = "from tunefast.recipe.data.reading import read_for_another; read_for_another()"
 
 
@@ -34,16 +34,13 @@ def read_images(paths: list[str], size: int) -> NDArray[np.uint8]:
     chunks = [slice(start, min(start + _CHUNK, len(paths))) for start in range(0, len(paths), _CHUNK)]
     longest = max(_read(paths[chunks[0]], images[chunks[0]]), size)
     num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    num_processes = min(_MOST_AT_ONCE, num_cores, len(paths) // _IMAGES_A_PROCESS)
     if longest >= _THREADS_PAY:
-        with ThreadPoolExecutor(min(_MAX_THREADS, num_cores)) as pool:
+        with ThreadPoolExecutor(min(_MOST_AT_ONCE, num_cores)) as pool:
             for _ in pool.map(_read, (paths[chunk] for chunk in chunks[1:]), (images[chunk] for chunk in chunks[1:])):
                 pass
-    elif num_cores > 1 and len(paths) >= _PROCESSES_PAY:
-        share = -(-len(paths) // min(_MAX_THREADS, num_cores))
-        shares = [slice(start, min(start + share, len(paths))) for start in range(0, len(paths), share)]
-        with ThreadPoolExecutor(len(shares)) as pool:
-            for _ in pool.map(_read_elsewhere, (paths[part] for part in shares), (images[part] for part in shares)):
-                pass
+    elif num_processes > 1:
+        _read_in_processes(paths, images, num_processes)
     else:
         for chunk in chunks[1:]:
             _read(paths[chunk], images[chunk])
@@ -56,26 +53,35 @@ def _read(paths: list[str], images: NDArray[np.uint8]) -> int:
     return longest[0]
 
 
-def _read_elsewhere(paths: list[str], images: NDArray[np.uint8]) -> None:
-    """Fill `images` by a process of its own; by this one where that fails, which then says why."""
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", _READER, str(images.shape[1])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("a process without pipes")
-        missing = images.data.cast("B")
-        try:
+def _read_in_processes(paths: list[str], images: NDArray[np.uint8], num_processes: int) -> None:
+    """Fill `images`, each process a share; this one reads what another could not, or says why it cannot either."""
+    size = -(-len(paths) // num_processes)
+    shares = [slice(start, min(start + size, len(paths))) for start in range(0, len(paths), size)]
+    with ThreadPoolExecutor(len(shares)) as pool:
+        done = pool.map(_is_read_elsewhere, (paths[share] for share in shares), (images[share] for share in shares))
+        left = [share for share, is_read in zip(shares, done, strict=True) if not is_read]
+    for share in left:
+        _read(paths[share], images[share])
+
+
+def _is_read_elsewhere(paths: list[str], images: NDArray[np.uint8]) -> bool:
+    """Fill `images` by a process of its own; returns whether it could."""
+    command = [sys.executable, "-c", _READER, str(images.shape[1])]
+    missing = images.data.cast("B")
+    try:
+        with subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            if process.stdin is None or process.stdout is None:
+                return False
             with process.stdin:
                 process.stdin.write(b"\0".join(map(os.fsencode, paths)))
             while missing and (num := process.stdout.readinto(missing)):  # type: ignore[attr-defined]  # a buffered reader
                 missing = missing[num:]
-        except BrokenPipeError:
-            pass
-    if missing or process.returncode:
-        _read(paths, images)
+            more = process.stdout.read(1)  # that something else has printed, so that nothing is in its place
+    except OSError:
+        return False
+    return not missing and not more and process.returncode == 0
 
 
 def read_for_another() -> None:
