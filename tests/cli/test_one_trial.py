@@ -57,7 +57,7 @@ def test_why_an_epoch_counts(recipe: dict[str, Any], kept: int, reason: str | No
     ],
 )
 def test_who_had_no_choice_is_told_of_none(recipe: dict[str, Any], state: Any, line: str) -> None:
-    """A pruned trial's value is its last epoch's, whatever patience liked best; so is that of one which had none yet."""
+    """A pruned trial's value is its last epoch's, whatever patience liked best; so is that of one that had none yet."""
     made = trial(0.4, *([state] if state else []), kept_epoch=1 if state else 2)
     spec = study_spec(direction="maximize", recipe=recipe)
     lines = shown(study(made, epochs=[epoch(0, 1, 0.5), epoch(0, 2, 0.4)], spec=spec))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 
 from tunefast.dashboard.headers import ExcInfo, Headers
 from tunefast.store.plots import PLOT
 from tunefast.store.rows import METRIC_NAMES
+
+log = logging.getLogger("tunefast.dashboard")
 
 RENAME = re.compile(r"/api/studies/([0-9]{1,18})/rename")
 TAKEN_ALONG = (PLOT, METRIC_NAMES)
@@ -40,8 +44,11 @@ def whole_renames(app: WSGIApplication, storage: BaseStorage) -> WSGIApplication
             getattr(sent, "close", lambda: None)()
         if said and said[0].startswith("201"):
             made = int(json.loads(body)["study_id"])
-            for key, value in before.items():
-                storage.set_study_system_attr(made, key, value)
+            try:
+                for key, value in before.items():
+                    storage.set_study_system_attr(made, key, value)
+            except StorageInternalError:  # it is renamed all the same
+                log.exception("study %d was renamed, but its plots were not taken along: %s", made, ", ".join(before))
         return [body]
 
     return answer
