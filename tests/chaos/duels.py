@@ -49,7 +49,8 @@ def corrupted(arena: Arena) -> Findings:
     try:
         worker = _soon(lambda: _young(arena, files=2, epochs=EPOCHS - 2))
         os.kill(worker["pid"], signal.SIGSTOP)
-        newest = arena.checkpoints(worker["trial"])[-1]
+        before, newest = arena.checkpoints(worker["trial"])[-2:]
+        behind = arena.logs()[worker["trial"]].count(", epoch ") - int(before.stem.removeprefix("epoch-"))
         content = bytearray(newest.read_bytes())
         for position in range(len(content) - len(content) // 8, len(content)):
             content[position] ^= 0x10
@@ -58,7 +59,7 @@ def corrupted(arena: Arena) -> Findings:
         host.wait(DEADLINE_SECONDS)
     finally:
         end(host)
-    return check(arena, damages=1)
+    return check(arena, damages=1, behind=behind)
 
 
 def rivals(arena: Arena) -> Findings:
