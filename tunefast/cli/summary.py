@@ -15,7 +15,6 @@ from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, show_commands, show_settings
 from tunefast.cli.slot_table import show_slots, slots_document
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.report.phrases import SECONDS_A_MINUTE
 from tunefast.report.sentences import written_in_words
 from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.spec.samplers import GridSampler
@@ -37,8 +36,7 @@ def why_over(study: StudySnapshot) -> str:
     """Why a study that is over ended, a key of `REASONS`."""
     if study.has_reached_target:
         return "target"
-    minutes = study.spec.budget.minutes
-    return "minutes" if minutes is not None and study.active_seconds >= minutes * SECONDS_A_MINUTE else "trials"
+    return "minutes" if study.is_out_of_time else "trials"
 
 
 def how_to_go_on(study: StudySnapshot, storage: str) -> str:
@@ -57,7 +55,7 @@ def _larger(study: StudySnapshot) -> Iterator[str]:
     budget = study.spec.budget
     if study.has_reached_target:
         yield "--target VALUE"
-    if budget.minutes is not None and study.active_seconds >= budget.minutes * SECONDS_A_MINUTE:
+    if budget.minutes is not None and study.is_out_of_time:
         yield f"--minutes {2 * budget.minutes:g}"
     if budget.trials is not None and num_in_budget(study.trials) >= budget.trials:
         yield f"--trials {2 * budget.trials}"

@@ -147,10 +147,15 @@ class StudySnapshot:
         return best is not None and target is not None and sign * best.values[0] >= sign * target
 
     @property
+    def is_out_of_time(self) -> bool:
+        """Whether the budget's minutes are used up."""
+        minutes = self.spec.budget.minutes
+        return minutes is not None and self.active_seconds >= minutes * 60
+
+    @property
     def is_over(self) -> bool:
         """Whether running it would end at once: it is used up, out of time, or its grid is covered."""
-        minutes = self.spec.budget.minutes
-        if self.is_used_up or (minutes is not None and self.active_seconds >= minutes * 60):
+        if self.is_used_up or self.is_out_of_time:
             return True
         return isinstance(self.spec.study.sampler, GridSampler) and self._have_ended(self.spec.num_cells)
 
