@@ -29,7 +29,7 @@ model.fit(
     epochs=args.epochs,
     verbose=2,
     callbacks=[
-        keras.callbacks.BackupAndRestore(os.path.join(args.checkpoints, "backup")),
-        keras_callback(),  # added
+        keras_callback(),  # added: before the backup, so that no epoch is kept that was not reported
+        keras.callbacks.BackupAndRestore(os.path.join(args.checkpoints, "backup"), delete_checkpoint=False),
     ],
 )

@@ -47,9 +47,9 @@ def main() -> None:
         model.eval()
         with torch.no_grad():
             accuracy = (model(x[val]).argmax(1) == y[val]).float().mean().item()
+        print(json.dumps({"epoch": epoch, "loss": loss.item(), "val_accuracy": accuracy}), flush=True)
         torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch}, last + ".new")
         os.replace(last + ".new", last)
-        print(json.dumps({"epoch": epoch, "loss": loss.item(), "val_accuracy": accuracy}), flush=True)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ start = int(open(path).read()) if os.path.exists(path) else 0
 print("starting after", start, flush=True)
 for epoch in range(start, 6):
     time.sleep(0.2)
+    print(json.dumps({"epoch": epoch, "score": float(sys.argv[1]) * (epoch + 1)}), flush=True)
     with open(path + ".new", "w") as file:
         file.write(str(epoch + 1))
     os.replace(path + ".new", path)
-    print(json.dumps({"epoch": epoch, "score": float(sys.argv[1]) * (epoch + 1)}), flush=True)
 """
 
 

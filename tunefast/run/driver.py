@@ -18,6 +18,7 @@ from tunefast.recipe.stopping import EarlyStopping, Patience
 from tunefast.run.checkpoint_files import copied_checkpoints, num_bytes
 from tunefast.run.line import Ask, ConnectionLostError, Line
 from tunefast.run.script.drive import run_program
+from tunefast.run.script.unread import unread
 from tunefast.run.troubles import trouble
 from tunefast.spec.progress import (
     CHECKPOINT_SECONDS,
@@ -144,7 +145,13 @@ def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
 def _drive_own(recipe: CommandRecipe | ObjectiveRecipe, assignment: Assignment, line: Line) -> Outcome | Returned:
     """Run the user's own training; what it reported before is told to a coordinator that does not know it."""
     reported = ReportLog(Path(assignment.directory or ".") / FILE, assignment.attempt)
-    if assignment.directory and (missing := reported.missing(assignment.earlier)):
+    missing = reported.missing(assignment.earlier) if assignment.directory else []
+    if isinstance(recipe, CommandRecipe):
+        reported.keep()
+        for report in unread(recipe, assignment, [*assignment.earlier, *missing]):
+            reported.add(report)
+            missing.append(report)
+    if missing:
         line.recall(missing)
         earlier = sorted([*assignment.earlier, *missing], key=lambda report: report.epoch)
         assignment = assignment.model_copy(update={"earlier": earlier})
@@ -156,7 +163,6 @@ def _drive_own(recipe: CommandRecipe | ObjectiveRecipe, assignment: Assignment, 
 
     driver = Driver(recipe.patience(), ask, assignment.earlier)
     if isinstance(recipe, CommandRecipe):
-        reported.keep()
         run_program(recipe, assignment, driver.report, line.note)
     elif recipe.style == "optuna" and line.consult is not None:
         return _drive_optuna(recipe, assignment, driver, line.consult)

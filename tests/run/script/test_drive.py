@@ -166,6 +166,18 @@ def test_csv_in_a_directory_of_its_own(project: Callable[[str], Project], tmp_pa
     assert not (tmp_path / "metrics.csv").exists()
 
 
+def test_a_followed_file_alone_counts(project: Callable[[str], Project]) -> None:
+    """An epoch that is printed as well is one epoch."""
+    script = """
+        for line in ('{"epoch": 1, "acc": 0.5}', '{"epoch": 2, "acc": 0.75}'):
+            print(line, flush=True)
+            print(line, file=open("m.jsonl", "a"), flush=True)
+    """
+    answer, told = judge()
+    project(script).run(answer, follow="m.jsonl", run_in="trial")
+    assert [report.epoch for report in told] == [1, 2]
+
+
 def test_a_failure_keeps_the_traceback(project: Callable[[str], Project]) -> None:
     """The last lines say what happened, and not what we did."""
     script = """

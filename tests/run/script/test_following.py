@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,22 @@ def test_csv(tmp_path: Path) -> None:
         handle.write("7\n")
     assert list(followed.new()) == [{"epoch": 3, "acc": 0.7}]
     assert list(followed.new()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"), [("m.csv", "acc\n0.1\n", "0.2\n"), ("m.jsonl", '{"acc": 0.1}\n', '{"acc": 0.2}\n')]
+)
+def test_a_position(tmp_path: Path, name: str, before: str, after: str) -> None:
+    """Another reader goes on where one was, and has all where there was nothing."""
+    path = tmp_path / name
+    nothing = follow(path).position
+    path.write_text(before)
+    position = json.loads(json.dumps(follow(path).position))
+    with path.open("a") as handle:
+        handle.write(after)
+    assert list(follow(path, position).new()) == [{"acc": 0.2}]
+    assert list(follow(path, nothing).new()) == [{"acc": 0.1}, {"acc": 0.2}]
+    assert list(follow(path).new()) == []
 
 
 def test_csv_with_another_column(tmp_path: Path) -> None:
@@ -66,7 +83,10 @@ def test_tensorboard(tmp_path: Path) -> None:
     assert list(followed.new()) == [{"step": 1, "loss": 0.5}, {"step": 1, "acc": 0.25}]
     writer.add_scalar("acc", 0.75, 2)
     writer.close()
+    position = json.loads(json.dumps(followed.position))
     assert list(followed.new()) == [{"step": 2, "acc": 0.75}]
+    assert list(follow(tmp_path, position).new()) == [{"step": 2, "acc": 0.75}]
+    assert next(follow(tmp_path, {}).new()) == {"step": 1, "acc": pytest.approx(0.1)}
 
 
 def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,10 @@ from tunefast.run.script.process import (
     command_words,
     environment,
     facts,
+    followed_path,
     working_directory,
 )
+from tunefast.run.script.unread import forget, note_start, open_printed
 from tunefast.spec.progress import NO_REPORT, Answer, Assignment, EpochReport, Verdict
 
 POLL_SECONDS = 0.5
@@ -43,6 +45,8 @@ class ProgramError(Exception):
 def run_program(recipe: CommandRecipe, assignment: Assignment, judge: Judge, tell: Tell) -> None:
     """Run the program of a trial to its end, asking `judge` for an answer after each epoch, and `tell` people things.
 
+    What it says stays in the trial's directory for `unread` where the trial has not ended with it.
+
     Raises `ProgramError` where it fails, or ends without a report, and what `judge` raises.
     """
     Path(facts(assignment)["checkpoints"]).mkdir(parents=True, exist_ok=True)
@@ -61,6 +65,7 @@ class _Trial:
         self._reports = False
         """Whether the program reports with ``tunefast_report``."""
         self._error: BaseException | None = None
+        self._directory = Path(assignment.directory)
         self._judging = asyncio.Lock()
         self._ending = asyncio.Event()
         """Set when the program is to end now."""
@@ -71,14 +76,18 @@ class _Trial:
         """Set when the program was told that it should end."""
 
     async def run(self) -> None:
-        directory = working_directory(self._recipe, self._assignment)
-        path = self._recipe.followed(facts(self._assignment))
-        followed = None if path is None else follow(directory / path)
+        path = followed_path(self._recipe, self._assignment)
+        followed = None if path is None else follow(path)
+        if followed is not None:
+            note_start(self._directory, followed)
         with tempfile.TemporaryDirectory(prefix="tunefast-") as place:
             socket = Path(place) / "report"
             server = await asyncio.start_unix_server(self._serve, socket)
             words = command_words(self._recipe, self._assignment)
-            program = await Program.start(words, directory, environment(self._recipe, self._assignment, socket))
+            directory = working_directory(self._recipe, self._assignment)
+            surroundings = environment(self._recipe, self._assignment, socket)
+            with open_printed(self._directory) as kept:
+                program = await Program.start(words, directory, surroundings, kept)
             try:
                 code = await self._attend(program, followed)
             finally:
@@ -86,6 +95,8 @@ class _Trial:
                 server.close()
         if self._error is not None:
             raise self._error
+        if self._verdict is not Verdict.PAUSE:
+            forget(self._directory)
         if self._verdict in (None, Verdict.CONTINUE):
             self._check_end(code, program.tail)
 
@@ -113,6 +124,7 @@ class _Trial:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer a program that reports with ``tunefast_report``; what it prints or writes besides counts no more."""
         self._reports = True
+        forget(self._directory)
         while line := await reader.readline():
             verdict = await self._take(numbers(json.loads(line)), asks=True)
             writer.write(json.dumps({"verdict": verdict}).encode() + b"\n")
@@ -126,7 +138,7 @@ class _Trial:
 
     async def _take_line(self, line: str) -> None:
         found = numbers_in(line)
-        if found and not self._reports:
+        if found and not self._reports and self._recipe.follow is None:
             await self._take(found)
 
     async def _watch(self, followed: Followed) -> None:

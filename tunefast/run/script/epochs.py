@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunefast.spec.counting import SAID_EPOCH, SAID_STEP, EpochCount
@@ -36,15 +36,24 @@ def numbers(table: Mapping[Any, Any]) -> dict[str, float]:
 
 
 class Epochs:
-    """Gathers numbers until all of the study's metrics are among them; `earlier` are the attempts' before."""
+    """Gathers numbers until all of the study's metrics are among them.
 
-    def __init__(self, metrics: Sequence[str], earlier: Sequence[EpochReport] = ()) -> None:
+    `earlier` are the attempts' before, and `clock` says the seconds at which numbers come.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[str],
+        earlier: Sequence[EpochReport] = (),
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.seen: set[str] = set()
         """The names of all numbers so far."""
         self._metrics = set(metrics)
         self._gathered: dict[str, float] = {}
         self._count = EpochCount(earlier)
-        self._time = time.perf_counter()
+        self._clock = clock
+        self._time = clock()
 
     def add(self, found: Mapping[str, float]) -> EpochReport | None:
         """Take in numbers; the report of an epoch where they are the last ones that were missing."""
@@ -53,7 +62,7 @@ class Epochs:
         if not self._metrics & found.keys() or not self._metrics <= self._gathered.keys():
             return None
         gathered, self._gathered = self._gathered, {}
-        now = time.perf_counter()
+        now = self._clock()
         seconds, self._time = now - self._time, now
         return EpochReport(
             epoch=self._count.next(gathered.get("epoch"), gathered.get("step")),

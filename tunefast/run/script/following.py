@@ -17,60 +17,70 @@ JSON_LINES = (".jsonl", ".ndjson")
 class Followed(Protocol):
     """Something that is written to."""
 
+    @property
+    def position(self) -> Any:
+        """What was read of it so far, as JSON has it: for `follow`, in another process."""
+
     def new(self) -> Iterator[dict[str, float]]:
         """The numbers that came since the last call, in the order of writing; none while there is no file."""
 
 
-def follow(path: Path) -> Followed:
+def follow(path: Path, position: Any = None) -> Followed:
     """What follows `path`: CSV or JSON lines by its suffix, else a directory of TensorBoard's files.
 
-    What is there already is not news. Raises `UserError` where the package that reads TensorBoard's files is missing.
+    What is there already is not news, or what had been read at a position. Raises `UserError` where the package that
+    reads TensorBoard's files is missing.
     """
     if path.suffix == ".csv":
-        return _Csv(path)
+        return _Csv(path, position)
     if path.suffix in JSON_LINES:
-        return _JsonLines(path)
+        return _JsonLines(path, position)
     if importlib.util.find_spec("tensorboard") is None:
         raise UserError(message="follow: TensorBoard's files need tensorboard: pip install 'tunefast[tensorboard]'")
-    return _TensorBoard(path)
-
-
-class _Lines:
-    """The whole lines of a file that grows; one that became shorter is read from its start again."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._position = path.stat().st_size if path.is_file() else 0
-
-    def new(self) -> Iterator[str]:
-        try:
-            with self._path.open("rb") as handle:
-                size = handle.seek(0, 2)
-                self._position = self._position if self._position <= size else 0
-                handle.seek(self._position)
-                text = handle.read()
-        except FileNotFoundError:
-            self._position = 0
-            return
-        whole = text[: text.rfind(b"\n") + 1]
-        self._position += len(whole)
-        yield from whole.decode(errors="replace").splitlines()
+    return _TensorBoard(path, position)
 
 
 class _JsonLines:
-    def __init__(self, path: Path) -> None:
-        self._lines = _Lines(path)
+    """The whole lines of a file that grows; one that became shorter is read from its start again.
+
+    Its position counts bytes.
+    """
+
+    def __init__(self, path: Path, position: int | None) -> None:
+        self._path = path
+        self.position = (path.stat().st_size if path.is_file() else 0) if position is None else position
 
     def new(self) -> Iterator[dict[str, float]]:
-        return filter(None, map(numbers_in, self._lines.new()))
+        return filter(None, map(numbers_in, self._lines()))
+
+    def _lines(self) -> list[str]:
+        try:
+            with self._path.open("rb") as handle:
+                size = handle.seek(0, 2)
+                self.position = self.position if self.position <= size else 0
+                handle.seek(self.position)
+                text = handle.read()
+        except FileNotFoundError:
+            self.position = 0
+            return []
+        whole = text[: text.rfind(b"\n") + 1]
+        self.position += len(whole)
+        return whole.decode(errors="replace").splitlines()
 
 
 class _Csv:
-    """The rows of a CSV file. Programs may rewrite the whole file when a column is new, as Lightning's logger does."""
+    """The rows of a CSV file, which its position counts.
 
-    def __init__(self, path: Path) -> None:
+    Programs may rewrite the whole file when a column is new, as Lightning's logger does.
+    """
+
+    def __init__(self, path: Path, position: int | None) -> None:
         self._path = path
-        self._read = self._rows()
+        self._read = self._rows()[:position]
+
+    @property
+    def position(self) -> int:
+        return len(self._read)
 
     def new(self) -> Iterator[dict[str, float]]:
         rows = self._rows()
@@ -99,14 +109,18 @@ def _numeric(row: dict[str, Any]) -> dict[str, float]:
 
 
 class _TensorBoard:
-    """The scalars in a directory of TensorBoard's files, and in those below it, step by step."""
+    """The scalars in a directory of TensorBoard's files, and in those below it, step by step.
 
-    def __init__(self, path: Path) -> None:
+    Its position counts the scalars of each tag in each directory.
+    """
+
+    def __init__(self, path: Path, position: dict[str, dict[str, int]] | None) -> None:
         self._path = path
-        self._read: dict[tuple[str, str], int] = {}
+        self.position = position or {}
         self._accumulators: dict[str, Any] = {}
-        for _ in self.new():
-            pass
+        if position is None:
+            for _ in self.new():
+                pass
 
     def new(self) -> Iterator[dict[str, float]]:
         """Numbers of one step together, in the order of their times."""
@@ -124,12 +138,12 @@ class _TensorBoard:
         accumulator = self._accumulators.setdefault(directory, EventAccumulator(directory, size_guidance=keep_all))
         accumulator.Reload()
         found: list[tuple[float, int, str, float]] = []
+        position = self.position.setdefault(directory, {})
         tags = accumulator.Tags()
         for tag in (*tags["scalars"], *tags["tensors"]):
             read = accumulator.Scalars if tag in tags["scalars"] else accumulator.Tensors
             events = read(tag)
-            start = self._read.get((directory, tag), 0)
-            self._read[directory, tag] = len(events)
+            start, position[tag] = position.get(tag, 0), len(events)
             for event in events[start:]:
                 value = tensor_util.make_ndarray(event.tensor_proto) if isinstance(event, TensorEvent) else event.value
                 if getattr(value, "size", 1) == 1:

@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from tunefast.errors import UserError
 from tunefast.recipe.own_training import FACTS, SETTINGS_VARIABLE, CommandRecipe
@@ -72,6 +72,12 @@ def working_directory(recipe: CommandRecipe, assignment: Assignment) -> Path:
     return Path(assignment.directory) if recipe.run_in == "trial" else Path(recipe.root or ".")
 
 
+def followed_path(recipe: CommandRecipe, assignment: Assignment) -> Path | None:
+    """The file or directory that the program writes its metrics to, where one is followed."""
+    path = recipe.followed(facts(assignment))
+    return None if path is None else working_directory(recipe, assignment) / path
+
+
 def command_words(recipe: CommandRecipe, assignment: Assignment) -> list[str]:
     """The command with everything filled in; files of the project by their absolute paths where it runs elsewhere."""
     words = recipe.words(facts(assignment))
@@ -108,16 +114,21 @@ class Program:
         self._pumps: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def start(cls, words: list[str], directory: Path, surroundings: Mapping[str, str]) -> Self:
-        """Start the program; one that cannot be started ends at once, with its reason in `tail`."""
+    async def start(cls, words: list[str], directory: Path, surroundings: Mapping[str, str], kept: BinaryIO) -> Self:
+        """Start the program, whose numbers go to the file `kept` too as it prints them.
+
+        One that cannot be started ends at once, with its reason in `tail`.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-IS",
             str(Path(guard.__file__)),
+            str(kept.fileno()),
             *words,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            pass_fds=(kept.fileno(),),
             cwd=directory,
             env=surroundings,
             limit=MAX_LINE_BYTES,
