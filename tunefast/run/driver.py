@@ -70,6 +70,13 @@ class Driver:
         self._answer = answer.model_copy(update={"keep": True}) if keep else answer
         return self._answer
 
+    def catch_up(self, reports: Sequence[EpochReport]) -> None:
+        """Pass on epochs of earlier attempts that were never judged, where this one ended without any of its own."""
+        if self._epoch is None:
+            for report in reports:
+                if self.report(report).verdict is not Verdict.CONTINUE:
+                    return
+
     def conclude(self, reason: str) -> None:
         """Take in that an earlier attempt was told to stop after the last epoch that was recalled, and why."""
         self._answer = Answer(verdict=Verdict.STOP, reason=reason)
@@ -143,18 +150,10 @@ def drive(assignment: Assignment, line: Line) -> Outcome | Returned:
 
 
 def _drive_own(recipe: CommandRecipe | ObjectiveRecipe, assignment: Assignment, line: Line) -> Outcome | Returned:
-    """Run the user's own training; what it reported before is told to a coordinator that does not know it."""
+    """Run the user's own training, from what is known of its earlier attempts."""
     reported = ReportLog(Path(assignment.directory or ".") / FILE, assignment.attempt)
-    missing = reported.missing(assignment.earlier) if assignment.directory else []
-    if isinstance(recipe, CommandRecipe):
-        reported.keep()
-        for report in unread(recipe, assignment, [*assignment.earlier, *missing]):
-            reported.add(report)
-            missing.append(report)
-    if missing:
-        line.recall(missing)
-        earlier = sorted([*assignment.earlier, *missing], key=lambda report: report.epoch)
-        assignment = assignment.model_copy(update={"earlier": earlier})
+    earlier, late = _recalled(recipe, assignment, line, reported)
+    assignment = assignment.model_copy(update={"earlier": earlier})
 
     def ask(report: EpochReport) -> Answer:
         answer = line.report(report)
@@ -164,11 +163,32 @@ def _drive_own(recipe: CommandRecipe | ObjectiveRecipe, assignment: Assignment, 
     driver = Driver(recipe.patience(), ask, assignment.earlier)
     if isinstance(recipe, CommandRecipe):
         run_program(recipe, assignment, driver.report, line.note)
+        driver.catch_up(late)
     elif recipe.style == "optuna" and line.consult is not None:
         return _drive_optuna(recipe, assignment, driver, line.consult)
     else:
         _drive_objective(recipe, assignment, driver, reported.keep)
     return driver.outcome()
+
+
+def _recalled(
+    recipe: CommandRecipe | ObjectiveRecipe, assignment: Assignment, line: Line, reported: ReportLog
+) -> tuple[list[EpochReport], list[EpochReport]]:
+    """The epochs of all attempts before, told to a coordinator that does not know them; and those never judged."""
+    earlier = list(assignment.earlier)
+    if assignment.directory and (missing := reported.missing(earlier)):
+        line.recall(missing)
+        earlier = sorted([*earlier, *missing], key=lambda report: report.epoch)
+    if not isinstance(recipe, CommandRecipe):
+        return earlier, []
+    reported.keep()
+    late = unread(recipe, assignment, earlier)
+    for report in late:
+        reported.add(report)
+    if late:
+        line.recall(late)
+        earlier = [report for report in earlier if report.epoch < late[0].epoch] + late
+    return earlier, late
 
 
 def _inherit(assignment: Assignment, line: Line) -> None:

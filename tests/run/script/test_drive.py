@@ -166,6 +166,25 @@ def test_csv_in_a_directory_of_its_own(project: Callable[[str], Project], tmp_pa
     assert not (tmp_path / "metrics.csv").exists()
 
 
+def test_a_first_epoch_that_is_printed_and_reported(project: Callable[[str], Project]) -> None:
+    """Printed before anybody knew that the script reports, it is the same epoch all the same."""
+    script = """
+        import json, time
+        from tunefast_report import report
+        for epoch in range(3):
+            print(json.dumps({"epoch": epoch, "acc": epoch / 10}), flush=True)
+            time.sleep(0.3)
+            print(report(epoch=epoch, acc=epoch / 10))
+    """
+    answer, told = judge()
+    project(script).run(answer)
+    assert [(report.epoch, report.metrics) for report in told] == [
+        (1, {"acc": 0.0}),
+        (2, {"acc": 0.1}),
+        (3, {"acc": 0.2}),
+    ]
+
+
 def test_a_followed_file_alone_counts(project: Callable[[str], Project]) -> None:
     """An epoch that is printed as well is one epoch."""
     script = """
@@ -271,12 +290,13 @@ def test_a_killed_worker_leaves_nothing_behind(project: Callable[[str], Project]
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         end = time.monotonic() + 10
-        while _lives(grandchild):
+        while lives(grandchild):
             assert time.monotonic() < end
             time.sleep(0.02)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether that process runs."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:

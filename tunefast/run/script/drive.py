@@ -64,8 +64,9 @@ class _Trial:
         """The answer to the last report; None before the first."""
         self._reports = False
         """Whether the program reports with ``tunefast_report``."""
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._directory = Path(assignment.directory)
+        self._program: Program | None = None
         self._judging = asyncio.Lock()
         self._ending = asyncio.Event()
         """Set when the program is to end now."""
@@ -87,7 +88,9 @@ class _Trial:
             directory = working_directory(self._recipe, self._assignment)
             surroundings = environment(self._recipe, self._assignment, socket)
             with open_printed(self._directory) as kept:
-                program = await Program.start(words, directory, surroundings, kept)
+                self._program = program = await Program.start(words, directory, surroundings, kept)
+            if followed is not None:
+                program.keep_no_lines()
             try:
                 code = await self._attend(program, followed)
             finally:
@@ -103,7 +106,7 @@ class _Trial:
     async def _attend(self, program: Program, followed: Followed | None) -> int:
         """Listen until the program has ended; its exit code."""
         lines: asyncio.Queue[str | None] = asyncio.Queue()
-        program.listen(lines.put_nowait)
+        program.listen(lines.put_nowait, self._fail)
         sources = [asyncio.create_task(self._read(lines))]
         if followed is not None:
             sources.append(asyncio.create_task(self._watch(followed)))
@@ -116,21 +119,34 @@ class _Trial:
             task.cancel()
         for result in results + await asyncio.gather(*others, return_exceptions=True):
             if isinstance(result, Exception):
-                self._error = self._error or result
+                self._fail(result)
         return code
+
+    def _fail(self, error: Exception) -> None:
+        """End the program; the first error is raised when it has ended."""
+        self._error = self._error or error
+        self._ending.set()
 
     # Where numbers come from.
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer a program that reports with ``tunefast_report``; what it prints or writes besides counts no more."""
-        self._reports = True
-        forget(self._directory)
         while line := await reader.readline():
-            verdict = await self._take(numbers(json.loads(line)), asks=True)
+            found = numbers(json.loads(line))
+            first, self._reports = not self._reports, True
+            if first and self._program is not None:
+                self._program.keep_no_lines()
+            printed = first and self._epochs.repeats(found)  # before anybody knew that it reports
+            verdict = await (self._answered() if printed else self._take(found, asks=True))
             writer.write(json.dumps({"verdict": verdict}).encode() + b"\n")
             with contextlib.suppress(ConnectionError):
                 await writer.drain()
         writer.close()
+
+    async def _answered(self) -> Verdict:
+        """The answer to the last report."""
+        async with self._judging:
+            return self._verdict or Verdict.CONTINUE
 
     async def _read(self, lines: asyncio.Queue[str | None]) -> None:
         while (line := await lines.get()) is not None:
@@ -163,9 +179,9 @@ class _Trial:
                 return Verdict.CONTINUE
             try:
                 answer = await asyncio.to_thread(self._judge, report)
-            except Exception as error:  # noqa: BLE001  raised when the program has ended
-                self._error, self._verdict = error, Verdict.STOP
-                self._ending.set()
+            except Exception as error:  # noqa: BLE001
+                self._verdict = Verdict.STOP
+                self._fail(error)
                 return self._verdict
             self._verdict = answer.verdict
             if answer.verdict is not Verdict.CONTINUE:

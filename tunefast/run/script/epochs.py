@@ -51,6 +51,8 @@ class Epochs:
         """The names of all numbers so far."""
         self._metrics = set(metrics)
         self._gathered: dict[str, float] = {}
+        self._last: Mapping[str, float] = {}
+        """The numbers of the last epoch."""
         self._count = EpochCount(earlier)
         self._clock = clock
         self._time = clock()
@@ -62,6 +64,7 @@ class Epochs:
         if not self._metrics & found.keys() or not self._metrics <= self._gathered.keys():
             return None
         gathered, self._gathered = self._gathered, {}
+        self._last = gathered
         now = self._clock()
         seconds, self._time = now - self._time, now
         return EpochReport(
@@ -70,3 +73,8 @@ class Epochs:
             train_seconds=seconds,
             details={said: gathered[name] for name, said in SAID.items() if name in gathered},
         )
+
+    def repeats(self, found: Mapping[str, float]) -> bool:
+        """Whether these are the numbers of the last epoch, as of a program that says them twice."""
+        said = self._metrics | (SAID.keys() & found.keys() & self._last.keys())
+        return bool(self._last) and all(found.get(name) == self._last.get(name) for name in said)

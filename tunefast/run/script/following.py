@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,12 +44,25 @@ def follow(path: Path, position: Any = None) -> Followed:
 class _JsonLines:
     """The whole lines of a file that grows; one that became shorter is read from its start again.
 
-    Its position counts bytes.
+    Its position counts bytes, and has their digest: another reader may find another file in its place.
     """
 
-    def __init__(self, path: Path, position: int | None) -> None:
+    def __init__(self, path: Path, position: tuple[int, str] | None) -> None:
         self._path = path
-        self.position = (path.stat().st_size if path.is_file() else 0) if position is None else position
+        self._position = path.stat().st_size if path.is_file() else 0
+        if position is not None:
+            num_bytes, digest = position
+            self._position = num_bytes if self._digest(num_bytes) == digest else 0
+
+    @property
+    def position(self) -> tuple[int, str]:
+        return self._position, self._digest(self._position)
+
+    def _digest(self, num_bytes: int) -> str:
+        if not self._path.is_file():
+            return ""
+        with self._path.open("rb") as handle:
+            return hashlib.sha256(handle.read(num_bytes)).hexdigest()
 
     def new(self) -> Iterator[dict[str, float]]:
         return filter(None, map(numbers_in, self._lines()))
@@ -57,30 +71,30 @@ class _JsonLines:
         try:
             with self._path.open("rb") as handle:
                 size = handle.seek(0, 2)
-                self.position = self.position if self.position <= size else 0
-                handle.seek(self.position)
+                self._position = self._position if self._position <= size else 0
+                handle.seek(self._position)
                 text = handle.read()
         except FileNotFoundError:
-            self.position = 0
+            self._position = 0
             return []
         whole = text[: text.rfind(b"\n") + 1]
-        self.position += len(whole)
+        self._position += len(whole)
         return whole.decode(errors="replace").splitlines()
 
 
 class _Csv:
-    """The rows of a CSV file, which its position counts.
+    """The rows of a CSV file, which are its position.
 
     Programs may rewrite the whole file when a column is new, as Lightning's logger does.
     """
 
-    def __init__(self, path: Path, position: int | None) -> None:
+    def __init__(self, path: Path, position: list[dict[str, Any]] | None) -> None:
         self._path = path
-        self._read = self._rows()[:position]
+        self._read = self._rows() if position is None else position
 
     @property
-    def position(self) -> int:
-        return len(self._read)
+    def position(self) -> list[dict[str, Any]]:
+        return self._read
 
     def new(self) -> Iterator[dict[str, float]]:
         rows = self._rows()

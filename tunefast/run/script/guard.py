@@ -1,10 +1,11 @@
-"""Runs a program so that it ends with whoever started it, however that went, and nothing that it printed is lost.
+"""Runs a program so that it ends with whoever started it, however that went, and what it said until then is kept.
 
 ``python guard.py KEPT WORD ...``, started as the leader of a process group: runs the words as a program in it, ignores
-SIGTERM and SIGINT, and leaves with the program's exit code. What the program prints is passed on; its lines of JSON are
-written before that to the file that is open as number KEPT, each after the seconds since the start. When standard input
-ends, everything in the group is killed: a worker that was killed leaves no program behind, nor what that has started,
-and the file has all that was printed until then.
+SIGTERM and SIGINT, and leaves with the program's exit code. What the program prints is passed on; its lines that may be
+JSON objects are written before that to the file that is open as number KEPT, each after the seconds since the start.
+Standard input tells what to do: any byte is to keep no lines, nor those that were. Its end is to kill the group: a
+worker that was killed leaves neither a program behind nor what that has started in the group, and the file has what
+they had written into their pipes by then.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ STDIN, STDOUT, STDERR = range(3)
 NOT_STARTED = 127
 """Exit code where the program cannot be started, as shells have it."""
 CHUNK_BYTES = 2**16
+MAX_LINE_BYTES = 2**20
+"""Of a line that may be read, or kept."""
 LATE_SECONDS = 5.0
 """For the last words of a group that was killed, where somebody outside of it holds its output open."""
 
@@ -33,7 +36,7 @@ class Output:
         self._target = target
         self._kept = kept
         self._begun = b""
-        """A line whose end did not come yet."""
+        """A line whose end did not come yet; of one that is not kept, something that is not either."""
         self._start = time.monotonic()
 
     def pass_on(self) -> bool:
@@ -47,12 +50,23 @@ class Output:
                 left = left[os.write(self._target, left) :]
         return bool(chunk)
 
+    def forget(self) -> None:
+        """Keep no lines, nor those that were."""
+        if self._kept is not None:
+            os.ftruncate(self._kept, 0)
+        self._kept = None
+
     def _keep(self, chunk: bytes, kept: int) -> None:
-        *lines, self._begun = (self._begun + chunk).split(b"\n")
+        *lines, begun = (self._begun + chunk).split(b"\n")
+        self._begun = begun if _may_be_object(begun) else b"-"
         seconds = time.monotonic() - self._start
-        numbers = [b"%.6f %s\n" % (seconds, line) for line in lines if line.lstrip().startswith(b"{")]
-        with contextlib.suppress(OSError):  # the disk is full, which the worker's own log finds out too
-            os.write(kept, b"".join(numbers))
+        with contextlib.suppress(OSError):  # the disk is full
+            os.write(kept, b"".join(b"\n%.6f %s" % (seconds, line) for line in lines if line and _may_be_object(line)))
+
+
+def _may_be_object(line: bytes) -> bool:
+    """Whether a line, or the begin of one, may be a JSON object; the newline before it parts it from a torn one."""
+    return len(line) < MAX_LINE_BYTES and line.lstrip()[:1] in (b"", b"{")
 
 
 Outputs = dict[int, Output]
@@ -77,14 +91,14 @@ def main(kept: int, words: list[str]) -> int:
         ready = _pass_on(outputs, [STDIN, ended])
         if ended in ready:
             os.read(ended, CHUNK_BYTES)
-        if STDIN in ready and not os.read(STDIN, CHUNK_BYTES):
-            _end_all(outputs)
+        if STDIN in ready:
+            _obey(outputs)
     _pass_on_rest(outputs, 0)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
 def _pass_on(outputs: Outputs, besides: list[int], seconds: float | None = None) -> list[int]:
-    """Wait for something to read, or for so long; passes on what was printed, forgets what has ended."""
+    """Wait for something to read, or for so long; passes on what was printed, and leaves out what has ended."""
     ready, _, _ = select.select([*outputs, *besides], [], [], seconds)
     for source in ready:
         if source in outputs and not outputs[source].pass_on():
@@ -93,8 +107,9 @@ def _pass_on(outputs: Outputs, besides: list[int], seconds: float | None = None)
 
 
 def _pass_on_rest(outputs: Outputs, seconds: float) -> None:
-    """Pass on what there is until the end, or until nothing comes for so long."""
-    while outputs and _pass_on(outputs, [], seconds):
+    """Pass on what there is, and what comes within so long, until the end."""
+    deadline = time.monotonic() + LATE_SECONDS
+    while outputs and (left := deadline - time.monotonic()) > 0 and _pass_on(outputs, [], min(left, seconds)):
         pass
 
 
@@ -111,10 +126,23 @@ def _ignored(number: int, frame: object) -> None:
     """Leave it to the program."""
 
 
+def _obey(outputs: Outputs) -> None:
+    """Do what standard input tells."""
+    if not os.read(STDIN, CHUNK_BYTES):
+        _end_all(outputs)
+    for output in outputs.values():
+        output.forget()
+
+
 def _end_all(outputs: Outputs) -> None:
     """Kill the group, and take in what it printed before; this needs a process outside of it."""
     group = os.getpgrp()
-    if os.fork():
+    try:
+        child = os.fork()
+    except OSError:  # too many processes: the kill matters more
+        os.killpg(group, signal.SIGKILL)
+        raise
+    if child:
         while True:
             signal.pause()
     os.setpgid(0, 0)

@@ -21,13 +21,10 @@ from tunefast.spec.progress import CHECKPOINTS, Assignment
 
 SCRIPT_SUFFIXES = (".py", ".sh")
 TAIL_LINES = 30
-MAX_LINE_BYTES = 2**20
 MAX_SEED = 2**32
 """NumPy, and what is built on it, takes no larger seeds."""
 KILL_SECONDS = 10.0
 """From SIGTERM to SIGKILL."""
-DRAIN_SECONDS = 5.0
-"""For what is left in the pipes when the program has ended."""
 
 
 def facts(assignment: Assignment) -> dict[str, Any]:
@@ -131,7 +128,7 @@ class Program:
             pass_fds=(kept.fileno(),),
             cwd=directory,
             env=surroundings,
-            limit=MAX_LINE_BYTES,
+            limit=guard.MAX_LINE_BYTES,
             process_group=0,
         )
         return cls(process)
@@ -141,17 +138,26 @@ class Program:
         """The last lines that it printed."""
         return "\n".join(self._tail)
 
-    def listen(self, on_line: Callable[[str], None]) -> None:
-        """Pass each line of its standard output on, and copy that and its errors to this process's own output."""
+    def listen(self, on_line: Callable[[str], None], on_error: Callable[[OSError], None]) -> None:
+        """Pass each line of its standard output on, and copy that and its errors to this process's own output.
+
+        Lines come on where they cannot be copied, of which `on_error` is told.
+        """
         out, err = self._process.stdout, self._process.stderr
         if out is None or err is None:
             raise TypeError("a program has pipes")
         self._pumps = [
-            asyncio.create_task(self._pump(out, sys.stdout, on_line)),
-            asyncio.create_task(self._pump(err, sys.stderr, lambda _: None)),
+            asyncio.create_task(self._pump(out, sys.stdout, on_line, on_error)),
+            asyncio.create_task(self._pump(err, sys.stderr, lambda _: None, on_error)),
         ]
 
-    async def _pump(self, stream: asyncio.StreamReader, copy: Any, on_line: Callable[[str], None]) -> None:
+    async def _pump(
+        self,
+        stream: asyncio.StreamReader,
+        copy: Any,
+        on_line: Callable[[str], None],
+        on_error: Callable[[OSError], None],
+    ) -> None:
         while True:
             try:
                 line = await stream.readline()
@@ -160,19 +166,24 @@ class Program:
             if not line:
                 return
             text = line.decode(errors="replace").rstrip("\n")
-            copy.write(text + "\n")
-            copy.flush()
             self._tail.append(text.rpartition("\r")[2])
             on_line(text)
+            try:
+                copy.write(text + "\n")
+                copy.flush()
+            except OSError as error:
+                on_error(error)
+
+    def keep_no_lines(self) -> None:
+        """What it prints is of no account, and was of none."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(b".")
 
     async def ended(self) -> int:
         """Wait for its end, and for what it has printed; its exit code. What it has started and left is killed."""
         code = await self._process.wait()
         self._signal(signal.SIGKILL)
-        if self._pumps:
-            _, late = await asyncio.wait(self._pumps, timeout=DRAIN_SECONDS)
-            for pump in late:
-                pump.cancel()
+        await asyncio.gather(*self._pumps)
         return code
 
     async def end(self) -> None:

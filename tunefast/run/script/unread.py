@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -12,13 +13,16 @@ from typing import BinaryIO
 from tunefast.recipe.own_training import CommandRecipe
 from tunefast.run.script.epochs import Epochs, numbers_in
 from tunefast.run.script.following import Followed, follow
+from tunefast.run.script.guard import LATE_SECONDS
 from tunefast.run.script.process import followed_path
 from tunefast.spec.progress import Assignment, EpochReport
 
-PRINTED = "printed.txt"
+PRINTED = ".printed"
 """In the trial's directory: the lines that a guard keeps."""
-FOLLOWED = "followed.json"
+FOLLOWED = ".followed"
 """Beside it: where a file that is followed ended when the program started."""
+WAIT_SECONDS = 2 * LATE_SECONDS
+"""For a program that is still being ended."""
 
 Timed = tuple[float, Mapping[str, float]]
 """Numbers, and the seconds at which they came."""
@@ -26,16 +30,17 @@ Timed = tuple[float, Mapping[str, float]]
 
 def open_printed(directory: Path) -> BinaryIO:
     """An empty file for a guard to write to, locked for as long as it, or anybody who got it from here, has it open."""
-    file = (directory / PRINTED).open("wb")
-    _lock(file)
+    path = directory / PRINTED
+    path.unlink(missing_ok=True)
+    file = path.open("ab")
+    with contextlib.suppress(OSError):  # no locks on this file system
+        fcntl.flock(file, fcntl.LOCK_EX)
     return file
 
 
 def note_start(directory: Path, followed: Followed) -> None:
     """Note where the file that a program writes its metrics to ends before it starts."""
-    path = directory / FOLLOWED
-    path.with_suffix(".new").write_text(json.dumps(followed.position), encoding="utf-8")
-    path.with_suffix(".new").replace(path)
+    (directory / FOLLOWED).write_text(json.dumps(followed.position), encoding="utf-8")
 
 
 def forget(directory: Path) -> None:
@@ -45,28 +50,28 @@ def forget(directory: Path) -> None:
 
 
 def unread(recipe: CommandRecipe, assignment: Assignment, known: Sequence[EpochReport]) -> list[EpochReport]:
-    """The reports that the program of an earlier attempt has said, and that are not among the `known` ones.
+    """What the program of the attempt before has said, from the first report on that is not among the `known` ones.
 
-    `known` are those of all attempts before, by epoch. Waits for a program that is still being ended.
+    `known` are the reports of all attempts before. Waits for a program that is still being ended.
     """
     directory = Path(assignment.directory)
     found = list(_printed(directory))  # where a file is followed too, for the wait
     if (path := followed_path(recipe, assignment)) is not None:
         found = list(_rows(directory, path))
-    return _reports(found, assignment.metrics, known)
-
-
-def _reports(found: Sequence[Timed], metrics: Sequence[str], known: Sequence[EpochReport]) -> list[EpochReport]:
-    """Count all that was said as the attempt has counted; what it had reported is known."""
     clock = _Clock()
-    epochs = Epochs(metrics, known, clock)
-    told = {report.epoch for report in known}
-    reports = []
+    epochs = Epochs(assignment.metrics, known, clock)
+    told = {_key(report) for report in known}
+    reports: list[EpochReport] = []
     for clock.seconds, numbers in found:
         report = epochs.add(numbers)
-        if report is not None and report.epoch not in told:
+        if report is not None and (reports or _key(report) not in told):
             reports.append(report)
     return reports
+
+
+def _key(report: EpochReport) -> str:
+    """What two reports of the same share; text, in which NaN is itself."""
+    return f"{report.epoch} {sorted(report.metrics.items())}"
 
 
 def _printed(directory: Path) -> Iterator[Timed]:
@@ -74,7 +79,7 @@ def _printed(directory: Path) -> Iterator[Timed]:
     if not path.is_file():
         return
     with path.open("rb") as file:
-        _lock(file)
+        _wait(file)
         lines = file.read().split(b"\n")
     for line in lines:
         seconds, _, text = line.decode(errors="replace").partition(" ")
@@ -83,11 +88,17 @@ def _printed(directory: Path) -> Iterator[Timed]:
 
 
 def _rows(directory: Path, path: Path) -> Iterator[Timed]:
-    """Rows say no time."""
+    """The rows that a program has written to a file, its time spread evenly over them."""
     start = directory / FOLLOWED
-    if start.is_file():
-        for numbers in follow(path, json.loads(start.read_text(encoding="utf-8"))).new():
-            yield 0.0, numbers
+    try:
+        position = json.loads(start.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # killed before its program was started
+        return
+    if rows := list(follow(path, position).new()):
+        last = max(file.stat().st_mtime for file in (path, *path.rglob("*")))
+        each = (last - start.stat().st_mtime) / len(rows)
+        for count, numbers in enumerate(rows, start=1):
+            yield count * each, numbers
 
 
 class _Clock:
@@ -99,6 +110,15 @@ class _Clock:
         return self.seconds
 
 
-def _lock(file: BinaryIO) -> None:
-    with contextlib.suppress(OSError):  # no locks on this file system
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _wait(file: BinaryIO) -> None:
+    """Wait until nobody has the file locked, though not for ever: there is no telling what holds up its guard."""
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        except OSError:  # no locks on this file system
+            return
+        else:
+            return
