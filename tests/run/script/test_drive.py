@@ -243,6 +243,29 @@ def test_the_last_report_counts(project: Callable[[str], Project], way: str) -> 
     assert told == [1]
 
 
+def test_a_row_that_comes_while_the_one_before_is_judged(project: Callable[[str], Project]) -> None:
+    """It counts, though the program has ended before anybody looks again."""
+    script = """
+        import os, time
+        with open("m.csv", "w") as file:
+            print("acc\\n1", file=file, flush=True)
+            while not os.path.exists("judging"):
+                time.sleep(0.01)
+            print("2", file=file, flush=True)
+    """
+    told: list[float] = []
+
+    def slow(report: EpochReport) -> Answer:
+        told.append(report.metrics["acc"])
+        (made.root / "state" / "3" / "judging").touch()
+        time.sleep(0.5)
+        return Answer(verdict=Verdict.CONTINUE)
+
+    made = project(script)
+    made.run(slow, follow="m.csv", run_in="trial")
+    assert told == [1.0, 2.0]
+
+
 def test_a_silent_script_is_told_of(project: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first minute people are told, with its last lines."""
     monkeypatch.setattr(drive_module, "SILENT_SECONDS", 0.5)

@@ -162,6 +162,7 @@ class _Trial:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), POLL_SECONDS)
             await self._take_rows(followed)
+        await self._take_rows(followed)  # those of while the last ones were judged
 
     async def _take_rows(self, followed: Followed) -> None:
         for row in await asyncio.to_thread(lambda: list(followed.new())):
