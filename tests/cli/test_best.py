@@ -25,11 +25,11 @@ def test_the_seed_is_told() -> None:
     attempts = [{**attempt(number, "w1", 0, 1), "seed": seed} for number, seed in seeds]
     found = study(trial(0.5), attempts=attempts)
     text = printed(found)
-    assert "# seed 12\n" in text
+    assert "# for the same random draws add to the recipe: seed = 12\n" in text
     assert tomllib.loads(text)["recipe"] == {"objective": "nobody:calls_it", "epochs": 10, "params": {}}
     assert best_document(found, found.trials[0], None)["seed"] == 12
 
 
 def test_of_a_trial_of_others_no_seed_is_known() -> None:
     """What stock Optuna trained, or comes from another study, had no attempt here."""
-    assert "# seed" not in printed(study(trial(0.5)))
+    assert "seed" not in printed(study(trial(0.5)))

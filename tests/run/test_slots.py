@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tunefast.errors import DeviceError, UserError
 from tunefast.run import slots
-from tunefast.run.slots import CPU, Lent, device_free, devices_for, fair_share, num_cores, threads_free
+from tunefast.run.slots import CPU, Lent, crowding, device_free, devices_for, fair_share, num_cores, threads_free
 
 hosts = st.lists(
     st.builds(lambda count, explicit: Lent([CPU] * count, explicit), st.integers(1, 6), st.booleans()),
@@ -142,3 +142,10 @@ def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -
     """A process that was given two of many cores has two."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {3, 5})
     assert num_cores() == 2
+
+
+def test_more_workers_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is said, of those that train on them."""
+    monkeypatch.setattr(slots, "num_cores", lambda: 2)
+    assert crowding([CPU] * 2 + ["cuda:0"] * 4) is None
+    assert (crowding([CPU] * 3) or "").startswith("3 workers share 2 cores: ")

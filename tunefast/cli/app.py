@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from tunefast.cli import dashboard, doctor, explain, init, report, studies, train, trial, worker
+from tunefast.cli.group import Group
 from tunefast.errors import TunefastError
 
 INTERRUPTED = 130
 
 app = typer.Typer(
     name="tunefast",
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

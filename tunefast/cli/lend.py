@@ -18,7 +18,7 @@ from tunefast.dashboard.stored import leave_figures
 from tunefast.errors import StudyPaused
 from tunefast.run.host import Departure, Host
 from tunefast.run.prepare import check_objective
-from tunefast.run.slots import devices_for
+from tunefast.run.slots import crowding, devices_for
 from tunefast.run.specs import optuna_page
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import StudySnapshot, snapshot
@@ -66,6 +66,8 @@ def lend(name: str, lending: Lending) -> int:
     if lending.then is not None:
         check_room(path, study)
     out = console(to_json=lending.to_json)
+    if (caution := crowding(devices)) is not None:
+        out.print(caution)
     if lending.then is None and study.is_over and all(trial.state.is_finished() for trial in study.trials):
         reason = why_over(study)
         out.print(f"Nothing was left to do: {REASONS[reason]}. {how_to_go_on(study, lending.storage)}", soft_wrap=True)

@@ -232,8 +232,10 @@ def show_best(out: Console, study: StudySnapshot, best: FrozenTrial, confirmatio
     checked = study.spec.recipe_for(best.params, best.user_attrs.get(SPLITS, 0))
     seed = _seed(study, best)
     words = in_short(checked) if isinstance(checked, TrainingRecipe) else []
-    for line in lines_of([*words, *([] if seed is None else [f"seed {seed}"])]):
+    for line in lines_of(words):
         out.print(f"# {line}", soft_wrap=True)
+    if seed is not None:
+        out.print(f"# for the same random draws add to the recipe: seed = {seed}", soft_wrap=True)
     recipe = study.recipe_of(best)
     section = study.spec.study
     direction = {} if section.direction is None else {"direction": section.direction}

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli import check, confirming, control, creating, editing, exporting, importing, watch
+from tunefast.cli.group import Group
 from tunefast.cli.options import (
     Json,
     Storage,
@@ -39,7 +40,7 @@ from tunefast.store.engine import database_path
 from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import confirmation, snapshot, study_names
 
-app = typer.Typer(help="Create, run, look at, change and delete studies.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Create, run, look at, change and delete studies.", no_args_is_help=True)
 
 
 @app.command("list")

@@ -8,13 +8,14 @@ import typer
 
 from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.editing import change_of
+from tunefast.cli.group import Group
 from tunefast.cli.options import Json, Storage, Verbose, storage_flag
 from tunefast.cli.output import console, print_json, short_params
 from tunefast.run.cloning import clone_trial
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
 
-app = typer.Typer(help="What can be done to a single trial.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="What can be done to a single trial.", no_args_is_help=True)
 
 
 @app.callback()

@@ -6,6 +6,7 @@ import typer
 
 from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.control import stop_worker
+from tunefast.cli.group import Group
 from tunefast.cli.lend import Lending, lend
 from tunefast.cli.options import (
     Confirm,
@@ -26,7 +27,7 @@ from tunefast.run.commands import list_workers
 from tunefast.run.host import GRACE_SECONDS
 from tunefast.store.engine import database_path
 
-app = typer.Typer(help="Start workers, list them.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Start workers, list them.", no_args_is_help=True)
 
 
 @app.command("start")

@@ -65,6 +65,18 @@ def devices_for(device: str, num_workers: int | None) -> list[str]:
     return [places[index % len(places)] for index in range(num_workers)]
 
 
+def crowding(devices: Sequence[str]) -> str | None:
+    """What to say of more workers than this machine has cores for; None where it has."""
+    num_workers, cores = devices.count(CPU), num_cores()
+    if num_workers <= cores:
+        return None
+    places = "1 core" if cores == 1 else f"{cores} cores"
+    return (
+        f"{num_workers} workers share {places}: together they are no faster than {cores}, and each takes memory of its "
+        "own. A trial that finds no memory left ends as infeasible."
+    )
+
+
 def _places(device: str) -> list[str]:
     if device == CPU:
         return [CPU]

@@ -194,7 +194,9 @@ class LiveStudy(StudyState):
             answer = Answer(verdict=Verdict.PRUNE, reason=BY_HAND)
         self.recorder.store(running, report, numbers)
         if running.at_rung:
-            self.lately.append(f"trial {number} waits after epoch {report.epoch}, until it is among the best there")
+            self.lately.append(
+                f"trial {number} waits after epoch {report.epoch}: of the trials that get there the best go on"
+            )
             self._learn(running, running=True, paused=True)
         return answer
 

@@ -60,12 +60,13 @@ class Output:
         *lines, begun = (self._begun + chunk).split(b"\n")
         self._begun = begun if _may_be_object(begun) else b"-"
         seconds = time.monotonic() - self._start
+        kept_lines = [line for line in lines if line and _may_be_object(line)]
         with contextlib.suppress(OSError):  # the disk is full
-            os.write(kept, b"".join(b"\n%.6f %s" % (seconds, line) for line in lines if line and _may_be_object(line)))
+            os.write(kept, b"".join(b"\n%.6f %s" % (seconds, line) for line in kept_lines))  # parted from a torn one
 
 
 def _may_be_object(line: bytes) -> bool:
-    """Whether a line, or the begin of one, may be a JSON object; the newline before it parts it from a torn one."""
+    """Whether a line, or the begin of one, may be a JSON object."""
     return len(line) < MAX_LINE_BYTES and line.lstrip()[:1] in (b"", b"{")
 
 

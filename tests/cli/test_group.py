@@ -1,0 +1,23 @@
+"""What --help says of the commands."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from tunefast.cli.app import app
+
+
+@pytest.mark.parametrize("words", [[], ["study"], ["worker"], ["trial"]])
+def test_no_text_is_cut(words: list[str]) -> None:
+    """Each command's first sentence is there to its full stop, within 80 columns."""
+    result = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "80"})
+    assert result.exit_code == 0
+    commands = result.stdout.partition("Commands:\n")[2].rstrip().splitlines()
+    assert commands
+    assert max(map(len, commands)) <= 80
+    begins = [index for index, line in enumerate(commands) if not line.startswith("   ")]
+    for begin, following in zip(begins, [*begins[1:], len(commands)], strict=True):
+        text = " ".join(commands[begin:following])
+        assert text.endswith("."), text
+        assert not text.endswith("..."), text
