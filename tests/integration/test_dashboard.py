@@ -113,18 +113,18 @@ def test_a_running_study_is_seen_and_not_disturbed(terminal: Terminal) -> None:
     """The page's own requests show trials that run, then others that are complete; the study ends as it should."""
     spec = terminal.write("s.toml", objective("shown", "paced", 12, pause=0.3))
     terminal.tunefast("study", "create", str(spec))
-    with terminal.started("study", "run", "shown", "-n", "1") as running:
-        with served(terminal, "--port", "0") as (_, url, link):
-            browser = Browser()
-            browser.open(link)
+    with served(terminal, "--port", "0") as (_, url, link):
+        browser = Browser()
+        browser.open(link)
 
-            def states() -> list[str]:
-                return [trial["state"] for trial in json.loads(browser.open(f"{url}/api/studies/1")[2])["trials"]]
+        def states() -> list[str]:
+            return [trial["state"] for trial in json.loads(browser.open(f"{url}/api/studies/1")[2])["trials"]]
 
+        with terminal.started("study", "run", "shown", "-n", "1") as running:
             wait_until(lambda: "Running" in states(), "a trial is seen running")
             complete = states().count("Complete")
             wait_until(lambda: states().count("Complete") > complete, "another trial is seen complete")
-        ended(running, 0)
+            ended(running, 0)
     assert terminal.counts("shown") == {"complete": 12}
 
 

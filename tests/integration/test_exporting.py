@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 
 from tests.integration.processes import Terminal, ended, wait_until
 from tests.integration.specs import objective
+from tunefast.run.commands import list_workers
 
 
 def test_a_study_is_exported_while_it_runs(terminal: Terminal) -> None:
@@ -17,7 +20,10 @@ def test_a_study_is_exported_while_it_runs(terminal: Terminal) -> None:
     spec = str(terminal.write("s.toml", objective("s", "paced", 6, pause=0.3)))
     with terminal.started("study", "run", spec, "-n", "1") as run:
         wait_until(lambda: terminal.counts("s").get("complete", 0) >= 1, "a trial is complete")
+        (worker,) = list_workers(terminal.database)["workers"]
+        os.kill(worker["pid"], signal.SIGSTOP)  # so that it is not through before the command has started
         rows = list(csv.DictReader(io.StringIO(terminal.tunefast("study", "export", "s").stdout)))
+        os.kill(worker["pid"], signal.SIGCONT)
         ended(run, 0)
     assert rows[0]["state"] == "complete"
     assert len(rows) < 6

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from tests.integration.processes import Terminal, busiest_moment, ended, kill, wait_until
 from tests.integration.specs import objective
+from tunefast.run.commands import list_workers
 from tunefast.run.slots import num_cores
 
 
@@ -38,7 +39,7 @@ def test_one_that_waits_takes_over_from_a_killed_coordinator(terminal: Terminal)
     with ExitStack() as stack:
         hosts = [stack.enter_context(terminal.started("worker", "start", "taken", "-n", "1")) for _ in range(2)]
         wait_until(lambda: terminal.study("taken").counts.get("complete", 0) >= 1, "a trial is complete")
-        coordinator = terminal.json("worker", "list")["coordinator"]
+        coordinator = list_workers(terminal.database)["coordinator"]
         wait_until(lambda: terminal.study("taken").counts.get("complete", 0) >= 4, "four trials are complete")
         told = [trial.number for trial in terminal.study("taken").trials if trial.state.is_finished()]
         kill(coordinator)
