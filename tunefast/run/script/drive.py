@@ -159,10 +159,10 @@ class _Trial:
 
     async def _watch(self, followed: Followed) -> None:
         while not self._ended.is_set():
+            await self._take_rows(followed)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), POLL_SECONDS)
-            await self._take_rows(followed)
-        await self._take_rows(followed)  # those of while the last ones were judged
+        await self._take_rows(followed)
 
     async def _take_rows(self, followed: Followed) -> None:
         for row in await asyncio.to_thread(lambda: list(followed.new())):
