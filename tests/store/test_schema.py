@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 import pytest
+from optuna.storages import RDBStorage
 
 from tests.store.databases import OPTUNA_TABLES, execute, prepared, rows, stock
 from tunefast.errors import StorageError
@@ -32,6 +33,13 @@ def test_an_empty_database_is_taken_and_gets_optunas_tables(tmp_path: Path) -> N
         assert storage.get_all_studies() == []
         assert storage.get_current_version() == storage.get_head_version()
     database.close()
+
+
+@pytest.mark.parametrize("known", [schema.KNOWN, {}])
+def test_the_schema_is_that_of_the_optuna_installed(monkeypatch: pytest.MonkeyPatch, known: dict[str, str]) -> None:
+    """What is known of a version is what Optuna itself says, and what is not known is asked."""
+    monkeypatch.setattr(schema, "KNOWN", known)
+    assert schema._wanted_schema.__wrapped__() == RDBStorage("sqlite://").get_head_version()
 
 
 @pytest.mark.parametrize(

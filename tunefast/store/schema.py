@@ -6,6 +6,7 @@ import functools
 import tempfile
 from pathlib import Path
 
+import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection
@@ -14,6 +15,9 @@ from tunefast.errors import StorageError
 from tunefast.store.database import Database
 from tunefast.store.engine import file_url
 from tunefast.store.rows import STUDIES
+
+KNOWN = {"5.0.0": "v3.2.0.a"}
+"""Schemas by the versions of Optuna that use them."""
 
 
 def check_schema(connection: Connection, path: Path) -> bool:
@@ -39,7 +43,12 @@ def check_schema(connection: Connection, path: Path) -> bool:
 
 @functools.cache
 def _wanted_schema() -> str:
-    """The schema of the Optuna that is installed; asking makes a database in memory, so it is asked once a process."""
+    """The schema of the Optuna that is installed; one that is not known here is asked, which takes a third of a second.
+
+    Asking makes a database in memory.
+    """
+    if optuna.__version__ in KNOWN:
+        return KNOWN[optuna.__version__]
     version: str = RDBStorage("sqlite://").get_head_version()
     return version
 
