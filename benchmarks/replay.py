@@ -221,7 +221,8 @@ class _Replay:
         self._paused[trial.number] = trial
         values = self._task.curves[trial.recipe][: trial.epoch].tolist()
         curve = dict(enumerate(values, start=1))
-        self._rule.learn(Curve(trial.number, curve, self._task.curves.shape[1], running=True, paused=True))
+        planned, annealed = self._task.curves.shape[1], self._task.annealed
+        self._rule.learn(Curve(trial.number, curve, planned, running=True, paused=True, annealed=annealed))
         self._proposer.wait(trial.recipe, values)
         return True
 
@@ -257,7 +258,16 @@ class _Replay:
         if self._goal is not None and best <= self._sign * self._goal:
             self._hit.setdefault(trial.number, spent)
         before = self._sign * costs[halfway(trial.epoch) - 1]
-        standing = Standing(trial.number, trial.epoch, value, self._sign * best, len(curve), self._warmup, before)
+        standing = Standing(
+            trial.number,
+            trial.epoch,
+            value,
+            self._sign * best,
+            len(curve),
+            self._warmup,
+            before,
+            annealed=self._task.annealed,
+        )
         if self._rule.judge(standing).prune:
             return False
         patience = self._patience.get(trial.number)

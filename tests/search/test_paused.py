@@ -107,6 +107,29 @@ def test_samplers_see_where_it_waits(database: Database) -> None:
     assert states == [TrialState.RUNNING, TrialState.PRUNED]
 
 
+@pytest.mark.parametrize(("schedule", "next_one"), [("constant", 4), ("one_cycle", 1)])
+def test_who_gains_near_the_end_has_the_benefit_of_the_doubt(database: Database, schedule: str, next_one: int) -> None:
+    """A trial that falls short by the margin, though not by a fifth more of it, goes on if its learning rate falls."""
+    recipe, pruner = {"epochs": 3, "schedule": {"name": schedule}}, {"name": "fast", "promote": True}
+    live = live_study(database, pruner=pruner, recipe=recipe, budget={"trials": 5})
+    for value in (0.5, 0.35):
+        held = claimed(live)
+        for epoch in (1, 2):
+            answer = report(live, held, epoch, value)
+        assert answer.verdict is Verdict.PAUSE
+        live.release(held.number, "paused", paused=True)
+    best = claimed(live)
+    assert best.number == 0
+    report(live, best, 3, 0.9)
+    finish(live, best)
+    for _ in range(2):
+        worse = claimed(live)
+        for epoch in (1, 2):
+            report(live, worse, epoch, 0.1)
+        live.release(worse.number, "paused", paused=True)
+    assert claimed(live).number == next_one
+
+
 def test_the_best_goes_on_in_a_small_study(database: Database) -> None:
     """Where too few trials get anywhere for one to be promoted, the best still trains to its end."""
     live = study(database, trials=1)

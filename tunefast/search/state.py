@@ -148,7 +148,8 @@ class StudyState:
 
     def _learn(self, trial: Running, *, complete: bool = False, running: bool = False, paused: bool = False) -> None:
         planned = trial.recipe.epochs if self.spec.knows_epochs else None
-        self._judge.learn(Curve(trial.number, trial.values, planned, complete, running, trial.spent, paused))
+        annealed = trial.recipe.annealed
+        self._judge.learn(Curve(trial.number, trial.values, planned, complete, running, trial.spent, paused, annealed))
 
     def _count(self, number: int, ended: Ended) -> None:
         self.tally.note(number, ended)

@@ -93,6 +93,7 @@ class Judge:
             running.warmup_epochs,
             running.best(maximize=self._maximize, until=halfway(epoch)),
             running.spent.get(epoch, 0.0),
+            running.recipe.annealed,
         )
 
 

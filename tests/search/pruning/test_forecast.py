@@ -51,6 +51,13 @@ def test_the_margin() -> None:
     assert _judged(_rule([1.0, 0.5], margin=1.5, maximize=False), 1, 1.5).prune
 
 
+def test_a_larger_margin_where_trials_gain_late() -> None:
+    """With an annealed schedule, and that one alone, the margin is `late` times as large."""
+    rule = ForecastRule(1, 2.0, maximize=False, late=1.5)
+    rule.learn(Curve(0, {1: 1.0, 2: 0.5}, 4, complete=True))
+    assert [rule.judge(Standing(9, 1, 2.0, 2.0, 4, annealed=late)).threshold for late in (False, True)] == [1.5, 2.0]
+
+
 def test_an_annealed_schedule_needs_no_warm_up() -> None:
     """Where all trials gain most at their end, a trial that is far behind before that is let go on."""
     rule = _rule([0.1, 0.1, 0.9, 0.9], [0.2, 0.2, 0.8, 0.8])

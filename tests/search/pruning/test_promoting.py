@@ -145,6 +145,19 @@ def test_trends_count_in_the_order() -> None:
     assert order == {0.0: True, 0.5: False}
 
 
+def test_fast_gives_more_of_them_a_chance_at_the_end() -> None:
+    """Of six at a rung three go on, and a fourth when no more trials begin."""
+    rule = pruning_rule(FastPruner(), maximize=True)
+    assert isinstance(rule, PromotingRule)
+    for number, value in enumerate((0.6, 0.5, 0.4, 0.3, 0.2, 0.1)):
+        rule.judge(Standing(number, 2, value, value, 8, halfway=value))
+    gone: list[int] = []
+    while (going := rule.promotable(last=len(gone) == 3)) is not None:
+        rule.promote(going)
+        gone.append(going)
+    assert gone == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("resumes", [True, False])
 def test_fast_lets_trials_wait_where_they_go_on_for_little(resumes: bool) -> None:
     """Trials of tunefast's own loop wait; others are stopped, unless the spec says otherwise."""

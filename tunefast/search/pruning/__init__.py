@@ -51,8 +51,9 @@ SAFE_MARGIN, SAFE_REDUCTION, SAFE_CHANCES = 2.0, 2, 1.25
 """Where trials wait at rungs: times the margin, of so many one goes on, and of so many when no more trials begin."""
 SAFE_SHARE = 0.5
 """Of all trials' epochs, that they may spend there."""
-FAST_MARGIN, FAST_TREND = 1.25, 0.2
-"""Likewise; and how much of a trial's last gain counts for every doubling of its epochs that is to come."""
+FAST_MARGIN, FAST_LATE, FAST_TREND, FAST_CHANCES = 1.25, 1.2, 0.2, 0.75
+"""Times the margin, and again with an annealed schedule; how much of a trial's last gain counts for every doubling of
+its epochs that is to come; and of so many times `reduction` one goes on when no more trials begin."""
 WARMUP_EPOCHS = 3
 WARMUP_SHARE = 0.3
 """Of an annealed schedule: before that, a large learning rate looks bad however good it will end."""
@@ -103,10 +104,9 @@ def _safe(settings: SafePruner, *, maximize: bool, promote: bool) -> PruningRule
 def _fast(settings: FastPruner, *, maximize: bool, promote: bool) -> PruningRule:
     first, reduction, margin = settings.min_epochs, settings.reduction, settings.margin
     if promote:
-        hopeless = ForecastRule(1, FAST_MARGIN * margin, maximize=maximize)
-        return PromotingRule(
-            first, reduction, maximize=maximize, forecast=hopeless, trend=FAST_TREND, chances=reduction
-        )
+        hopeless = ForecastRule(1, FAST_MARGIN * margin, maximize=maximize, late=FAST_LATE)
+        chances = FAST_CHANCES * reduction
+        return PromotingRule(first, reduction, maximize=maximize, forecast=hopeless, trend=FAST_TREND, chances=chances)
     forecast = ForecastRule(1, margin, maximize=maximize)
     return TogetherRule([forecast, HalvingRule(first, reduction, maximize=maximize)])
 

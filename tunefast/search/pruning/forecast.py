@@ -13,12 +13,14 @@ class ForecastRule:
 
     It may gain the most that any trial's best value improved by from there on, and what its own curve promises: with
     every doubling of its epochs as much as in the last one, which is how curves flatten that follow a logarithm or a
-    power law. Trials of different lengths are compared at the same share of their training.
+    power law. Trials of different lengths are compared at the same share of their training. With an annealed schedule
+    the margin is `late` times as large, since what is gained near the end shows in no curve before.
     """
 
-    def __init__(self, startup_trials: int, margin: float, *, maximize: bool) -> None:
+    def __init__(self, startup_trials: int, margin: float, *, maximize: bool, late: float = 1.0) -> None:
         self._startup_trials = startup_trials
         self._margin = margin
+        self._late = late
         self._sign = -1.0 if maximize else 1.0
         self.num_complete = 0
         """Trials that ended by themselves."""
@@ -58,7 +60,7 @@ class ForecastRule:
         gain = self.may_gain(standing, math.inf)
         if gain is None or math.isinf(self._best):
             return Decision(prune=False, num_curves=self.num_complete)
-        threshold = self._best + self._margin * gain
+        threshold = self._best + self._margin * (self._late if standing.annealed else 1.0) * gain
         worse = self._sign * standing.best > threshold
         return Decision(worse and not standing.is_done, self._sign * threshold, self.num_complete)
 

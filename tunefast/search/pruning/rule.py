@@ -31,6 +31,8 @@ class Curve(NamedTuple):
     """By epoch the steps or seconds of training until then, where trials are compared by these."""
     paused: bool = False
     """Whether it waits where it is, among those that go on."""
+    annealed: bool = False
+    """Whether its learning rate falls to nothing."""
 
 
 def halfway(epoch: int) -> int:
@@ -56,6 +58,8 @@ class Standing(NamedTuple):
     """The best up to half of its epochs; NaN where there is no number."""
     spent: float = 0.0
     """Steps or seconds of training, where trials are compared by these."""
+    annealed: bool = False
+    """Whether its learning rate falls to nothing, so that it gains most near its end."""
 
     @property
     def is_done(self) -> bool:
@@ -70,8 +74,8 @@ def standing_at(curve: Curve, epoch: int, sign: float) -> Standing:
         costs = (sign * value for at, value in curve.values.items() if at <= until and math.isfinite(value))
         return sign * min(costs, default=math.nan)
 
-    before = best(halfway(epoch))
-    return Standing(curve.number, epoch, curve.values[epoch], best(epoch), curve.planned, halfway=before)
+    before, value = best(halfway(epoch)), curve.values[epoch]
+    return Standing(curve.number, epoch, value, best(epoch), curve.planned, halfway=before, annealed=curve.annealed)
 
 
 class Decision(NamedTuple):
