@@ -1,5 +1,9 @@
-"""``python -m tunefast`` is the command `tunefast`."""
+"""The command `tunefast`, also as ``python -m tunefast``."""
 
-from tunefast.cli.app import main
+from tunefast.loading import loading
 
-main()
+with loading():
+    from tunefast.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tunefast.loading import loading
 
 HEAVY = ("torch", "torchvision", "plotly", "sklearn", "scipy", "pandas", "pyarrow", "optuna_dashboard")
 PROBE = """
@@ -33,3 +36,40 @@ def test_commands_that_train_nothing_load_nothing_heavy(tmp_path: Path, argument
     probe = PROBE.format(arguments=arguments, heavy=HEAVY)
     done = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("LOADED []")
+
+
+LOADED = """
+import gc
+looks = []
+gc.callbacks.append(lambda phase, info: looks.append(phase))
+import tunefast.loading
+{before}
+looks.clear()
+{load}
+assert not looks, looks
+assert gc.isenabled()
+assert gc.get_freeze_count() > 50_000
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "load"),
+    [("", "import tunefast.__main__"), ("from tunefast.train.process import load_torch", "load_torch()")],
+)
+def test_nobody_looks_for_garbage_among_modules(before: str, load: str) -> None:
+    """Not while the command line is loaded, or torch for a training, and not later; for other garbage again."""
+    program = LOADED.format(before=before, load=load)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_import_that_fails() -> None:
+    """Garbage is looked for again."""
+    was = gc.get_freeze_count()
+    try:
+        with pytest.raises(ImportError), loading():
+            raise ImportError("none")
+        assert gc.isenabled()
+    finally:
+        if not was:
+            gc.unfreeze()

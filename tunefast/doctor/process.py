@@ -13,7 +13,7 @@ from typing import IO
 from tunefast.doctor.findings import Finding, Request, Trouble
 from tunefast.errors import TunefastError
 from tunefast.recipe.own_errors import own_traceback
-from tunefast.train.process import prepare_process
+from tunefast.train.process import load_torch, prepare_process
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -31,6 +31,7 @@ def main() -> None:
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(request.threads)
     try:
+        load_torch()
         import torch
 
         from tunefast.doctor.examine import examine

@@ -35,6 +35,7 @@ from tunefast.spec.progress import (
 )
 from tunefast.train.objective import Context, run_objective, run_optuna_objective
 from tunefast.train.optuna_trial import Consult, OptunaTrial
+from tunefast.train.process import load_torch
 from tunefast.train.pulse import PULSE, HaltedError
 from tunefast.train.report_log import FILE, ReportLog
 
@@ -248,6 +249,7 @@ def _drive_optuna(
 def _drive_training(recipe: TrainingRecipe, assignment: Assignment, driver: Driver, line: Line) -> None:
     """Train with our loop, from the newest good checkpoint, and say which epochs that stands for."""
     started = time.perf_counter()
+    load_torch()
     import torch
 
     from tunefast.train.checkpoint import Checkpoints

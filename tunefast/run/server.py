@@ -6,6 +6,7 @@ It listens on the database's socket, prints one line when it is ready, and ends 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -141,6 +142,7 @@ def main(database_path: str) -> int:
     """
     if os.fork():
         return 0
+    gc.freeze()  # no report is to wait while somebody looks for garbage among modules
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sys.setswitchinterval(SWITCH_SECONDS)

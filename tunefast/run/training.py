@@ -12,6 +12,7 @@ from tunefast.run.driver import Driver, use_threads
 from tunefast.run.jobs import Job
 from tunefast.run.model_files import Export, Trained, write_files
 from tunefast.spec.progress import Answer, EpochReport, Verdict
+from tunefast.train.process import load_torch
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +49,7 @@ def train_job(
     of the recipe do not fit it.
     """
     use_threads(job.threads)
+    load_torch()
     import torch
 
     from tunefast.train.checkpoint import Checkpoints

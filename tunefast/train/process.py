@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import gc
+import importlib
 import os
 import sys
+
+from tunefast.loading import loading
 
 SPIN_COUNT = "2000"
 """How often GNU's OpenMP looks whether the other threads are done before it lets the core go."""
@@ -17,6 +22,14 @@ def prepare_process() -> None:
     """Set this process up for training: memory that it frees stays its own, and threads that wait yield soon."""
     yield_soon()
     keep_freed_memory()
+
+
+def load_torch() -> None:
+    """Import torch and what trains with it; nothing where that was done before."""
+    if "torch" not in sys.modules:
+        with loading():
+            importlib.import_module("tunefast.train.loop")
+        atexit.register(gc.unfreeze)  # libraries in there print a complaint if their objects outlive the process
 
 
 def yield_soon() -> None:

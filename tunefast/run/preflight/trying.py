@@ -26,7 +26,7 @@ from tunefast.run.line import Line
 from tunefast.run.preflight.probe import Probe, Probed
 from tunefast.spec.progress import Answer, Assignment, Ending, EpochReport, Outcome, Returned, Verb, Verdict
 from tunefast.train.objective import load_objective
-from tunefast.train.process import prepare_process
+from tunefast.train.process import load_torch, prepare_process
 
 READY = "ready"
 OUT_OF_MEMORY = ("out of memory", "OutOfMemoryError", "MemoryError", "can't allocate memory")
@@ -66,6 +66,7 @@ def _failed(error: str) -> Probed:
 
 def _stepped(recipe: TrainingRecipe, probe: Probe) -> Probed:
     started, fresh = time.perf_counter(), "torch" not in sys.modules
+    load_torch()
     import torch
 
     from tunefast.train.timing import measure_cost
