@@ -29,9 +29,9 @@ def _spec(budget: dict[str, Any], **study: Any) -> StudySpec:
     )
 
 
-def _kind(curve: list[float], weight: float = 1.0, seconds: float = 2.0) -> Kind:
+def _kind(curve: list[float], weight: float = 1.0, seconds: float = 2.0, *, annealed: bool = False) -> Kind:
     best = best_so_far(curve, maximize=True)
-    return Kind(weight, open_seconds=1.0, epoch_seconds=seconds, epochs=10, warmup_epochs=3, curve=curve, best=best)
+    return Kind(weight, 1.0, seconds, epochs=10, warmup_epochs=3, curve=curve, best=best, annealed=annealed)
 
 
 def test_trials_one_after_the_other() -> None:
@@ -90,6 +90,27 @@ def test_nan_ends_a_trial() -> None:
     kinds = [_kind([0.5, float("nan")] + [0.5] * 8)]
     seen = forecast(_spec({"trials": 20}), kinds, workers=1, before_seconds=0.0)
     assert seen.without.middle == 20 * (1 + 2 * 2)
+
+
+def test_who_waits_at_a_rung_goes_on() -> None:
+    """Of four equal trials the first gets to its end, in five turns, the second to the second rung, in two."""
+    asha = {"name": "asha", "min_epochs": 1, "reduction": 2, "promote": True}
+    seen = forecast(_spec({"trials": 4}, pruner=asha), [_kind([0.5] * 10)], workers=1, before_seconds=0.0)
+    assert seen.with_stop_rules is not None
+    num_epochs, num_turns = 10 + 2 + 1 + 1, 5 + 2 + 1 + 1
+    assert seen.with_stop_rules.middle == num_epochs * 2 + num_turns * 1
+    assert seen.with_stop_rules.trials == 4
+
+
+def test_an_annealed_schedule_is_judged_as_one() -> None:
+    """Trials that fall short where their learning rate does not fall are given the doubt where it does."""
+    took = []
+    for annealed in (False, True):
+        kinds = [_kind(curve, annealed=annealed) for curve in ([0.5] * 2 + [0.9] * 8, [0.35] * 10, [0.1] * 10)]
+        seen = forecast(_spec({"trials": 12}, pruner={"name": "fast"}), kinds, workers=1, before_seconds=0.0)
+        assert seen.with_stop_rules is not None
+        took.append(seen.with_stop_rules.middle)
+    assert took[0] < took[1]
 
 
 def test_target_with_many_workers() -> None:

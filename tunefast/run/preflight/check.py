@@ -38,6 +38,8 @@ class Planned(NamedTuple):
     """That it trains for when nothing stops it."""
     warmup_epochs: int
     """Before it is judged."""
+    annealed: bool
+    """Whether its learning rate ends low."""
 
 
 class Tried(NamedTuple):
@@ -152,7 +154,7 @@ def _planned(spec: StudySpec) -> Iterator[Planned]:
 
 def _plan(spec: StudySpec, params: Params, weight: float) -> Planned:
     recipe = spec.recipe_for(params)
-    return Planned(params, weight, recipe.epochs, warmup_epochs(spec.study.pruner, recipe))
+    return Planned(params, weight, recipe.epochs, warmup_epochs(spec.study.pruner, recipe), recipe.annealed)
 
 
 def _once(many: Iterable[Params]) -> list[Params]:
@@ -247,6 +249,7 @@ def _kind(one: Tried, weight: float, curve: Sequence[float], *, maximize: bool) 
         warmup_epochs=one.plan.warmup_epochs,
         curve=curve,
         best=best_so_far(curve, maximize=maximize),
+        annealed=one.plan.annealed,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tunefast.search.budget import reached
-from tunefast.search.pruning import Curve, Standing, halfway, pruning_rule
+from tunefast.search.pruning import Curve, PromotingRule, Standing, halfway, pruning_rule
 from tunefast.search.race import RaceRule
 from tunefast.spec.pruners import NoPruner
 from tunefast.spec.samplers import GridSampler
@@ -40,6 +40,8 @@ class Kind(NamedTuple):
     """The study's metric after each epoch, up to where early stopping ended it."""
     best: Sequence[float]
     """The best value of the curve up to each epoch."""
+    annealed: bool = False
+    """Whether its learning rate ends low."""
 
 
 def best_so_far(curve: Sequence[float], *, maximize: bool) -> list[float]:
@@ -143,9 +145,15 @@ class _Player:
         started = epochs = 0
         now, done, reached = self._before, False, False
         while True:
-            while len(running) < self._workers and not done and (self._trials is None or started < self._trials):
-                heapq.heappush(running, self._started(now, started, rng))
-                started += 1
+            while len(running) < self._workers and not done:
+                last = started == self._trials
+                begun = rules.promoted(last=last, alone=not running)
+                if begun is None and not last:
+                    begun = _Running(now, started, 0, rng.choices(self._kinds, self._weights)[0])
+                    started += 1
+                if begun is None:
+                    break
+                heapq.heappush(running, self._on_worker(now, begun))
             if not running:
                 return _Played(now, started, reached), epochs
             trial = heapq.heappop(running)
@@ -164,9 +172,10 @@ class _Player:
         end = min(self._before + seconds, self._end)
         return _Played(end, round((end - self._before) / rate), reached=False)
 
-    def _started(self, now: float, number: int, rng: random.Random) -> _Running:
-        kind = rng.choices(self._kinds, self._weights)[0]
-        return _Running(self._next(now + TRIAL_SECONDS + kind.open_seconds, kind), number, 1, kind)
+    def _on_worker(self, now: float, trial: _Running) -> _Running:
+        """A trial that has got to an epoch, or to none, and trains on from now."""
+        reports_at = self._next(now + TRIAL_SECONDS + trial.kind.open_seconds, trial.kind)
+        return trial._replace(reports_at=reports_at, epoch=trial.epoch + 1)
 
     @staticmethod
     def _next(now: float, kind: Kind) -> float:
@@ -187,6 +196,8 @@ class _StopRules:
         self._best: float | None = None
         """What the best trial of a race spent."""
         self._aim = None if section.has_several else spec.budget.target
+        self._waiting: dict[int, _Running] = {}
+        """Trials at their rungs."""
 
     def reach_target(self, trial: _Running) -> bool:
         """Whether a trial's report ends the study."""
@@ -202,7 +213,7 @@ class _StopRules:
         return reached(self._target.value, trial.kind.curve[trial.epoch - 1], maximize=self._maximize)
 
     def end(self, trial: _Running) -> bool:
-        """Whether a trial ends with its report."""
+        """Whether a trial ends with its report, or waits."""
         kind, epoch = trial.kind, trial.epoch
         if epoch <= len(kind.curve) and not math.isfinite(kind.curve[epoch - 1]):
             return True
@@ -218,9 +229,27 @@ class _StopRules:
             return True
         value, best, before = kind.curve[epoch - 1], kind.best[epoch - 1], kind.best[halfway(epoch) - 1]
         spent = _spent(trial)  # steps take about as long in all trials
-        standing = Standing(trial.number, epoch, value, best, kind.epochs, kind.warmup_epochs, before, spent)
+        shown = (value, best, kind.epochs, kind.warmup_epochs, before, spent, kind.annealed)
+        standing = Standing(trial.number, epoch, *shown)
         lost = self._race is not None and self._race.judge(standing, spent, self._best).stop is not None
-        return self._rule.judge(standing).prune or lost
+        pruned = self._rule.judge(standing).prune
+        if pruned and not lost and isinstance(self._rule, PromotingRule):
+            self._waiting[trial.number] = trial
+            curve = dict(enumerate(kind.curve[:epoch], start=1))
+            self._learn(Curve(trial.number, curve, kind.epochs, running=True, paused=True, annealed=kind.annealed))
+        return pruned or lost
+
+    def promoted(self, *, last: bool, alone: bool) -> _Running | None:
+        """A trial that waited and goes on; `last` is whether no more begin, `alone` whether no other one trains."""
+        rule = self._rule
+        if not isinstance(rule, PromotingRule) or not self._waiting:
+            return None
+        number = rule.promotable(last=last)
+        number = rule.leader() if number is None and last and alone else number
+        if number is None:
+            return None
+        rule.promote(number)
+        return self._waiting.pop(number)
 
     def _learn(self, curve: Curve) -> None:
         self._rule.learn(curve)
