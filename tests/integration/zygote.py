@@ -24,7 +24,7 @@ from typing import Any
 
 LARGEST_REQUEST = 2**20
 LOADED = ("tunefast.cli.app", "alembic.context", "plotly.graph_objects")
-"""What commands find loaded: all that most of them would import, and nothing that starts threads."""
+"""What commands find loaded: all that most of them would import. None of it starts a thread that work is left to."""
 
 
 class Zygote:

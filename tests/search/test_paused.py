@@ -107,11 +107,17 @@ def test_samplers_see_where_it_waits(database: Database) -> None:
     assert states == [TrialState.RUNNING, TrialState.PRUNED]
 
 
+@pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize(("schedule", "next_one"), [("constant", 4), ("one_cycle", 1)])
-def test_who_gains_near_the_end_has_the_benefit_of_the_doubt(database: Database, schedule: str, next_one: int) -> None:
-    """A trial that falls short by the margin, though not by a fifth more of it, goes on if its learning rate falls."""
+def test_who_gains_near_the_end_has_the_benefit_of_the_doubt(
+    database: Database, schedule: str, next_one: int, *, restarts: bool
+) -> None:
+    """A trial that falls short by the margin, though not by a fifth more of it, goes on if its learning rate falls.
+
+    That is so where it waits, also for another coordinator, and where it has just got to its rung.
+    """
     recipe, pruner = {"epochs": 3, "schedule": {"name": schedule}}, {"name": "fast", "promote": True}
-    live = live_study(database, pruner=pruner, recipe=recipe, budget={"trials": 5})
+    live = live_study(database, pruner=pruner, recipe=recipe, budget={"trials": 6})
     for value in (0.5, 0.35):
         held = claimed(live)
         for epoch in (1, 2):
@@ -127,7 +133,17 @@ def test_who_gains_near_the_end_has_the_benefit_of_the_doubt(database: Database,
         for epoch in (1, 2):
             report(live, worse, epoch, 0.1)
         live.release(worse.number, "paused", paused=True)
-    assert claimed(live).number == next_one
+    if restarts:
+        live.flush()
+        live = LiveStudy(database, STUDY)
+    following = claimed(live)
+    assert following.number == next_one
+    if next_one == 1:
+        report(live, following, 3, 0.35)
+        finish(live, following)
+        following = claimed(live)
+    report(live, following, 1, 0.36)
+    assert (report(live, following, 2, 0.36).verdict is Verdict.CONTINUE) == (next_one == 1)
 
 
 def test_the_best_goes_on_in_a_small_study(database: Database) -> None:

@@ -152,7 +152,7 @@ def test_fast_gives_more_of_them_a_chance_at_the_end() -> None:
     for number, value in enumerate((0.6, 0.5, 0.4, 0.3, 0.2, 0.1)):
         rule.judge(Standing(number, 2, value, value, 8, halfway=value))
     gone: list[int] = []
-    while (going := rule.promotable(last=len(gone) == 3)) is not None:
+    while (going := rule.promotable(last=len(gone) >= 3)) is not None:
         rule.promote(going)
         gone.append(going)
     assert gone == [0, 1, 2, 3]

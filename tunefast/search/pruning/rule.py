@@ -32,7 +32,7 @@ class Curve(NamedTuple):
     paused: bool = False
     """Whether it waits where it is, among those that go on."""
     annealed: bool = False
-    """Whether its learning rate falls to nothing."""
+    """Whether its learning rate ends low."""
 
 
 def halfway(epoch: int) -> int:
@@ -59,7 +59,7 @@ class Standing(NamedTuple):
     spent: float = 0.0
     """Steps or seconds of training, where trials are compared by these."""
     annealed: bool = False
-    """Whether its learning rate falls to nothing, so that it gains most near its end."""
+    """Whether its learning rate ends low, so that it gains most near its end."""
 
     @property
     def is_done(self) -> bool:
