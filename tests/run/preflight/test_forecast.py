@@ -102,6 +102,15 @@ def test_who_waits_at_a_rung_goes_on() -> None:
     assert seen.with_stop_rules.trials == 4
 
 
+def test_nobody_is_looked_for_among_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more trials wait than are looked through, those that get to a rung are left there."""
+    monkeypatch.setattr(module, "MOST_WAITING", 0)
+    asha = {"name": "asha", "min_epochs": 1, "reduction": 2, "promote": True}
+    seen = forecast(_spec({"trials": 4}, pruner=asha), [_kind([0.5] * 10)], workers=1, before_seconds=0.0)
+    assert seen.with_stop_rules is not None
+    assert seen.with_stop_rules.middle == 4 * (1 + 2)
+
+
 def test_an_annealed_schedule_is_judged_as_one() -> None:
     """Trials that fall short where their learning rate does not fall are given the doubt where it does."""
     took = []

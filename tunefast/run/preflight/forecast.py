@@ -24,6 +24,8 @@ REPORT_SECONDS = 0.001
 MOST_EPOCHS = 400_000
 """Epochs to play through in all."""
 MOST_STUDIES = 60
+MOST_WAITING = 150
+"""Trials at their rungs, above which none of them goes on: who is next is looked for among all of them, every time."""
 
 
 class Kind(NamedTuple):
@@ -229,8 +231,9 @@ class _StopRules:
             return True
         value, best, before = kind.curve[epoch - 1], kind.best[epoch - 1], kind.best[halfway(epoch) - 1]
         spent = _spent(trial)  # steps take about as long in all trials
-        shown = (value, best, kind.epochs, kind.warmup_epochs, before, spent, kind.annealed)
-        standing = Standing(trial.number, epoch, *shown)
+        standing = Standing(
+            trial.number, epoch, value, best, kind.epochs, kind.warmup_epochs, before, spent, kind.annealed
+        )
         lost = self._race is not None and self._race.judge(standing, spent, self._best).stop is not None
         pruned = self._rule.judge(standing).prune
         if pruned and not lost and isinstance(self._rule, PromotingRule):
@@ -242,7 +245,7 @@ class _StopRules:
     def promoted(self, *, last: bool, alone: bool) -> _Running | None:
         """A trial that waited and goes on; `last` is whether no more begin, `alone` whether no other one trains."""
         rule = self._rule
-        if not isinstance(rule, PromotingRule) or not self._waiting:
+        if not isinstance(rule, PromotingRule) or not 0 < len(self._waiting) <= MOST_WAITING:
             return None
         number = rule.promotable(last=last)
         number = rule.leader() if number is None and last and alone else number
