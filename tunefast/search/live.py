@@ -100,12 +100,11 @@ class LiveStudy(StudyState):
         return running
 
     def _next_promoted(self) -> int | None:
-        """Who is among the best at its rung; at the study's end, where no trial got to its own, the best one."""
+        """Who waited at its rung and goes on from there."""
         rule = self._judge.promoting
         if rule is None or not self.paused:
             return None
-        number = rule.promotable(last=self.end is not None)
-        number = rule.leader() if number is None and self._nobody_else else number
+        number = rule.next(last=self.end is not None, alone=self._nobody_else)
         return number if number in self.paused else None
 
     def waiting_at_rungs(self) -> list[int]:

@@ -102,13 +102,18 @@ def test_who_waits_at_a_rung_goes_on() -> None:
     assert seen.with_stop_rules.trials == 4
 
 
-def test_nobody_is_looked_for_among_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where more trials wait than are looked through, those that get to a rung are left there."""
-    monkeypatch.setattr(module, "MOST_WAITING", 0)
-    asha = {"name": "asha", "min_epochs": 1, "reduction": 2, "promote": True}
-    seen = forecast(_spec({"trials": 4}, pruner=asha), [_kind([0.5] * 10)], workers=1, before_seconds=0.0)
-    assert seen.with_stop_rules is not None
-    assert seen.with_stop_rules.middle == 4 * (1 + 2)
+@pytest.mark.parametrize("pruner", ["safe", "fast"])
+def test_trials_go_on_in_large_studies_too(pruner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial of a thousand takes about what one of a hundred takes."""
+    monkeypatch.setattr(module, "MOST_STUDIES", 5)
+    kinds = [_kind([0.1 + quality * epoch / 1000 for epoch in range(10)]) for quality in range(10)]
+    each = {}
+    for trials in (100, 1000):
+        spec = _spec({"trials": trials}, pruner={"name": pruner})
+        seen = forecast(spec, kinds, workers=1, before_seconds=0.0).with_stop_rules
+        assert seen is not None
+        each[trials] = seen.middle / trials
+    assert each[1000] == pytest.approx(each[100], rel=0.1)
 
 
 def test_an_annealed_schedule_is_judged_as_one() -> None:

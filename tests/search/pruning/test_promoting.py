@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tunefast.search.pruning import Curve, Standing, pruning_rule
 from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.search.pruning.promoting import Place, PromotingRule
+from tunefast.search.pruning.saving import SavingRule
 from tunefast.spec.pruners import AshaPruner, FastPruner
 
 EPOCHS = 16
@@ -120,6 +121,7 @@ def test_the_best_goes_on_where_nobody_is_done() -> None:
     for number, value in enumerate((0.5, 0.7, 0.6)):
         rule.judge(Standing(number, 1, value, value, 8))
     assert (rule.promotable(), rule.leader()) == (None, 1)
+    assert [rule.next(), rule.next(last=True), rule.next(last=True, alone=True)] == [None, None, 1]
     rule.learn(Curve(9, {1: 0.1}, 8, complete=True))
     assert rule.leader() is None
 
@@ -133,6 +135,41 @@ def test_nobody_goes_on_who_will_not_be_the_best() -> None:
     assert rule.promotable() is None
     rule.learn(Curve(4, {1: 0.0, 2: 0.9, 3: 0.9, 4: 0.9}, 4, complete=True))
     assert rule.promotable() == 3
+
+
+STEADY = st.tuples(st.sampled_from([1, 1, 1, 2]), st.sampled_from([0.3, 0.5, 0.7]), st.just(0.0))
+WHOLE = st.sampled_from([(8, 0.9, 0.0), (8, 0.0, 0.5)])
+"""The epoch that a trial got to, what it has from the first one on, and what it gains in the middle."""
+
+
+@given(trials=st.lists(STEADY | WHOLE, min_size=10, max_size=25), last=st.booleans(), saves=st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_who_fell_short_is_looked_at_again(trials: list[tuple[int, float, float]], last: bool, saves: bool) -> None:
+    """Whoever was asked for before, a rule lets the same trial go on as one that was never asked."""
+
+    def new() -> PromotingRule:
+        forecast = ForecastRule(2, 1.0, maximize=True)
+        if saves:
+            return SavingRule(1, 2, 0.9, maximize=True, forecast=forecast, chances=1.5)
+        return PromotingRule(1, 2, maximize=True, forecast=forecast, chances=1.5)
+
+    asked, learned = new(), []
+    for number, (reached, value, gain) in enumerate(trials):
+        done = reached == 8
+        curve = {epoch: value + gain * (epoch > 4) for epoch in range(1, reached + 1)}
+        learned.append(Curve(number, curve, 8, complete=done, running=not done, paused=not done))
+        asked.learn(learned[-1])
+        fresh = new()
+        for each in learned:
+            fresh.learn(each)
+        assert asked.next(last=last) == fresh.next(last=last)
+    gone = []
+    while (going := asked.promotable(last=True)) is not None:
+        asked.promote(going)
+        gone.append(going)
+    waits = {each.number for each in learned if each.paused}
+    assert set(asked.waiting()) == waits - set(gone)
+    assert len(gone) == len(set(gone))
 
 
 def test_trends_count_in_the_order() -> None:

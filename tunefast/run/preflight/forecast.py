@@ -21,11 +21,9 @@ TRIAL_SECONDS = 0.02
 """From the end of a trial to the start of the next one: it is told, and another one asked for."""
 REPORT_SECONDS = 0.001
 """From a worker's report to the answer."""
-MOST_EPOCHS = 400_000
+MOST_EPOCHS = 200_000
 """Epochs to play through in all."""
 MOST_STUDIES = 60
-MOST_WAITING = 150
-"""Trials at their rungs, above which none of them goes on: who is next is looked for among all of them, every time."""
 
 
 class Kind(NamedTuple):
@@ -244,14 +242,12 @@ class _StopRules:
 
     def promoted(self, *, last: bool, alone: bool) -> _Running | None:
         """A trial that waited and goes on; `last` is whether no more begin, `alone` whether no other one trains."""
-        rule = self._rule
-        if not isinstance(rule, PromotingRule) or not 0 < len(self._waiting) <= MOST_WAITING:
+        if not isinstance(self._rule, PromotingRule):
             return None
-        number = rule.promotable(last=last)
-        number = rule.leader() if number is None and last and alone else number
+        number = self._rule.next(last=last, alone=alone)
         if number is None:
             return None
-        rule.promote(number)
+        self._rule.promote(number)
         return self._waiting.pop(number)
 
     def _learn(self, curve: Curve) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -24,6 +25,8 @@ class ForecastRule:
         self._sign = -1.0 if maximize else 1.0
         self.num_complete = 0
         """Trials that ended by themselves."""
+        self.version = 0
+        """Changes when a trial may gain more than before; until then whoever falls short goes on falling short."""
         self._best = math.inf
         self._gains: dict[int | None, list[float]] = {}
         """By planned length: the largest gain after each epoch, as a cost; a list's first item is the first epoch's."""
@@ -36,11 +39,12 @@ class ForecastRule:
         if curve.complete:
             self.num_complete += 1
             self._best = min(self._best, costs[-1])
-        gains = self._gains.setdefault(curve.planned, [])
-        gains.extend(0.0 for _ in range(len(costs) - len(gains)))
-        for index, cost in enumerate(costs):
-            if math.isfinite(cost):
-                gains[index] = max(gains[index], cost - costs[-1])
+        gains = self._gains.get(curve.planned, [])
+        more = [max(0.0, cost - costs[-1]) if math.isfinite(cost) else 0.0 for cost in costs]
+        merged = [max(pair) for pair in itertools.zip_longest(gains, more, fillvalue=0.0)]
+        if merged != gains:
+            self._gains[curve.planned] = merged
+            self.version += 1
 
     def _best_so_far(self, curve: Curve) -> Iterator[float]:
         """The best up to each epoch, as a cost; also for those without a report."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.search.pruning.halving import HalvingRule
 from tunefast.search.pruning.rule import Curve, Decision, Standing, standing_at
+from tunefast.search.pruning.waiting import Waiter, Waiting
 
 
 class Place(NamedTuple):
@@ -47,12 +50,11 @@ class PromotingRule(HalvingRule):
         self._forecast = forecast
         self._trend = trend
         self._chances = chances
-        self._standings: dict[int, Standing] = {}
-        """Of the trials that wait."""
+        self._waiting = Waiting()
+        self._version = 0
+        """Of the forecast by which trials were set aside."""
         self._promoted: set[tuple[int, int]] = set()
         """Rung and number of the trials that were let go on."""
-        self._paused: dict[int, int] = {}
-        """The rung of each trial that waits."""
         self._num_whole = 0
         """Trials that trained to their end."""
 
@@ -61,14 +63,14 @@ class PromotingRule(HalvingRule):
         super().learn(curve)
         if self._forecast is not None:
             self._forecast.learn(curve)
-        self._paused.pop(curve.number, None)
-        self._standings.pop(curve.number, None)
+        self._waiting.discard(curve.number)
         self._num_whole += curve.complete
-        reached = [rung for rung in self._rungs if (rung, curve.number) in self._at] if curve.running else []
+        reached = {rung for rung in self._rungs if (rung, curve.number) in self._at} if curve.running else set()
         if curve.paused and reached:
-            self._paused[curve.number] = max(reached)
-            self._standings[curve.number] = standing_at(curve, self._at[max(reached), curve.number][1], self._sign)
-        self._promoted.update((rung, curve.number) for rung in reached if self._paused.get(curve.number) != rung)
+            rung = max(reached)
+            self._wait(rung, standing_at(curve, self._at[rung, curve.number][1], self._sign))
+            reached.remove(rung)
+        self._promoted.update((rung, curve.number) for rung in reached)
 
     def judge(self, standing: Standing) -> Decision:
         """Hold a trial at a rung where it is not among the best; between rungs none, nor one that is done."""
@@ -78,26 +80,54 @@ class PromotingRule(HalvingRule):
         ordered = self._stands(rung, standing.number, self._cost(standing), standing.epoch)
         num_best = self._num_best(rung)
         threshold = self._sign * ordered[num_best - 1][0] if num_best else None
-        is_best = self._is_best(rung, standing.number) and self._affords(standing) and not self._falls_short(standing)
+        is_best = self._is_best(rung, standing.number) and self._affords(standing) and not self._is_hopeless(standing)
         if standing.is_done or (rung, standing.number) in self._promoted or is_best:
             self._promoted.add((rung, standing.number))
             return Decision(prune=False, threshold=threshold, num_curves=len(ordered))
-        self._paused[standing.number], self._standings[standing.number] = rung, standing
+        self._wait(rung, standing)
         return Decision(prune=True, threshold=threshold, num_curves=len(ordered))
 
-    def promotable(self, *, last: bool = False) -> int | None:
-        """The paused trial that may go on: of the highest rung where there is one, the best.
+    def _wait(self, rung: int, standing: Standing) -> None:
+        cost, _ = self._at[rung, standing.number]
+        self._waiting.add(Waiter(rung, cost, standing))
 
-        `last` is whether no more trials begin, so that nobody who waits can get a better place.
+    def next(self, *, last: bool = False, alone: bool = False) -> int | None:
+        """The paused trial that goes on now, if one does.
+
+        `last` is whether no more trials begin, so that nobody who waits can get a better place, and `alone` whether no
+        other one trains either: then the best goes on where none got to its end.
         """
-        for rung in sorted(set(self._paused.values()), reverse=True):
-            for cost, number in self._rungs[rung][: self._num_best(rung, last=last)]:
-                waits = self._paused.get(number) == rung and math.isfinite(cost)
-                if waits and not self._falls_short(self._standings[number]):
-                    return number
-        return None
+        going = self.promotable(last=last)
+        return self.leader() if going is None and last and alone else going
 
-    def _falls_short(self, standing: Standing) -> bool:
+    def promotable(self, *, last: bool = False) -> int | None:
+        """The paused trial that is among the best and may become the best; `last` is whether no more trials begin."""
+        if self._forecast is not None and self._forecast.version != self._version:
+            self._version = self._forecast.version
+            self._waiting.look_again()
+        for number in list(itertools.takewhile(self._falls_short, self._among_best(last=last))):
+            self._waiting.set_aside(number)
+        return next(self._among_best(last=last), None)
+
+    def _among_best(self, *, last: bool) -> Iterator[int]:
+        """Who waits and is among the best at its rung, in the order in which they go on: of higher rungs first."""
+        for rung in self._waiting.rungs:
+            for _, number in self._best_at(rung, last=last):
+                yield number
+
+    def _best_at(self, rung: int, *, last: bool) -> Iterator[tuple[int, int]]:
+        """Ranks, from 0 on, and numbers of those that wait at a rung and are among the best there."""
+        num_best = self._num_best(rung, last=last)
+        for cost, number in self._waiting.at(rung):
+            rank = self._rank(number)
+            if rank >= num_best or not math.isfinite(cost):
+                return
+            yield rank, number
+
+    def _falls_short(self, number: int) -> bool:
+        return self._is_hopeless(self._waiting[number].standing)
+
+    def _is_hopeless(self, standing: Standing) -> bool:
         return self._forecast is not None and self._forecast.judge(standing).prune
 
     def _affords(self, standing: Standing) -> bool:  # noqa: ARG002  who counts epochs overrides it
@@ -122,21 +152,21 @@ class PromotingRule(HalvingRule):
 
     def waiting(self) -> list[int]:
         """Who waits, those first that are nearest to going on: of the highest rung, and the best there."""
-        return sorted(self._paused, key=lambda number: (-self._paused[number], self._rank(number)))
+        return sorted(self._waiting, key=lambda number: (-self._waiting[number].rung, self._rank(number)))
 
     def promote(self, number: int) -> None:
         """Let a paused trial go on."""
-        self._promoted.add((self._paused.pop(number), number))
-        self._standings.pop(number, None)
+        self._promoted.add((self._waiting[number].rung, number))
+        self._waiting.discard(number)
 
     def place(self, number: int) -> Place:
         """Where a paused trial stands."""
-        rung = self._paused[number]
+        rung = self._waiting[number].rung
         return Place(self._at[rung, number][1], self._rank(number) + 1, len(self._rungs[rung]))
 
     def _rank(self, number: int) -> int:
-        rung = self._paused[number]
-        return bisect_left(self._rungs[rung], (self._at[rung, number][0], number))
+        waiter = self._waiting[number]
+        return bisect_left(self._rungs[waiter.rung], (waiter.cost, number))
 
     def _is_best(self, rung: int, number: int) -> bool:
         ordered = self._rungs[rung]

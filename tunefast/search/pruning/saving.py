@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import heapq
+from collections.abc import Iterable, Iterator
 
 from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.search.pruning.promoting import PromotingRule
@@ -67,21 +68,25 @@ class SavingRule(PromotingRule):
 
     def promotable(self, *, last: bool = False) -> int | None:
         """The paused trial that may go on; `last` is whether no more trials begin."""
-        waiting = sorted(
-            (rank / len(self._rungs[rung]), -rung, number)
-            for rung in set(self._paused.values())
-            for rank, (cost, number) in enumerate(self._rungs[rung][: self._num_best(rung, last=last)])
-            if self._paused.get(number) == rung and math.isfinite(cost)
-        )
-        chosen = next((number for *_, number in waiting if not self._falls_short(self._standings[number])), None)
-        return chosen if chosen is not None and self._affords(self._standings[chosen]) else None
+        chosen = super().promotable(last=last)
+        return chosen if chosen is not None and self._affords(self._waiting[chosen].standing) else None
+
+    def _among_best(self, *, last: bool) -> Iterator[int]:
+        """Who waits and is among the best at its rung; those first that the smallest share of it is ahead of."""
+        by_rung = (self._by_share(rung, self._best_at(rung, last=last)) for rung in self._waiting.rungs)
+        return (number for *_, number in heapq.merge(*by_rung))
+
+    def _by_share(self, rung: int, ranked: Iterable[tuple[int, int]]) -> Iterator[tuple[float, int, int]]:
+        return ((rank / len(self._rungs[rung]), -rung, number) for rank, number in ranked)
 
     def _affords(self, standing: Standing) -> bool:
         return self._purse.affords(standing.epoch, standing.planned)
 
     def waiting(self) -> list[int]:
         """Who waits, those first that are nearest to going on."""
-        return sorted(
-            self._paused,
-            key=lambda number: (self._rank(number) / len(self._rungs[self._paused[number]]), -self._paused[number]),
-        )
+
+        def nearness(number: int) -> tuple[float, int]:
+            rung = self._waiting[number].rung
+            return self._rank(number) / len(self._rungs[rung]), -rung
+
+        return sorted(self._waiting, key=nearness)
