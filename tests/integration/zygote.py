@@ -7,7 +7,6 @@ process with arguments, working directory, environment and output of its own, in
 from __future__ import annotations
 
 import atexit
-import gc
 import importlib
 import json
 import os
@@ -21,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from tunefast.loading import loading
 
 LARGEST_REQUEST = 2**20
 LOADED = ("tunefast.cli.app", "alembic.context", "plotly.graph_objects")
@@ -70,10 +71,9 @@ class Zygote:
 
 def serve(requests: socket.socket) -> None:
     """Fork for every request until there are no more of them."""
-    for module in LOADED:
-        importlib.import_module(module)
-    gc.collect()
-    gc.freeze()
+    with loading():
+        for module in LOADED:
+            importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for the commands
     while True:
         message, handles, _, _ = socket.recv_fds(requests, LARGEST_REQUEST, 3)

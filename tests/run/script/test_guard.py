@@ -14,15 +14,15 @@ from tests.run.script.test_drive import lives
 from tunefast.run.script import guard
 
 
-def guarded(script: str, kept: Path, limit: str = "") -> subprocess.Popen[bytes]:
+def guarded(script: str, kept: Path, before: str = "") -> subprocess.Popen[bytes]:
     """A script under a guard that keeps its lines there."""
     words = [sys.executable, "-c", textwrap.dedent(script)]
     start = [sys.executable, "-IS", guard.__file__]
-    if limit:
+    if before:
         start = [
             sys.executable,
             "-c",
-            f"import runpy, sys; {limit}; del sys.argv[0]; runpy.run_path({guard.__file__!r}, run_name='__main__')",
+            f"import runpy, sys; {before}; del sys.argv[0]; runpy.run_path({guard.__file__!r}, run_name='__main__')",
             guard.__file__,
         ]
     with kept.open("ab") as file:
@@ -127,8 +127,8 @@ def test_no_process_to_be_had(tmp_path: Path) -> None:
         print(os.getpid(), flush=True)
         time.sleep(600)
     """
-    limit = "import os; os.fork = lambda: (_ for _ in ()).throw(BlockingIOError(11, 'no more'))"
-    with guarded(script, tmp_path / "kept", limit) as process:
+    no_more_forks = "import os; os.fork = lambda: (_ for _ in ()).throw(BlockingIOError(11, 'no more'))"
+    with guarded(script, tmp_path / "kept", no_more_forks) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         number = int(process.stdout.readline())
