@@ -8,9 +8,11 @@ import pytest
 
 from tests.run.test_commands import coordinator
 from tests.store.databases import STUDY, prepared, study_spec
+from tests.store.strangers import shut_out_of
 from tunefast.run import looking
 from tunefast.run.messages import Done
 from tunefast.store import studies
+from tunefast.store.ownership import StateDirectory
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -46,4 +48,13 @@ def test_a_coordinator_says_who_works(path: Path) -> None:
 def test_who_does_not_answer_may_work(path: Path) -> None:
     """Nothing is claimed of workers where a coordinator is too busy to say, or ends while it is asked."""
     with coordinator(path, None):
+        assert looking.workers(path) is None
+
+
+def test_who_works_is_not_known_to_other_users(path: Path) -> None:
+    """Whoever may read a database, but not talk to its coordinator, may look at its studies all the same."""
+    state = StateDirectory(path)
+    state.announce(path.with_name("socket"))
+    assert looking.workers(path) == {}
+    with shut_out_of(state.path):
         assert looking.workers(path) is None

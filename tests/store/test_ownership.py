@@ -15,6 +15,7 @@ from typing import IO
 
 import pytest
 
+from tests.store.strangers import shut_out_of
 from tunefast.errors import StorageError
 from tunefast.store.ownership import StateDirectory
 
@@ -129,3 +130,15 @@ def test_a_strangers_directory_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(os, "getuid", lambda: me + 1)
     with pytest.raises(StorageError, match="only you can open"):
         _ = StateDirectory(tmp_path / "a.db").make_socket_path()
+
+
+def test_who_may_not_enter_is_told_so(tmp_path: Path) -> None:
+    """Whoever may read a database, but not talk to its coordinator, gets a message that says why."""
+    state = StateDirectory(tmp_path / "a.db")
+    state.announce(tmp_path / "socket")
+    with shut_out_of(state.path):
+        with pytest.raises(StorageError, match=r"a\.db\.tunefast: is another user's"):
+            _ = state.socket
+        with pytest.raises(StorageError, match=r"a\.db\.tunefast: is another user's"):
+            state.trials("uuid")
+    assert state.socket == tmp_path / "socket"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tunefast.errors import CoordinatorLost
+from tunefast.errors import CoordinatorLost, StorageError
 from tunefast.run.commands import asked, connect
 from tunefast.run.messages import Command
 from tunefast.store.ownership import StateDirectory
@@ -18,7 +18,10 @@ ANSWER_SECONDS = 1.0
 
 
 def workers(path: Path) -> Mapping[str, int] | None:
-    """Who works on the database: the number of workers of each study; None where a coordinator does not answer."""
+    """Who works on the database: the number of workers of each study.
+
+    None where a coordinator does not answer, or is another user's.
+    """
     try:
         channel = connect(StateDirectory(path)) if path.exists() else None
         if channel is None:
@@ -26,7 +29,7 @@ def workers(path: Path) -> Mapping[str, int] | None:
         with channel:
             channel.socket.settimeout(ANSWER_SECONDS)
             rows = asked(channel, Command(verb="workers"), path)["workers"]
-    except (CoordinatorLost, OSError):
+    except (CoordinatorLost, StorageError, OSError):
         return None
     return Counter(row["study"] for row in rows)
 

@@ -32,13 +32,19 @@ class StateDirectory:
 
     @property
     def path(self) -> Path:
-        """The directory itself, made if need be."""
+        """The directory itself, made if need be. Raises `StorageError` where it cannot be, or is another user's."""
         path = self._place
         try:
             path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StorageError(storage=self.database, problem=f"cannot be written ({error})") from error
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise self._closed
         return path
+
+    @property
+    def _closed(self) -> StorageError:
+        return StorageError(storage=self._place, problem="is another user's, who alone can work on these studies")
 
     @property
     def _place(self) -> Path:
@@ -75,11 +81,16 @@ class StateDirectory:
 
     @property
     def socket(self) -> Path | None:
-        """Where the database's coordinator says that it listens, whatever the environment it was started in."""
+        """Where the database's coordinator says that it listens, whatever the environment it was started in.
+
+        Raises `StorageError` where it is another user's.
+        """
         try:
             return Path((self._place / "socket").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except PermissionError as error:
+            raise self._closed from error
 
     def announce(self, socket: Path) -> None:
         """Say where the coordinator listens."""
