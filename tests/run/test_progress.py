@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.search.playing import claimed, fail, finish, live_study, play, report
 from tunefast.run.leases import Lease
 from tunefast.run.progress import progress_of, thinned
-from tunefast.spec.progress import CURVE_POINTS, Ending, SlotView
+from tunefast.spec.progress import CURVE_POINTS, Ending, SlotView, Verdict
 from tunefast.store.database import Database
 
 
@@ -65,6 +65,18 @@ def test_trials_that_wait_are_as_good_as_done(database: Database) -> None:
     assert progress_of(live, []).eta_seconds == 10 / 4 * 4
     live.paused.update(dict.fromkeys(range(10, 14), waiting))
     assert progress_of(live, []).eta_seconds is None
+
+
+def test_what_waiting_trials_will_train_for_is_foretold(database: Database) -> None:
+    """When no more trials begin, the best at its rung still has epochs to come, at the pace until then."""
+    asha = {"name": "asha", "min_epochs": 1, "reduction": 4, "promote": True}
+    live = live_study(database, budget={"trials": 4}, pruner=asha, recipe={"epochs": 4})
+    for value in (0.9, 0.8, 0.7, 0.6):
+        running = claimed(live)
+        assert report(live, running, 1, value).verdict is Verdict.PAUSE
+        live.release(running.number, "paused", paused=True)
+    live.active_seconds = 8.0
+    assert progress_of(live, []).eta_seconds == 8 / 4 * 3
 
 
 def test_a_trial_beyond_the_budget_takes_nobody_knows_how_long(database: Database) -> None:

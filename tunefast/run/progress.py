@@ -49,14 +49,16 @@ def progress_of(study: LiveStudy, workers: Iterable[Slot]) -> Progress:
 def _left_seconds(study: LiveStudy) -> float | None:
     """How long the trials that are left take at the pace so far; None where nothing tells.
 
-    A trial that waits at a rung is as good as done: most of them never go on. How many do, once no more trials begin,
-    nobody knows.
+    Those that wait at rungs count as done, and what some of them will train for yet besides.
     """
-    trials, trained, num_waiting = study.spec.budget.trials, study.tally.num_trained, len(study.paused)
-    done = trained + num_waiting
-    if trials is None or not done or done >= trials:
+    trials, done = study.spec.budget.trials, study.tally.num_trained + len(study.paused)
+    if trials is None or not done:
         return None
-    return study.active_seconds / done * (trials - done)
+    num_new, rule = max(0, trials - done), study.promoting
+    if rule is None or not study.epochs_run:
+        return study.active_seconds / done * num_new or None
+    epochs = rule.epochs_to_come(num_new, study.epochs_run / done)
+    return study.active_seconds / study.epochs_run * epochs or None
 
 
 def _slot_view(study: LiveStudy, worker: Slot) -> SlotView:

@@ -88,7 +88,7 @@ class LiveStudy(StudyState):
 
     def _promoted(self) -> Running | None:
         """A trial that waited at its rung and goes on."""
-        number, rule = self._next_promoted(), self._judge.promoting
+        number, rule = self._next_promoted(), self.promoting
         audited = self._next_audited() if number is None else None
         chosen = number if number is not None else audited
         running = self._unpause(chosen) if chosen is not None else None
@@ -101,7 +101,7 @@ class LiveStudy(StudyState):
 
     def _next_promoted(self) -> int | None:
         """Who waited at its rung and goes on from there."""
-        rule = self._judge.promoting
+        rule = self.promoting
         if rule is None or not self.paused:
             return None
         number = rule.next(last=self.end is not None, alone=self._nobody_else)
@@ -109,7 +109,7 @@ class LiveStudy(StudyState):
 
     def waiting_at_rungs(self) -> list[int]:
         """The trials that wait until they are among the best at their rung, those first that are nearest to that."""
-        rule = self._judge.promoting
+        rule = self.promoting
         return [number for number in rule.waiting() if number in self.paused] if rule is not None else []
 
     @property

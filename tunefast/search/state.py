@@ -12,7 +12,7 @@ from tunefast.search import budget
 from tunefast.search.asking import Asker
 from tunefast.search.budget import End, FirstErrors
 from tunefast.search.objectives import Objectives
-from tunefast.search.pruning import Curve, warmup_epochs
+from tunefast.search.pruning import Curve, PromotingRule, warmup_epochs
 from tunefast.search.pruning.rule import PAUSED
 from tunefast.search.recording import Recorder
 from tunefast.search.running import Running
@@ -99,7 +99,7 @@ class StudyState:
                 self.objectives.take(running, report)
                 running.seconds += report.train_seconds + report.eval_seconds
             told_to_wait = attempts.got_on and bool(reports) and PAUSED in reports[-1].details
-            running.at_rung = self._judge.promoting is not None and (attempts.at_rung or told_to_wait)
+            running.at_rung = self.promoting is not None and (attempts.at_rung or told_to_wait)
             self._learn(running, running=True, paused=running.at_rung)
             self._wait(running)
         elif trial.state.is_finished():
@@ -161,6 +161,11 @@ class StudyState:
     def _end_at_target(self, value: float | None) -> None:
         if value is not None and budget.reached(self.spec.budget.target, value, maximize=self.spec.study.maximize):
             self.end = End.TARGET
+
+    @property
+    def promoting(self) -> PromotingRule | None:
+        """The pruner, where trials wait for it to let them go on."""
+        return self._judge.promoting
 
     @property
     def epochs_run(self) -> int:

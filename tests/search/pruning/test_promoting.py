@@ -172,6 +172,28 @@ def test_who_fell_short_is_looked_at_again(trials: list[tuple[int, float, float]
     assert len(gone) == len(set(gone))
 
 
+def test_the_epochs_that_are_left() -> None:
+    """Of four at the first rung two go on, for one epoch and half of two more; two new ones as those until now."""
+    rule = PromotingRule(1, 2, maximize=True)
+    assert rule.epochs_to_come(2, 1.5) == 3
+    for number, value in enumerate((0.5, 0.4, 0.3, 0.2)):
+        rule.learn(Curve(number, {1: value}, 4, running=True, paused=True))
+    assert rule.epochs_to_come(2, 1.5) == 3 + 2 * (1 + 2 / 2)
+    rule.promote(0)
+    assert rule.epochs_to_come(0, 1.5) == 1 + 2 / 2
+
+
+def test_who_falls_short_trains_no_epochs() -> None:
+    """Of those among the best only such count that a forecast gives a chance; of very many not all are looked at."""
+    forecast = ForecastRule(1, 1.0, maximize=True)
+    rule = PromotingRule(1, 2, maximize=True, forecast=forecast)
+    rule.learn(Curve(0, dict.fromkeys(range(1, 5), 0.5), 4, complete=True))
+    for number in range(1, 401):
+        better = number <= 100
+        rule.learn(Curve(number, {1: 0.6 + number / 1000 if better else 0.1}, 4, running=True, paused=True))
+    assert rule.epochs_to_come(0, 1.0) == pytest.approx(100 * 2, rel=0.1)
+
+
 def test_trends_count_in_the_order() -> None:
     """With a trend a trial that still gains is ahead of one that is a little better and gains nothing."""
     order = {}

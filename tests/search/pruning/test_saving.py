@@ -134,6 +134,18 @@ def test_what_the_purse_holds() -> None:
     assert not purse.affords(5, 20)
 
 
+def test_the_epochs_that_are_left_are_in_the_purse() -> None:
+    """However many wait, no more is foretold than the purse holds, with what new trials will bring."""
+    rule = rule_of()
+    for number in range(10):
+        rule.judge(Standing(number, 1, number / 10, number / 10, 40))
+    assert rule.epochs_to_come(0, 1.0) == pytest.approx(10 * (1 + 2 / 2 + 4 / 4 + 8 / 8 + 16 / 16 + 8 / 32))
+    for number in range(10, 20):
+        rule.learn(Curve(number, dict.fromkeys(range(1, 36), 0.9), 40, complete=True))
+    assert rule.epochs_to_come(0, 1.0) == 20 * 20 - 10 - 10 * 35
+    assert rule.epochs_to_come(1, 30.0) == 20 * 20 - 10 - 10 * 35 + 20
+
+
 def test_unknown_lengths_are_no_matter() -> None:
     """A trial whose end nobody knows neither brings nor takes, and may always go on."""
     purse = Purse(0.5, 3)

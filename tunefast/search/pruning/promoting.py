@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,6 +12,9 @@ from tunefast.search.pruning.forecast import ForecastRule
 from tunefast.search.pruning.halving import HalvingRule
 from tunefast.search.pruning.rule import Curve, Decision, Standing, standing_at
 from tunefast.search.pruning.waiting import Waiter, Waiting
+
+MOST_LOOKED_AT = 30
+"""Of those that wait at a rung, to tell how many of them go on."""
 
 
 class Place(NamedTuple):
@@ -149,6 +152,31 @@ class PromotingRule(HalvingRule):
     def leader(self) -> int | None:
         """The best paused trial of the highest rung, unless some trial trained to its end."""
         return next(iter(PromotingRule.waiting(self)), None) if not self._num_whole else None
+
+    def epochs_to_come(self, num_new: int, each: float) -> float:
+        """Epochs still to be trained, roughly: of `num_new` trials that train for `each`, and of those that wait.
+
+        Who is among the best of a rung when no more trials begin, and may become the best, goes on to the next one, and
+        of these one in `reduction` beyond it.
+        """
+        return num_new * each + sum(self._epochs_from(rung) for rung in self._waiting.rungs)
+
+    def _epochs_from(self, rung: int) -> float:
+        waiting, num_best = self._waiting.at(rung), self._num_best(rung, last=True)
+        if not num_best:
+            return 0.0
+        among_best = waiting[: bisect_right(waiting, self._rungs[rung][num_best - 1])]
+        looked_at = among_best[:: math.ceil(len(among_best) / MOST_LOOKED_AT)] if among_best else []
+        going = [self._waiting[number].standing for _, number in looked_at if not self._falls_short(number)]
+        return sum(map(self._epochs_of, going)) * len(among_best) / max(1, len(looked_at))
+
+    def _epochs_of(self, standing: Standing) -> float:
+        epoch, planned, epochs, share = standing.epoch, standing.planned or standing.epoch, 0.0, 1.0
+        while epoch < planned:
+            ahead = min(planned, epoch * self._reduction)
+            epochs += share * (ahead - epoch)
+            epoch, share = ahead, share / self._reduction
+        return epochs
 
     def waiting(self) -> list[int]:
         """Who waits, those first that are nearest to going on: of the highest rung, and the best there."""

@@ -37,6 +37,11 @@ class Purse:
         self._trials[number] = epoch, brought
         self._left += brought - epoch - (brought_before - spent_before)
 
+    def holds(self, num_new: int) -> float:
+        """Epochs left in it when `num_new` more trials have brought what those until now brought."""
+        brought = sum(brought for _, brought in self._trials.values()) / max(1, len(self._trials))
+        return self._left + num_new * brought
+
     def affords(self, epoch: int, planned: int | None) -> bool:
         """Whether a trial may train for as many epochs again, or to its end."""
         return planned is None or min(epoch, planned - epoch) <= self._left
@@ -78,6 +83,10 @@ class SavingRule(PromotingRule):
 
     def _by_share(self, rung: int, ranked: Iterable[tuple[int, int]]) -> Iterator[tuple[float, int, int]]:
         return ((rank / len(self._rungs[rung]), -rung, number) for rank, number in ranked)
+
+    def epochs_to_come(self, num_new: int, each: float) -> float:
+        """Epochs still to be trained, roughly: no more than the purse will hold."""
+        return min(super().epochs_to_come(num_new, each), max(0.0, self._purse.holds(num_new)))
 
     def _affords(self, standing: Standing) -> bool:
         return self._purse.affords(standing.epoch, standing.planned)
