@@ -8,7 +8,8 @@ import tomllib
 from rich.console import Console
 
 from tests.report.made import attempt, study, trial
-from tunefast.cli.showing import best_document, show_best
+from tunefast.cli.showing import best_document, show_best, trial_document
+from tunefast.spec.study import StudySpec
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -33,3 +34,12 @@ def test_the_seed_is_told() -> None:
 def test_of_a_trial_of_others_no_seed_is_known() -> None:
     """What stock Optuna trained, or comes from another study, had no attempt here."""
     assert "seed" not in printed(study(trial(0.5)))
+
+
+def test_no_epochs_are_claimed_where_nobody_said_them() -> None:
+    """The recipe of own training that has no `epochs` in its spec has none when it is printed, or given as JSON."""
+    told = {"study": {"name": "s", "metric": "score"}, "budget": {"trials": 1}, "recipe": {"objective": "my:own"}}
+    found = study(trial(0.5), spec=StudySpec.model_validate(told))
+    assert tomllib.loads(printed(found))["recipe"] == {"objective": "my:own", "params": {}}
+    assert "epochs" not in best_document(found, found.trials[0], None)["recipe"]
+    assert "epochs" not in trial_document(found, 0)["recipe"]

@@ -123,6 +123,16 @@ def test_progress_travels(database: Database, settings: dict[str, Any]) -> None:
     assert type(now).model_validate_json(now.model_dump_json()) == now
 
 
+def test_more_epochs_than_planned_are_told(database: Database) -> None:
+    """A trial of own training that goes on beyond the epochs of its spec is told of: pruners go by these."""
+    live = live_study(database, recipe={"epochs": 2})
+    play(live, [0.5, 0.6, 0.7])
+    play(live, [0.5, 0.6])
+    beyond, planned = progress_of(live, []).lately
+    assert beyond == "trial 0 complete after epoch 3, though the spec says epochs = 2, which pruners go by"
+    assert planned == "trial 1 complete after epoch 2"
+
+
 def test_what_happened_lately(database: Database) -> None:
     """The last verdicts are told in words, the latest last, and how fast a trial is with its curve."""
     live = live_study(database)

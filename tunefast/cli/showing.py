@@ -46,7 +46,7 @@ def trial_document(study: StudySnapshot, index: int) -> dict[str, Any]:
     trial = study.trials[index]
     return {
         **_trial_row(study, trial),
-        "recipe": study.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0)).table(),
+        "recipe": study.recipe_of(trial, defaults=True),
         "attempts": _of_trial(study.attempts, trial),
         "epochs": _of_trial(study.epochs, trial),
     }

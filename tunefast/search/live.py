@@ -207,6 +207,8 @@ class LiveStudy(StudyState):
         ended, error = self.recorder.outcome(running, outcome)
         self._count(number, ended)
         why = f": {WHY.get(outcome.reason, outcome.reason)}" if outcome.reason else ""
+        if self.spec.knows_epochs and running.epochs > running.recipe.epochs:
+            why += f", though the spec says epochs = {running.recipe.epochs}, which pruners go by"
         self.lately.append(f"trial {number} {ended.state} after epoch {running.epochs}{why}")
         self._note_error(error if ended.state == Ending.FAILED else None)
         if number not in self.flush(durable=durable):

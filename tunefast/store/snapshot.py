@@ -176,10 +176,13 @@ class StudySnapshot:
     def recipe_of(self, trial: FrozenTrial, *, defaults: bool = False) -> dict[str, Any]:
         """The trial's whole recipe, with `defaults` or without.
 
-        What an objective of Optuna's suggested by itself stands in ``params``, where a recipe can fix it.
+        What an objective of Optuna's suggested by itself stands in ``params``, where a recipe can fix it. Of own
+        training whose end nobody said no number of epochs is claimed.
         """
         checked = self.spec.recipe_for(trial.params, trial.user_attrs.get(SPLITS, 0))
         recipe = checked.table() if defaults else checked.settings()
+        if not self.spec.knows_epochs:
+            del recipe["epochs"]
         suggested = {name: value for name, value in trial.params.items() if name not in self.spec.space}
         return {**recipe, "params": {**recipe.get("params", {}), **suggested}} if suggested else recipe
 
