@@ -17,6 +17,15 @@ def test_gaps_are_idle_time() -> None:
     assert timeline.table(found).rows[0] == ("w1", "cpu", "2", "15 s", "5 s", "25%")
 
 
+def test_breaks_are_nobodys_idle_time() -> None:
+    """From an interruption until somebody works on the study again no worker is idle, also one that comes later."""
+    rows = [attempt(0, "w1", 0, 10), attempt(1, "w2", 0, 8), attempt(2, "w1", 700, 710), attempt(3, "w2", 702, 712)]
+    found = timeline.numbers(study(attempts=rows))
+    assert found is not None
+    assert found.breaks == [(10, 700)]
+    assert [row[3:] for row in timeline.table(found).rows] == [("20 s", "0 s", "0%"), ("18 s", "4 s", "18%")]
+
+
 def test_an_end_that_nobody_noted_is_where_the_next_began() -> None:
     """A killed attempt lasts until its trial or its worker is begun with again, one that runs until the last moment."""
     rows = [attempt(0, "w1", 0, None), attempt(0, "w2", 30, None, number=2), attempt(1, "w3", 31, 50)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from tunefast.report.phrases import brief
 from tunefast.store.snapshot import StudySnapshot
 
 MOST_BARS = 1500
+BREAK_SECONDS = 5.0
+"""Nobody trained for longer: the study was interrupted, or had ended before it was extended."""
 ROW_HEIGHT, LEAST_HEIGHT, MOST_HEIGHT = 36, 220, 900
 """Pixels."""
 
@@ -42,6 +45,14 @@ class Timeline(NamedTuple):
         for stay in self.stays:
             found[stay.worker].append(stay)
         return dict(found)
+
+    @property
+    def breaks(self) -> list[tuple[float, float]]:
+        """When nobody worked on the study, from and to, between its first attempt and its last one."""
+        ordered = sorted(self.stays, key=lambda each: each.start)
+        reached = itertools.accumulate((stay.end for stay in ordered), max)
+        gaps = [(before, stay.start) for before, stay in zip(reached, ordered[1:], strict=False)]
+        return [(start, end) for start, end in gaps if end - start > BREAK_SECONDS]
 
     @property
     def until(self) -> float:
@@ -80,6 +91,13 @@ def busy_seconds(stays: list[Stay]) -> float:
         busy += max(0.0, stay.end - max(stay.start, reached))
         reached = max(reached, stay.end)
     return busy
+
+
+def idle_seconds(stays: list[Stay], breaks: list[tuple[float, float]]) -> float:
+    """For how long a worker trained nothing between its attempts, breaks of the study left out."""
+    first, last = stays[0].start, max(stay.end for stay in stays)
+    away = sum(max(0.0, min(end, last) - max(start, first)) for start, end in breaks)
+    return last - first - away - busy_seconds(stays)
 
 
 def draw(found: Timeline) -> Drawing:
@@ -123,19 +141,19 @@ def _trace(ending: str) -> dict[str, Any]:
 def caption(found: Timeline) -> str:
     """How busy workers were."""
     return (
-        "A bar is an attempt at a trial; gaps are time in which a worker trained nothing."
+        "A bar is an attempt at a trial; gaps are time in which a worker trained nothing. Where nobody worked on the "
+        "study, no worker counts as idle."
         f"{left_out(min(len(found.stays), MOST_BARS), len(found.stays), 'attempts')}"
     )
 
 
 def table(found: Timeline) -> Table:
     """A row per worker."""
-    rows = []
+    rows, breaks = [], found.breaks
     for worker, stays in found.workers.items():
-        busy = busy_seconds(stays)
-        there = max(stay.end for stay in stays) - stays[0].start
-        share = f"{1 - busy / there:.0%}" if there else "-"
-        rows.append((worker, stays[0].device, str(len(stays)), brief(busy), brief(there - busy), share))
+        busy, idle = busy_seconds(stays), idle_seconds(stays, breaks)
+        share = f"{idle / (busy + idle):.0%}" if busy + idle else "-"
+        rows.append((worker, stays[0].device, str(len(stays)), brief(busy), brief(idle), share))
     return Table(("worker", "device", "attempts", "busy", "idle between", "share idle"), rows)
 
 
