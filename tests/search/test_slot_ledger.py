@@ -20,12 +20,13 @@ ZERO = SlotLedger(*[0.0] * len(SlotLedger._fields))
 
 
 def study(attempts: list[dict[str, Any]], epochs: list[dict[str, Any]], slots: float | None) -> StudySnapshot:
-    """Trial 0 is the best, 1 complete, 2 pruned, 3 runs."""
+    """Trial 0 is the best, 1 complete, 2 pruned, 3 runs, 4 failed."""
     states = [
         (TrialState.COMPLETE, 0.9),
         (TrialState.COMPLETE, 0.5),
         (TrialState.PRUNED, None),
         (TrialState.RUNNING, None),
+        (TrialState.FAIL, None),
     ]
     trials = []
     for number, (state, value) in enumerate(states):
@@ -55,6 +56,7 @@ def test_each_second_has_its_place() -> None:
         attempt(1, 5.0, number=2),
         attempt(2, 3.0, "pruned"),
         attempt(3, None, ""),
+        attempt(4, 2.0, "failed"),
     ]
     epochs = [
         epoch(0, 4.0, 1.0, setup=2.0, compile=0.5),
@@ -63,19 +65,21 @@ def test_each_second_has_its_place() -> None:
         epoch(1, 4.0, number=2),
         epoch(2, 2.5),
         epoch(3, 1.5),
+        epoch(4, 0.5, 0.25),
     ]
     assert slot_ledger(study(attempts, epochs, 30.0)) == SlotLedger(
         winner=5.0,
         finished=5.0,
         stopped=2.5,
+        failed=1.75,
         unfinished=1.5,
-        evaluation=1.5,
+        evaluation=1.75,
         data=2.0,
         compile=0.5,
         checkpoints=0.25,
         redone=3.0,
         rest=0.75 + 1.0 + 0.5,
-        idle=6.5,
+        idle=4.5,
         total=30.0,
     )
 
@@ -101,7 +105,7 @@ def test_a_night_asleep() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, 3), st.floats(0, 100), st.floats(0, 50), st.floats(0, 50), st.sampled_from(["", LOST])
+            st.integers(0, 4), st.floats(0, 100), st.floats(0, 50), st.floats(0, 50), st.sampled_from(["", LOST])
         ),
         max_size=8,
     )

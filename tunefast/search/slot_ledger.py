@@ -20,7 +20,9 @@ class SlotLedger(NamedTuple):
     finished: float
     """Training other trials that are complete."""
     stopped: float
-    """Training trials that ended before: pruned, infeasible, failed."""
+    """Training trials that ended before: pruned, infeasible."""
+    failed: float
+    """Training trials that failed, and whatever else their own training did before it failed."""
     unfinished: float
     """Training trials that have not ended."""
     evaluation: float
@@ -41,6 +43,7 @@ NAMES = {
     "winner": "training the winner",
     "finished": "training other complete trials",
     "stopped": "training trials that were stopped",
+    "failed": "trials that failed",
     "unfinished": "training trials that have not ended",
     "evaluation": "evaluation",
     "data": "libraries, data and models",
@@ -82,7 +85,7 @@ def _trim(seconds: Counter[str], total: float) -> None:
 
 def _trainings(study: StudySnapshot) -> dict[int, str]:
     """By trial, what its training seconds count as."""
-    words = {"complete": "finished", "running": "unfinished"}
+    words = {"complete": "finished", "running": "unfinished", "failed": "failed"}
     found = {trial.number: words.get(state_word(trial), "stopped") for trial in study.trials}
     return found | ({} if study.best is None else {study.best.number: "winner"})
 
@@ -101,5 +104,6 @@ def _attempt(attempt: Mapping[str, Any], rows: list[Mapping[str, Any]], training
     lasted = (attempt["ended_at"] - attempt["started_at"]).total_seconds()
     if told > lasted:  # epochs of another trial's that it goes on from
         return Counter({name: value * lasted / told for name, value in seconds.items()})
-    seconds["redone" if attempt["ending"] == LOST else "rest"] += lasted - told
+    other = "failed" if training == "failed" else "rest"
+    seconds["redone" if attempt["ending"] == LOST else other] += lasted - told
     return seconds

@@ -26,6 +26,7 @@ COLOURS = {
     "winner": GREEN,
     "finished": BLUE,
     "stopped": ORANGE,
+    "failed": VERMILION,
     "unfinished": SKY,
     "redone": VERMILION,
     "idle": VERMILION,
@@ -96,7 +97,7 @@ def draw(ledger: SlotLedger) -> Drawing:
 
 def caption(ledger: SlotLedger) -> str:
     """What slots are, and how much of their time trained."""
-    training = ledger.winner + ledger.finished + ledger.stopped + ledger.unfinished
+    training = ledger.winner + ledger.finished + ledger.stopped + ledger.failed + ledger.unfinished
     return (
         f"Slots are places to train, lent to the study for {duration(ledger.total)} in all: "
         f"{training / ledger.total:.0%} of that was training, {ledger.idle / ledger.total:.0%} idle."
