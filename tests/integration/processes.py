@@ -19,7 +19,7 @@ from tunefast.errors import UserError
 from tunefast.store.snapshot import StudySnapshot, snapshot
 
 REPOSITORY = Path(__file__).parents[2]
-DEADLINE_SECONDS = 120.0
+DEADLINE_SECONDS = 300.0
 
 
 @dataclass
