@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import urllib.error
@@ -80,15 +81,16 @@ def test_it_shows_the_studies_to_who_opens_the_link_and_changes_nothing(shown: T
     assert shown.study("shown") == before
 
 
-def test_scripts_read_the_token_from_its_file(shown: Terminal) -> None:
-    """The printed file lets a script of the same user in, and goes when the dashboard ends."""
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_scripts_read_the_token_from_its_file(shown: Terminal, signum: int) -> None:
+    """The printed file lets a script of the same user in, and goes when the dashboard ends, by Ctrl-C or by SIGTERM."""
     with served(shown, "--port", "0") as (server, url, _):
         token = Path(listen(server, "Authorization").rpartition(" ")[2].strip())
         assert token.parent == StateDirectory(shown.database).path
         bearer = f"Bearer {token.read_text()}"
         assert Browser().open(f"{url}/api/studies", Authorization=bearer)[0] == 200
         assert Browser().open(f"{url}/api/studies", Authorization=f"{bearer}x")[0] == 401
-        server.send_signal(2)
+        server.send_signal(signum)
         assert server.wait(timeout=30) == 0
         assert not token.exists()
 

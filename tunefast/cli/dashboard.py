@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import signal
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -67,6 +68,7 @@ def dashboard(
                 out.print(f'Scripts send "Authorization: Bearer TOKEN" with the token in {token}', soft_wrap=True)
             started.clear()
 
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: the token's file goes too
         with contextlib.suppress(KeyboardInterrupt):
             serve(Database(path, pages(), storage_flag(storage)), listener, site, allow_edits=allow_edits, ready=ready)
 
