@@ -218,10 +218,18 @@ def test_a_script_that_dies(project: Callable[[str], Project]) -> None:
         project("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)").run(judge()[0])
 
 
+def test_a_script_that_leaves_without_a_word(project: Callable[[str], Project]) -> None:
+    """Where there are no last lines, that is said."""
+    with pytest.raises(ProgramError, match=r"left with exit code 3, and printed nothing$"):
+        project("import os\nos._exit(3)").run(judge()[0])
+
+
 def test_no_report(project: Callable[[str], Project]) -> None:
     """An end without a report is a failure; what was said instead of the metric is listed."""
     with pytest.raises(ProgramError, match=r"without a report of 'acc'\. Its last lines:\nhello"):
         project("print('hello')").run(judge()[0])
+    with pytest.raises(ProgramError, match=r"without a report of 'acc'\. It printed nothing$"):
+        project("").run(judge()[0])
     with pytest.raises(ProgramError, match=r"without a report of 'acc', only of loss, val_acc\."):
         project("""print('{"loss": 1, "val_acc": 0.5}')""").run(judge()[0])
 

@@ -204,7 +204,7 @@ class _Trial:
         await asyncio.sleep(SILENT_SECONDS)
         async with self._judging:  # since one connection serves reports and this
             if self._verdict is None:
-                text = f"no report after {SILENT_SECONDS:g} s{self._seen()}. Its last lines:\n{program.tail}"
+                text = f"no report after {SILENT_SECONDS:g} s{self._seen()}. {_last_lines(program.tail)}"
                 await asyncio.to_thread(self._tell, text)
 
     def _seen(self) -> str:
@@ -216,6 +216,10 @@ class _Trial:
             raise ProgramError(f"the kernel killed the program: the machine was out of memory\n{tail}")
         if code:
             how = f"was ended by signal {code - 128}" if code > 128 else f"left with exit code {code}"  # noqa: PLR2004
-            raise ProgramError(f"the program {how}:\n{tail}")
+            raise ProgramError(f"the program {how}:\n{tail}" if tail else f"the program {how}, and printed nothing")
         if self._verdict is None and not self._assignment.earlier:  # else an earlier attempt had said all
-            raise ProgramError(f"the program ended {NO_REPORT}{self._seen()}. Its last lines:\n{tail}")
+            raise ProgramError(f"the program ended {NO_REPORT}{self._seen()}. {_last_lines(tail)}")
+
+
+def _last_lines(tail: str) -> str:
+    return f"Its last lines:\n{tail}" if tail else "It printed nothing"
