@@ -32,6 +32,7 @@ def anatomy(**changes: Any) -> Anatomy:
         "phases": dict.fromkeys(PHASES, 0.002),
         "fixed_seconds": 0.0,
         "eval_seconds": 0.0,
+        "epochs": 10,
         "steps_per_epoch": 100,
         "samples_per_step": 32,
         "step_flops": 1e9,

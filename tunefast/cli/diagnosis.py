@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,12 @@ PHASES = {
 
 def diagnosis_document(found: Diagnosis) -> dict[str, Any]:
     """All of it, for programs."""
+    from tunefast.doctor.diagnosis import epochs_to_pay
+
+    def pays_after(gain: Gain) -> float | None:
+        epochs = epochs_to_pay(gain.first_seconds, gain.ratio, found.anatomy)
+        return epochs if math.isfinite(epochs) else None
+
     gains = [
         {
             "remedy": gain.remedy.name,
@@ -39,6 +46,7 @@ def diagnosis_document(found: Diagnosis) -> dict[str, Any]:
             "threads": gain.remedy.threads,
             "result": gain.remedy.result,
             **{name: value for name, value in gain._asdict().items() if name != "remedy"},
+            "pays_after_epochs": pays_after(gain),
         }
         for gain in found.gains
     ]
@@ -107,6 +115,8 @@ def _memory(found: Diagnosis) -> str:
 
 
 def _show_remedies(out: Console, found: Diagnosis, file_or_name: str, metric: str, threads: int) -> None:
+    from tunefast.doctor.diagnosis import epochs_to_pay
+
     out.print()
     if not found.gains:
         out.print("No remedy was measured.")
@@ -115,18 +125,29 @@ def _show_remedies(out: Console, found: Diagnosis, file_or_name: str, metric: st
     for gain in found.gains:
         span = f"{gain.low:.2f} to {gain.high:.2f}"
         cell = Text(_line(gain.remedy, file_or_name, threads))
-        cell.append(f"\n{_what(gain)}", "dim")
-        table.add_row(f"{gain.ratio:.2f}x", span, _change(gain), cell, style="green" if gain.is_certain else "")
+        epochs = epochs_to_pay(gain.first_seconds, gain.ratio, found.anatomy)
+        cell.append(f"\n{_what(gain, epochs, found.anatomy.epochs)}", "dim")
+        pays = gain.is_certain and epochs <= found.anatomy.epochs
+        table.add_row(f"{gain.ratio:.2f}x", span, _change(gain), cell, style="green" if pays else "")
     out.print(table)
     out.print(f"{metric}: by how much better a short run over as many samples was.", style="dim", soft_wrap=True)
     for line in _advice(found, file_or_name, threads):
         out.print(line, markup=False, soft_wrap=True)
 
 
-def _what(gain: Gain) -> str:
-    once = f"; once {duration(gain.first_seconds)}" if gain.first_seconds >= 1 else ""
-    verdict = "; does not pay" if gain.ratio < 1 else ""
-    return f"{gain.remedy.name}; {gain.remedy.result}{once}{verdict}"
+def _what(gain: Gain, epochs: float, planned: int) -> str:
+    """What was tried, and what speaks against it; it pays after `epochs`, and a trial has `planned` of them."""
+    told = [gain.remedy.name, gain.remedy.result]
+    once = f"once {duration(gain.first_seconds)}"
+    if epochs > 0 and math.isfinite(epochs):
+        after = math.ceil(epochs)
+        has = f", and a trial has {planned}" if epochs > planned else ""
+        told.append(f"{once}: pays after {after:,} epoch{'s' * (after != 1)}{has}")
+    elif epochs > 0:
+        told.append(once)
+    if gain.ratio < 1:
+        told.append("does not pay")
+    return "; ".join(told)
 
 
 def _change(gain: Gain) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from tunefast.doctor.findings import OTHER, RESULTS, Anatomy, Failed, Gain, LeftAlone, Memory, Rates, Remedy, Seen
@@ -12,6 +13,8 @@ PASSES = 8
 """Over the parameters in a step: read forward and backward, gradients written and read, an optimizer's two moments."""
 WORTH_IT = 1.03
 """The least gain, at the lower end of its interval, for which a spec is changed."""
+ONCE_SECONDS = 1.0
+"""The least first-time cost that counts: of any remedy the first step may take a little longer, by chance."""
 
 
 class Diagnosis(NamedTuple):
@@ -39,8 +42,14 @@ class Diagnosis(NamedTuple):
 
     @property
     def advised(self) -> list[Gain]:
-        """Remedies that are surely faster and leave the result as it is, but for rounding."""
-        return [gain for gain in self.gains if gain.low >= WORTH_IT and gain.remedy.result != OTHER]
+        """Remedies that are surely faster, within one trial too, and leave the result as it is, but for rounding."""
+        return [
+            gain
+            for gain in self.gains
+            if gain.low >= WORTH_IT
+            and gain.remedy.result != OTHER
+            and epochs_to_pay(gain.first_seconds, gain.low, self.anatomy) <= self.anatomy.epochs
+        ]
 
 
 def floor(anatomy: Anatomy, rates: Rates) -> float | None:
@@ -48,6 +57,17 @@ def floor(anatomy: Anatomy, rates: Rates) -> float | None:
     if anatomy.step_flops is None:
         return None
     return max(anatomy.step_flops / rates.flops, anatomy.num_parameters * PARAMETER_BYTES * PASSES / rates.bytes)
+
+
+def epochs_to_pay(first_seconds: float, ratio: float, anatomy: Anatomy) -> float:
+    """Epochs after which a remedy that is `ratio` times as fast has saved what it costs once.
+
+    0 where it costs nothing worth counting, infinitely many where it saves nothing.
+    """
+    if first_seconds < ONCE_SECONDS:
+        return 0.0
+    saved = anatomy.training_seconds * (1 - 1 / ratio)
+    return first_seconds / saved if saved > 0 else math.inf
 
 
 def together(gains: list[Gain]) -> Remedy:

@@ -33,6 +33,8 @@ class Anatomy(NamedTuple):
     """Of a step's computing: what it would take without any sample."""
     eval_seconds: float
     """Of one evaluation."""
+    epochs: int
+    """That a trial of the recipe trains for, when nothing stops it."""
     steps_per_epoch: int
     samples_per_step: int
     step_flops: float | None
@@ -52,6 +54,11 @@ class Anatomy(NamedTuple):
     def computing_seconds(self) -> float:
         """Of a step: forward, backward and optimizer."""
         return computing(self.phases)
+
+    @property
+    def training_seconds(self) -> float:
+        """Of an epoch, without its evaluation."""
+        return self.steps_per_epoch * self.step_seconds
 
 
 class Rates(NamedTuple):
@@ -131,7 +138,7 @@ class Gain(NamedTuple):
     """Of the 95 % interval of that."""
     high: float
     first_seconds: float
-    """What it costs once: compilation, or the features of a backbone."""
+    """What it costs once: compilation where nothing is kept of an earlier one, or the features of a backbone."""
     metric_change: float | None
     """By how much the metric was better after a short run over as many samples from the same start."""
 

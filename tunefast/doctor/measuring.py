@@ -55,6 +55,7 @@ def dissect(
         phases=phases,
         fixed_seconds=fixed,
         eval_seconds=evaluated,
+        epochs=recipe.epochs,
         steps_per_epoch=lane.horizon.steps_per_epoch,
         samples_per_step=samples,
         step_flops=None if flops is None else flops * BACKWARD_FLOPS * samples,
