@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.integration.processes import Terminal
@@ -68,6 +70,29 @@ augment = { own = { path = "hangs:augment" } }
     assert left_out["compile the model"] == "the time was over before"
     assert sum(found["anatomy"]["phases"].values()) > 0
     assert found["floor_seconds"] > 0
+
+
+TELLS = """
+import os
+
+def augment(inputs, targets):
+    with open("caches.txt", "w") as file:
+        file.write(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    return inputs, targets
+"""
+
+
+def test_nothing_that_was_compiled_before_counts(terminal: Terminal, tmp_path: Path) -> None:
+    """What compiling costs once is measured without what earlier runs have left on the disk, and leaves nothing."""
+    terminal.write("tells.py", TELLS)
+    recipe = 'data = { name = "digits" }\naugment = { own = { path = "tells:augment" } }'
+    terminal.write("s.toml", SPEC.format(recipe=recipe))
+    kept = tmp_path / "kept"
+    terminal.environment["TORCHINDUCTOR_CACHE_DIR"] = str(kept)
+    terminal.tunefast("doctor", "s.toml", "--seconds", "1", "--threads", "1")
+    used = Path((terminal.directory / "caches.txt").read_text())
+    assert used != kept
+    assert not used.exists()
 
 
 OWN = """

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from tunefast.doctor.diagnosis import Diagnosis
@@ -27,9 +28,12 @@ def diagnosed(request: Request, on_doing: Callable[[str], None] = lambda _what: 
 
     Where a step takes long that is one step and no remedy. Raises `ValueError` where the training fails.
     """
-    with tempfile.TemporaryFile() as log:
+    # What compilers it starts still write when they are ended may be left in its directory.
+    directory = tempfile.TemporaryDirectory(prefix="tunefast-doctor-", ignore_cleanup_errors=True)
+    with tempfile.TemporaryFile() as log, directory as compiled:
         process = subprocess.Popen(
             [sys.executable, "-m", "tunefast.doctor.process"],
+            env={**os.environ, **_nothing_compiled(Path(compiled))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -41,6 +45,11 @@ def diagnosed(request: Request, on_doing: Callable[[str], None] = lambda _what: 
             finally:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
+
+
+def _nothing_compiled(directory: Path) -> dict[str, str]:
+    """Let torch find nothing compiled, so that compiling takes in each examination what it takes the first time."""
+    return {"TORCHINDUCTOR_CACHE_DIR": str(directory), "TRITON_CACHE_DIR": str(directory / "triton")}
 
 
 @dataclass
