@@ -72,3 +72,31 @@ def test_the_noise_of_a_first_step_is_no_cost() -> None:
     assert found.advised
     (remedy,) = diagnosis_document(found)["remedies"]
     assert remedy["pays_after_epochs"] == 0.0
+
+
+def test_rows_add_up_to_the_step() -> None:
+    """What is left between a step and its phases has a row of its own, with a share of the step."""
+    found = diagnosed(step_seconds=0.0125)
+    assert "A step takes 12.5 ms" in said(found)
+    assert "16% 2.0 forward" in said(found)
+    assert "20% 2.5 the rest of the loop" in said(found)
+    assert diagnosis_document(found)["anatomy"]["rest_seconds"] == pytest.approx(0.0025)
+
+
+def test_stops_are_taken_off_again() -> None:
+    """On a GPU phases are told apart by stops, so a step takes less than they do: that too has a row, and no share."""
+    found = diagnosed(step_seconds=0.008)
+    assert "20% 2.0 forward" in said(found)
+    assert "-2.0 less: waiting for the device after each, to tell them apart" in said(found)
+
+
+def test_a_limit_by_computing_says_how_fast_that_is() -> None:
+    """The share of computing is one of an epoch; how far its operations are from the device's rate is told with it."""
+    near, far = (diagnosed(step_seconds=0.01, step_flops=flops) for flops in (5e8, 1e8))
+    least = "The least it could take here: 1.0 ms (100 MFLOP at 100 GFLOP/s, as it multiplies large matrices)."
+    assert least in said(far)
+    assert "The least it could take here: 0.012 ms (1.2 MFLOP" in said(diagnosed(step_flops=1.2e6))
+    assert "That is 60% of an epoch, and takes 6.0 times the least: small layers" in said(far)
+    assert "That is 60% of an epoch." in said(near)
+    fixed = diagnosed(step_seconds=0.01, step_flops=1e8, fixed_seconds=0.001)
+    assert "That is 50% of an epoch, and takes 5.0 times the least" in said(fixed)

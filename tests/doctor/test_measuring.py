@@ -20,6 +20,17 @@ def augment(inputs, targets):
     time.sleep(0.02)
     return inputs, targets
 """
+SLOW_AT_FIRST = """
+import time
+
+calls = 0
+
+def augment(inputs, targets):
+    global calls
+    calls += 1
+    time.sleep(0.03 if calls < 40 else 0.003)
+    return inputs, targets
+"""
 RECIPES: dict[Limit, dict[str, Any]] = {
     Limit.LAUNCH: {"model": {"name": "mlp", "width": 8, "depth": 6}, "batch_size": 4},
     Limit.COMPUTE: {
@@ -53,6 +64,16 @@ def test_the_right_verdict(limit: Limit, tmp_path: Path, monkeypatch: pytest.Mon
     assert verdict(found).share > 0.4
     assert found.step_seconds > 0
     assert found.peak_memory_bytes > 0
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_phases_add_up_to_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step and its phases are measured at the same time, so little is left between them, and nothing is missing."""
+    (tmp_path / "slow_at_first.py").write_text(SLOW_AT_FIRST)
+    monkeypatch.chdir(tmp_path)
+    found = dissect(recipe(batch_size=64, augment={"own": {"path": "slow_at_first:augment"}}), 0, CPU, 2.0)
+    assert 0.0 <= found.rest_seconds < 0.1 * found.step_seconds
+    assert sum(found.phases.values()) + found.rest_seconds == pytest.approx(found.step_seconds)
 
 
 @pytest.mark.usefixtures("one_thread")

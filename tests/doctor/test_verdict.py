@@ -22,6 +22,7 @@ from tunefast.doctor.verdict import Limit, verdict
         ({"phases": {**dict.fromkeys(PHASES, 0.001), "data": 0.009}}, Limit.DATA, 10 / 13),
         ({"fixed_seconds": 0.0055}, Limit.LAUNCH, 0.55),
         ({"eval_seconds": 3.0}, Limit.EVALUATION, 0.75),
+        ({"step_seconds": 0.02}, Limit.LAUNCH, 0.5),
     ],
 )
 def test_the_largest_share_limits(changes: dict[str, Any], limit: Limit, share: float) -> None:

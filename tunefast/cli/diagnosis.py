@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from tunefast.cli.output import duration, number, plain_table, scaled
 
 if TYPE_CHECKING:
     from tunefast.doctor.diagnosis import Diagnosis
-    from tunefast.doctor.findings import Gain, Remedy
+    from tunefast.doctor.findings import Anatomy, Gain, Remedy
 
 LIMITS = {
     "data": "the data: samples come, or are prepared, more slowly than the model trains on them",
     "evaluation": "evaluation: epochs spend more time on judging than on training",
     "launch": "what a step costs whatever its samples: it is too small; larger batches cost little more",
-    "compute": "arithmetic: fewer or cheaper operations help (precision, a smaller model, smaller images)",
+    "compute": "what forward and backward do for each sample: fewer or cheaper operations help (precision, a smaller "
+    "model, smaller images)",
 }
 PHASES = {
     "data": "fetching samples",
@@ -29,6 +31,10 @@ PHASES = {
     "backward": "backward",
     "optimizer": "optimizer",
 }
+REST = "the rest of the loop"
+STOPS = "less: waiting for the device after each, to tell them apart"
+SLOW = 2.0
+"""Times the least that computing could take, from which on it is said that it runs more slowly than it might."""
 
 
 def diagnosis_document(found: Diagnosis) -> dict[str, Any]:
@@ -52,7 +58,7 @@ def diagnosis_document(found: Diagnosis) -> dict[str, Any]:
     ]
     memory = found.memory
     return {
-        "anatomy": found.anatomy._asdict(),
+        "anatomy": {**found.anatomy._asdict(), "rest_seconds": found.anatomy.rest_seconds},
         "rates": found.rates._asdict(),
         "memory": {**memory._asdict(), "largest": None if memory.largest is None else memory.largest._asdict()},
         "floor_seconds": found.floor_seconds,
@@ -74,24 +80,39 @@ def show_diagnosis(
         f"{anatomy.steps_per_epoch:,} of them and an evaluation of {_short(anatomy.eval_seconds)}.",
         soft_wrap=True,
     )
-    table = plain_table("share", "ms", "for", right=("share", "ms"))
-    whole = sum(anatomy.phases.values())
-    for phase, taken in sorted(anatomy.phases.items(), key=lambda item: -item[1]):
-        table.add_row(f"{taken / whole:.0%}", f"{1000 * taken:.1f}", PHASES[phase])
-    out.print(table)
+    out.print(_phases(anatomy))
     if found.floor_seconds is not None and anatomy.step_flops is not None:
-        times = anatomy.step_seconds / found.floor_seconds
         rate = f"{scaled(anatomy.step_flops)}FLOP at {scaled(found.rates.flops)}FLOP/s, as it multiplies large matrices"
-        out.print(
-            f"The least it could take here: {1000 * found.floor_seconds:.1f} ms ({rate}); it takes {times:.1f} times "
-            "that.",
-            soft_wrap=True,
-        )
+        least = 1000 * found.floor_seconds
+        told = f"{least:.1f}" if least >= 0.1 else f"{least:.2g}"  # noqa: PLR2004  less would be none
+        out.print(f"The least it could take here: {told} ms ({rate}).", soft_wrap=True)
     out.print(_memory(found), soft_wrap=True)
-    out.print(Text(f"Limited by {LIMITS[found.verdict.limit]} ({found.verdict.share:.0%}).", "bold"), soft_wrap=True)
+    out.print(Text(_limit(found), "bold"), soft_wrap=True)
     _show_remedies(out, found, file_or_name, metric, threads)
     for line in _left(found, seconds):
         out.print(line, soft_wrap=True, markup=False)
+
+
+def _phases(anatomy: Anatomy) -> Table:
+    """Where a step's time goes, in rows that add up to it."""
+    table = plain_table("share", "ms", "for", right=("share", "ms"))
+    whole = max(anatomy.step_seconds, sum(anatomy.phases.values()))
+    for phase, taken in sorted(anatomy.phases.items(), key=lambda item: -item[1]):
+        table.add_row(f"{taken / whole:.0%}", f"{1000 * taken:.1f}", PHASES[phase])
+    rest = anatomy.rest_seconds
+    share, what = (f"{rest / whole:.0%}", REST) if rest >= 0 else ("", STOPS)
+    table.add_row(share, f"{1000 * rest:.1f}", what)
+    return table
+
+
+def _limit(found: Diagnosis) -> str:
+    """What limits the training, and whether that is for its many operations or for how slowly they run."""
+    told = f"Limited by {LIMITS[found.verdict.limit]}. That is {found.verdict.share:.0%} of an epoch"
+    if found.verdict.limit != "compute" or found.floor_seconds is None:
+        return f"{told}."
+    times = (found.anatomy.computing_seconds - found.anatomy.fixed_seconds) / found.floor_seconds
+    slow = f", and takes {times:.1f} times the least: small layers stay far below that rate"
+    return f"{told}{slow if times >= SLOW else ''}."
 
 
 def _short(seconds: float) -> str:

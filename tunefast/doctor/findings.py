@@ -28,7 +28,10 @@ class Anatomy(NamedTuple):
     step_seconds: float
     """Of one optimizer step."""
     phases: Mapping[str, float]
-    """The seconds of each of `PHASES` in a step, as measured with a stop at the end of each."""
+    """The seconds of each of `PHASES` in a step, as measured with a stop at the end of each.
+
+    On a CPU, where a stop takes no time, of the same steps as `step_seconds`; on a GPU of others in the same rounds.
+    """
     fixed_seconds: float
     """Of a step's computing: what it would take without any sample."""
     eval_seconds: float
@@ -54,6 +57,11 @@ class Anatomy(NamedTuple):
     def computing_seconds(self) -> float:
         """Of a step: forward, backward and optimizer."""
         return computing(self.phases)
+
+    @property
+    def rest_seconds(self) -> float:
+        """Of a step, outside its phases; less than 0 where the stops that tell them apart take more than that."""
+        return self.step_seconds - sum(self.phases.values())
 
     @property
     def training_seconds(self) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -42,8 +43,7 @@ def dissect(
     open_lane(recipe, seed, device)  # as any later one, whose data is there
     opened = time.perf_counter() - started
     share = seconds / 3
-    plain, steps = seconds_a_step(lane, share)
-    phases, fixed = _split(recipe, lane, device, steps)
+    step, fixed = _split(recipe, lane, device, _num_steps(lane, share))
     batch = eval_batch_size(lane.dataset.validation, lane.preparation)
     evaluated = evaluation_seconds(lane, batch, share / 2)
     details, num_train = lane.details(), len(lane.dataset.train)
@@ -51,8 +51,8 @@ def dissect(
     samples = min(recipe.batch_size * recipe.accumulation_steps, num_train)
     resident = lane.dataset.train.inputs.device.type == device.type
     return Anatomy(
-        step_seconds=plain,
-        phases=phases,
+        step_seconds=step.seconds,
+        phases=step.phases,
         fixed_seconds=fixed,
         eval_seconds=evaluated,
         epochs=recipe.epochs,
@@ -70,20 +70,27 @@ def dissect(
     )
 
 
-def seconds_a_step(lane: Lane, seconds: float) -> tuple[float, int]:
-    """Mean seconds of a step, over steps of about `seconds` or an epoch; and how many steps these were."""
+class _Step(NamedTuple):
+    """A step of a training."""
+
+    seconds: float
+    phases: Mapping[str, float]
+
+
+def _num_steps(lane: Lane, seconds: float) -> int:
+    """How many steps take about `seconds`; an epoch of them at most."""
     steps, whole = 1, lane.horizon.steps_per_epoch
     while True:
         started = time.perf_counter()
         done = lane.train_epoch(1, steps).steps
         taken = time.perf_counter() - started
         if 2 * taken >= seconds or done == whole:
-            return taken / done, done
+            return done
         steps = min(whole, max(2 * steps, int(steps * seconds / max(taken, 1e-6))))
 
 
-def _split(recipe: TrainingRecipe, lane: Lane, device: torch.device, steps: int) -> tuple[dict[str, float], float]:
-    """Seconds of each phase in a step, and what computing takes whatever the samples: of as many steps as given.
+def _split(recipe: TrainingRecipe, lane: Lane, device: torch.device, steps: int) -> tuple[_Step, float]:
+    """The quickest step, and what its computing takes whatever the samples: of as many steps as given.
 
     The latter is the line through a batch and a quarter of it, at none; 0 where there is time for a single step, which
     is no small one then. On a CPU that line is through CPU time, which others who use the machine do not change.
@@ -91,26 +98,44 @@ def _split(recipe: TrainingRecipe, lane: Lane, device: torch.device, steps: int)
     quarter = max(1, recipe.batch_size // 4)
     each = max(1, steps // ROUNDS)
     if quarter == recipe.batch_size or steps == 1:
-        return _phases(lane, device, each), 0.0
+        return _quickest([_both(lane, device, each)]), 0.0
     small = open_lane(recipe.model_copy(update={"batch_size": quarter}), lane.seed, device)
     small.train_epoch(1, 1)
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     rounds = [
-        (_phases(lane, device, each), *(_phases(one, device, each, clock) for one in (lane, small)))
+        (_both(lane, device, each), *(_stopped(one, device, each, clock).phases for one in (lane, small)))
         for _ in range(ROUNDS)
     ]
-    phases, whole, fewer = (min(taken, key=computing) for taken in zip(*rounds, strict=True))
-    slope = (computing(whole) - computing(fewer)) / (recipe.batch_size - quarter)
-    fixed = min(1.0, max(0.0, 1.0 - slope * recipe.batch_size / max(computing(whole), 1e-9)))
-    return phases, fixed * computing(phases)
+    both, *sizes = zip(*rounds, strict=True)
+    step = _quickest(both)
+    whole, fewer = (min(map(computing, taken)) for taken in sizes)
+    slope = (whole - fewer) / (recipe.batch_size - quarter)
+    fixed = min(1.0, max(0.0, 1.0 - slope * recipe.batch_size / max(whole, 1e-9)))
+    return step, fixed * computing(step.phases)
 
 
-def _phases(
-    lane: Lane, device: torch.device, steps: int, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, float]:
-    """Seconds of each phase in a step, over so many steps."""
+def _both(lane: Lane, device: torch.device, steps: int) -> tuple[float, _Step]:
+    """Seconds of a step as it is, and one with stops; on a CPU, where stops take no time, of the same steps."""
+    if device.type == "cpu":
+        stopped = _stopped(lane, device, steps)
+        return stopped.seconds, stopped
+    started = time.perf_counter()
+    done = lane.train_epoch(1, min(steps, lane.horizon.steps_per_epoch)).steps
+    return (time.perf_counter() - started) / done, _stopped(lane, device, steps)
+
+
+def _quickest(rounds: Sequence[tuple[float, _Step]]) -> _Step:
+    """The least seconds of a step as it is, with the phases of the quickest with stops."""
+    plain, stopped = zip(*rounds, strict=True)
+    return _Step(min(plain), min(stopped, key=lambda step: step.seconds).phases)
+
+
+def _stopped(lane: Lane, device: torch.device, steps: int, clock: Callable[[], float] = time.perf_counter) -> _Step:
+    """A step with a stop at the end of each phase, over so many steps."""
     watch = lane.phases = Stopwatch(device, clock)
+    started = clock()
     watch.start()
     done = lane.train_epoch(1, min(steps, lane.horizon.steps_per_epoch)).steps
+    taken = clock() - started
     lane.phases = Phases()
-    return {phase: watch.seconds[phase] / done for phase in PHASES}
+    return _Step(taken / done, {phase: watch.seconds[phase] / done for phase in PHASES})

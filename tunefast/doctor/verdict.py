@@ -37,7 +37,7 @@ def verdict(anatomy: Anatomy) -> Verdict:
     parts = {
         Limit.DATA: (anatomy.phases["data"] + anatomy.phases["preparation"]) * steps,
         Limit.EVALUATION: anatomy.eval_seconds,
-        Limit.LAUNCH: fixed * steps,
+        Limit.LAUNCH: (fixed + max(0.0, anatomy.rest_seconds)) * steps,
         Limit.COMPUTE: (computing - fixed) * steps,
     }
     total = sum(parts.values())
