@@ -104,7 +104,7 @@ def test_ctrl_c_pauses_a_script(terminal: Terminal) -> None:
 BAD = {
     "unknown placeholder": (
         spec("bad", "python slow.py {y}", 2),
-        "{y} is no setting of [recipe] or [space], nor one of trial, study, seed",
+        "{y} is no setting of [recipe] or [space], nor of the trial. Known: checkpoints, device, directory,",
     ),
     "no program": (spec("bad", "pithon slow.py {x}", 2), "there is no program 'pithon'"),
     "no script": (spec("bad", "python slo.py {x}", 2), "there is no file 'slo.py'"),

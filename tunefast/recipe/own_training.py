@@ -115,8 +115,7 @@ class CommandRecipe(RecipePart):
         return {name for text in (*words, self.follow or "") for name in names_in(text)}
 
     def _filled(self, text: str, facts: Mapping[str, Any]) -> str:
-        among = f"no setting of [recipe] or [space], nor one of {', '.join(FACTS)}"
-        return filled(text, {**flat(self.told(facts)), **facts}, among)
+        return filled(text, {**flat(self.told(facts)), **facts}, "no setting of [recipe] or [space], nor of the trial")
 
 
 def _resolved(value: Any, facts: Mapping[str, Any]) -> Any:

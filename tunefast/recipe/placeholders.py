@@ -16,7 +16,7 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][\w.]*)\}")
 def filled(text: str, known: Mapping[str, Any], among: str) -> str:
     """`text` with each ``{name}`` replaced by its value, and doubled braces by single ones.
 
-    Raises `ValueError` for a name that is not in `known`; `among` says what it might have been.
+    Raises `ValueError` for a name that is not in `known`; `among` says in words what these are not.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -24,7 +24,8 @@ def filled(text: str, known: Mapping[str, Any], among: str) -> str:
         if name is None:
             return match[0][0]
         if name not in known:
-            raise ValueError(f"{text!r}: {{{name}}} is {among}.{nearest(name, known)}")
+            place = f"{text!r}: " if text != match[0] else ""
+            raise ValueError(f"{place}{match[0]} is {among}.{nearest(name, known)}")
         return _text(known[name])
 
     return _PLACEHOLDER.sub(value, text)

@@ -74,4 +74,4 @@ class Notify(Part):
 
     def words(self, facts: Mapping[str, Any]) -> list[str]:
         """The command with `facts` filled in."""
-        return [filled(word, facts, f"none of {', '.join(TOLD)}") for word in words_of(self.command)]
+        return [filled(word, facts, "nothing that a command is told") for word in words_of(self.command)]
