@@ -75,7 +75,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "'slow' cannot be taken away or changed",
     ),
     "choices in another order": ({"space.batch_size.choices": [64, 32, 16]}, "the choices there are come first"),
-    "another kind of numbers": ({"space.epochs": {"low": 1.5, "high": 8.5}}, "should be a valid integer"),
+    "another kind of numbers": ({"space.epochs": {"low": 1.5, "high": 8.5}}, "should be a whole number"),
     "choices for numbers": ({"space.epochs": {"choices": [1, 2]}}, "cannot become choices"),
     "another scale": ({"space.optimizer.lr.log": False}, "log and step cannot change"),
     "another grid of steps": ({"space.optimizer.momentum.low": 0.1, "space.optimizer.momentum.high": 0.7}, "multiple"),

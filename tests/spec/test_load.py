@@ -22,20 +22,52 @@ MESSAGES = {
     "[recip]\nx = 3": "[recip]: unknown key 'recip'. Did you mean 'recipe'?",
     'model = { name = "mlp", widht = 3 }': "[recipe] model.widht: unknown key 'widht'. Did you mean 'width'?",
     "[space]\nbatchsize = { choices = [1, 2] }": (
-        "[space] \"batchsize\" = 1: unknown key 'batchsize'. Did you mean 'batch_size'?"
+        "[space] \"batchsize\": unknown key 'batchsize'. Did you mean 'batch_size'?"
     ),
     '[space]\n"optimizer.lrr" = { low = 1.0, high = 2.0 }': (
-        "[space] \"optimizer.lrr\" = 1.0: unknown key 'lrr'. Did you mean 'lr'?"
+        "[space] \"optimizer.lrr\": unknown key 'lrr'. Did you mean 'optimizer.lr'?"
     ),
     "[space]\nbatch_size = { choises = [1, 2] }": (
-        "[space] batch_size.choises: unknown key 'choises'. Did you mean 'choices'? (and 2 more)"
+        "[space] batch_size.choises: unknown key 'choises'. Did you mean 'choices'?"
     ),
     "[space]\nbatch_size = { low = 1, hihg = 2 }": (
-        "[space] batch_size.hihg: unknown key 'hihg'. Did you mean 'high'? (and 1 more)"
+        "[space] batch_size.hihg: unknown key 'hihg'. Did you mean 'high'?"
     ),
     "[space]\nbatch_size = { choices = [1, 2], log = true }": (
         "[space] batch_size.log: unknown key 'log'. Known: choices, when."
     ),
+    # paths in [space] without quotes, of which TOML makes tables
+    "[space]\noptimizer.lr = { low = 1e-4, high = 0.1 }": (
+        '[space] optimizer.lr: a path with dots needs quotes: "optimizer.lr" = { ... }'
+    ),
+    "[space.optimizer.options.eps]\nvalues = [1, 2]": (
+        '[space] optimizer.options.eps: a path with dots needs quotes: "optimizer.options.eps" = { ... }'
+    ),
+    '[space]\noptimizer.choices = ["sgd"]\noptimizer.lr.low = 1': (
+        '[space] optimizer.lr: a path with dots needs quotes: "optimizer.lr" = { ... }'
+    ),
+    # what other programs call it
+    "[space]\nbatch_size = { values = [1, 2] }": (
+        "[space] batch_size.values: unknown key 'values'. Did you mean 'choices'?"
+    ),
+    "[space]\nbatch_size = { min = 1, high = 2 }": "[space] batch_size.min: unknown key 'min'. Did you mean 'low'?",
+    "[space]\nbatch_size = { low = 1, max = 2 }": "[space] batch_size.max: unknown key 'max'. Did you mean 'high'?",
+    '[space]\n"optimizer.lr" = { low = 0.1, high = 0.2, distribution = "log_uniform_values" }': (
+        "[space] \"optimizer.lr\".distribution: unknown key 'distribution'. Did you mean 'log = true'?"
+    ),
+    '[space]\n"optimizer.lr" = { low = 0.1, high = 0.2, distribution = "uniform" }': (
+        "[space] \"optimizer.lr\".distribution: unknown key 'distribution'. Leave it out: values are drawn evenly."
+    ),
+    '[space]\n"optimizer.lr" = { low = 0.1, high = 0.2, log_uniform = true }': (
+        "[space] \"optimizer.lr\".log_uniform: unknown key 'log_uniform'. Did you mean 'log = true'?"
+    ),
+    "[space]\nbatch_size = [1, 2]": "[space] batch_size = [1, 2]: should be a table, { choices = [1, 2] }",
+    # searched paths that are none
+    '[space]\n"optimzer.lr" = { low = 0.1, high = 0.2 }': (
+        "[space] \"optimzer.lr\": unknown key 'optimzer'. Did you mean 'optimizer.lr'?"
+    ),
+    "[space]\nlr = { low = 0.1, high = 0.2 }": "[space] \"lr\": unknown key 'lr'. Did you mean 'optimizer.lr'?",
+    "lr = 0.1": "[recipe] lr: unknown key 'lr'. Did you mean 'optimizer.lr'?",
     # unknown names: all valid ones are listed
     'schedule = { name = "cosin" }': (
         "[recipe] schedule: unknown name 'cosin'. Did you mean 'cosine'? Known: constant, cosine, cyclic, exponential, "
@@ -47,21 +79,37 @@ MESSAGES = {
         f"[space] \"model.name\" = 'resnet': unknown name 'resnet'. Did you mean 'resnet9'? Known: {MODELS}."
     ),
     # wrong types
-    'batch_size = "64"': "[recipe] batch_size = '64': input should be a valid integer",
-    "batch_size = 64.0": "[recipe] batch_size = 64.0: input should be a valid integer",
-    "batch_size = true": "[recipe] batch_size = True: input should be a valid integer",
+    'batch_size = "64"': "[recipe] batch_size = '64': should be a whole number",
+    "batch_size = 64.0": "[recipe] batch_size = 64.0: should be a whole number",
+    "batch_size = true": "[recipe] batch_size = True: should be a whole number",
     'model = "mlp"': "[recipe] model = 'mlp': should be a table, { name = \"mlp\" }",
-    '[space]\nbatch_size = { choices = [2, "a"] }': "[space] \"batch_size\" = 'a': input should be a valid integer",
+    '[space]\nbatch_size = { choices = [2, "a"] }': "[space] \"batch_size\" = 'a': should be a whole number",
     "[space]\nbatch_size = 3": "[space] batch_size = 3: should be a table, { ... }",
-    "[space]\nbatch_size = { low = 'a', high = 3 }": "[space] batch_size.low = 'a': input should be a valid number",
-    '[space]\n"batch_size.x" = { low = 1, high = 2 }': ('[space] "batch_size.x" = 1: input should be a valid integer'),
-    # out of range
-    "batch_size = 0": "[recipe] batch_size = 0: input should be greater than or equal to 1",
-    "[space]\nbatch_size = { low = 0, high = 4 }": (
-        '[space] "batch_size" = 0: input should be greater than or equal to 1'
+    "[space]\nbatch_size = { low = 'a', high = 3 }": "[space] batch_size.low = 'a': should be a number",
+    '[space]\n"batch_size.x" = { low = 1, high = 2 }': (
+        '[space] "batch_size.x": batch_size should be a whole number, and has no settings of its own'
     ),
+    '[space]\n"model.width.x" = { low = 1, high = 2 }': (
+        '[space] "model.width.x": model.width should be a whole number, and has no settings of its own'
+    ),
+    'metrics = [{ name = "a b", path = "x:y" }]': (
+        "[recipe] metrics.0.name = 'a b': should be letters, digits, - and _ alone"
+    ),
+    "[[enqueue]]\nepochs = [1]": "[enqueue] 0.epochs: should be text, a number or true or false",
+    # words in braces
+    '[notify]\ncommand = "echo {hi}"': (
+        "[notify]: {hi} is nothing that a command is told. Known: event, metric, study, text, trial, value."
+    ),
+    # out of range
+    "batch_size = 0": "[recipe] batch_size = 0: should be at least 1",
+    "clipping = { norm = 0.0 }": "[recipe] clipping.norm = 0.0: should be greater than 0",
+    'precision = "fp61"': "[recipe] precision = 'fp61': should be 'fp32', 'tf32', 'bf16', 'fp16' or 'auto'",
+    "drop_last = 1": "[recipe] drop_last = 1: should be true or false",
+    "metrics = 1": "[recipe] metrics = 1: should be a list",
+    "clipping = { norm = 'no' }": "[recipe] clipping.norm = 'no': should be a number",
+    "[space]\nbatch_size = { low = 0, high = 4 }": ('[space] "batch_size" = 0: should be at least 1'),
     '[space]\n"optimizer.momentum" = { low = 0.5, high = 1.0 }': (
-        '[space] "optimizer.momentum" = 1.0: input should be less than 1'
+        '[space] "optimizer.momentum" = 1.0: should be less than 1'
     ),
     # domains that make no sense
     "[space]\nbatch_size = { choices = [] }": "[space] batch_size.choices: choices is empty",
@@ -92,7 +140,7 @@ MESSAGES = {
     "epochs = { choices = [1], when = { batch_size = 1 } }": "conditions go in a circle: batch_size, epochs",
     # options that some choice lacks
     '[space]\n"optimizer.name" = { choices = ["sgd", "adamw"] }\n"optimizer.momentum" = { low = 0.1, high = 0.9 }': (
-        f"[space] \"optimizer.momentum\" = 0.1: unknown key 'momentum'. Known: {ADAMW}. "
+        f"[space] \"optimizer.momentum\": unknown key 'momentum'. Known: {ADAMW}. "
         "That is so with optimizer.name = 'adamw': give it a condition (when = ...) in [space]."
     ),
     # settings that do not go together
@@ -125,6 +173,18 @@ BASE_MESSAGES = {
     BASE.replace("trials = 3", ""): "budget: give trials or minutes, or the search has no end",
     BASE.replace("trials = 3", "trails = 3"): "[budget] trails: unknown key 'trails'. Did you mean 'trials'?",
     BASE.replace('data = { name = "digits" }', ""): "[recipe] data: is missing",
+    BASE.replace('name = "digits"\nmetric', 'name = "a/b"\nmetric'): (
+        "[study] name = 'a/b': should be a name without / and \\ and control characters, such as line breaks"
+    ),
+    BASE.replace('data = { name = "digits" }\noptimizer = { name = "sgd" }', 'command = "p {weightdecay}"'): (
+        "[recipe]: {weightdecay} is no setting of [recipe] or [space], nor of the trial. Known: checkpoints, device, "
+        "directory, epochs, seed, study, threads, trial."
+    ),
+    BASE.replace('{ name = "digits" }', '{ name = "npz", file = "" }'): "[recipe] data.file = '': is empty",
+    BASE.replace('"val_accuracy"', "3"): "[study] metric = 3: should be text or a list",
+    BASE.replace("[budget]", 'direction = "up"\n[budget]'): (
+        "[study] direction = 'up': should be 'maximize' or 'minimize' or a list"
+    ),
     BASE.replace("val_accuracy", "val_acuracy"): (
         "[study]: direction is missing, and the name 'val_acuracy' does not say which way is better: "
         'give direction = "maximize" or "minimize". '
@@ -172,6 +232,37 @@ def test_message_of_a_whole_spec(text: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec(table(base=text), "my.toml")
     assert str(caught.value) == f"my.toml: {BASE_MESSAGES[text]}"
+
+
+def test_every_mistake_has_a_line() -> None:
+    """Mistakes in all sections are told at once, a line each, unknown keys first."""
+    text = BASE.replace("trials = 3", "trails = 3").replace('name = "digits"\nmetric', "seed = -1\nname = 3\nmetric")
+    extra = 'epcohs = 3\nbatchsize = 4\n[space]\n"optimzer.lr" = { low = 0.1, high = 0.2 }'
+    with pytest.raises(SpecError) as caught:
+        parse_spec(table(extra, text), "my.toml")
+    assert str(caught.value).splitlines() == [
+        "my.toml: [budget] trails: unknown key 'trails'. Did you mean 'trials'?",
+        "  [study] name = 3: should be text",
+        "  [study] seed = -1: should be at least 0",
+        "  [recipe] epcohs: unknown key 'epcohs'. Did you mean 'epochs'?",
+        "  [recipe] batchsize: unknown key 'batchsize'. Did you mean 'batch_size'?",
+        "  (and 1 more mistake)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("space", "found"),
+    [
+        ('data = { choices = ["x"] }', ["  [recipe] batchsize: unknown key 'batchsize'. Did you mean 'batch_size'?"]),
+        ("data.x = { low = 1 }", []),
+    ],
+)
+def test_what_is_searched_is_no_mistake_of_the_recipe(space: str, found: list[str]) -> None:
+    """While [space] has mistakes of its own, what a recipe lacks or has too much of may be one of them."""
+    text = BASE.replace('data = { name = "digits" }', "" if not found else "batchsize = 4")
+    with pytest.raises(SpecError) as caught:
+        parse_spec(table(f"[space]\n{space}\nepochs = {{ choises = [1] }}", text), "my.toml")
+    assert [line for line in str(caught.value).splitlines()[1:] if "recipe" in line] == found
 
 
 def test_file(tmp_path: Path) -> None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from tunefast.errors import SpecError, nearest
 from tunefast.recipe.metrics import applies
-from tunefast.recipe.own import DOTTED_PATH
-from tunefast.recipe.recipe import MODELS, AnyRecipe, TrainingRecipe
-from tunefast.spec.domains import Float, Int
-from tunefast.spec.space import apply
+from tunefast.recipe.recipe import AnyRecipe, TrainingRecipe
+from tunefast.spec.domains import Int
+from tunefast.spec.mistakes import mistakes_of, mistakes_of_fixed, mistakes_of_recipe, told
 from tunefast.spec.study import StudySpec
-
-Location = tuple[int | str, ...]
-_NO_TABLE = ("dict_type", "model_type", "model_attributes_type")
 
 
 def load_spec(path: str | Path, name: str | None = None, *, single: bool = False) -> StudySpec:
@@ -50,14 +45,14 @@ def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
     try:
         spec = StudySpec.model_validate(table)
     except ValidationError as error:
-        raise SpecError(where=where, problem=_describe(error, StudySpec, table)) from error
+        raise SpecError(where=where, problem=told([*mistakes_of(error, table), *_recipe_too(error, table)])) from error
     searched: set[str] = set()
     for params in spec.samples():
         searched |= params.keys()
         try:
             recipe = spec.recipe_for(params)
         except ValidationError as error:
-            raise SpecError(where=where, problem=_describe_recipe(error, spec, params)) from error
+            raise SpecError(where=where, problem=told(mistakes_of_recipe(error, spec, params))) from error
         except ValueError as error:
             raise SpecError(where=where, problem=f"[space] {error}") from error
         _check_metric(spec, recipe, where)
@@ -65,6 +60,25 @@ def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
     for path in spec.space.keys() - searched:
         raise SpecError(where=where, problem=f'[space] "{path}": its conditions can never hold together')
     return spec
+
+
+def _recipe_too(error: ValidationError, table: Mapping[str, Any]) -> list[str]:
+    """Mistakes in the recipe and what is searched of it, where `error` is about other sections."""
+    if any(detail["loc"][:1] == ("recipe",) for detail in error.errors()):
+        return []
+    alone = {section: table[section] for section in ("recipe", "space") if section in table}
+    try:
+        spec = StudySpec.model_validate({"study": {"name": "spec"}, "budget": {"trials": 1}, **alone})
+    except ValidationError:
+        return mistakes_of_fixed(table.get("recipe"), table.get("space", {}))
+    for params in spec.samples():
+        try:
+            spec.recipe_for(params)
+        except ValidationError as found:
+            return mistakes_of_recipe(found, spec, params)
+        except ValueError as found:
+            return [f"[space] {found}"]
+    return []
 
 
 def _check_whole_numbers(spec: StudySpec, recipe: AnyRecipe, params: Mapping[str, Any], where: str) -> None:
@@ -98,125 +112,3 @@ def _check_metric(spec: StudySpec, recipe: AnyRecipe, where: str) -> None:
     key = "metric" if missing in spec.study.metrics else "pruner.metric"
     place = f"[constraints] {missing!r}" if missing in spec.constraints else f"[study] {key} = {missing!r}"
     raise SpecError(where=where, problem=f"{place}: {problem}")
-
-
-def _describe(error: ValidationError, model: type[BaseModel], table: Mapping[str, Any]) -> str:
-    details = error.errors()
-    first = min(details, key=lambda detail: detail["type"] != "extra_forbidden")
-    path = _plain_path(first, table)
-    section, *rest = path or [""]
-    where = f"[{section}] {_dotted(rest)}".strip() if section else ""
-    text = _problem(first, _models_at(model, first["loc"]), where)
-    return text if len(details) == 1 else f"{text} (and {len(details) - 1} more)"
-
-
-def _describe_recipe(error: ValidationError, spec: StudySpec, params: Mapping[str, Any]) -> str:
-    details = error.errors()
-    first = details[0]
-    model = MODELS[str(first["loc"][0])]
-    loc = first["loc"][1:]
-    searched = next((path for path in params if _names(loc, path) or _starts(loc, path, spec.recipe)), None)
-    if searched is not None:
-        where = f'[space] "{searched}" = {params[searched]!r}'
-    else:
-        table = apply(spec.recipe, spec.space, params)
-        where = f"[recipe] {_dotted(_plain_path({**first, 'loc': loc}, table))}".strip()
-    text = _problem(first, _models_at(model, loc), where, show_value=searched is None)
-    choices = {
-        path: value
-        for path, value in params.items()
-        if path != searched and path.endswith(".name") and path.partition(".")[0] == loc[0]
-    }
-    if choices and first["type"] == "extra_forbidden":
-        names = ", ".join(f"{path} = {value!r}" for path, value in choices.items())
-        text += f" That is so with {names}: give it a condition (when = ...) in [space]."
-    return text
-
-
-def _starts(loc: Location, path: str, recipe: Mapping[str, Any]) -> bool:
-    """Whether the location is the first step of the searched path, which the fixed settings have not got."""
-    return len(loc) == 1 and loc[0] == path.partition(".")[0] and loc[0] not in recipe
-
-
-def _names(loc: Location, path: str) -> bool:
-    """Whether the location of an error, tags and all, is the searched path or inside it."""
-    parts = path.split(".")
-    rest = iter(loc)
-    return all(any(part == step for step in rest) for part in parts)
-
-
-def _plain_path(detail: Mapping[str, Any], table: Any) -> list[int | str]:
-    """Where the error is, without the union tags that pydantic puts in, found by walking the data along."""
-    path: list[int | str] = []
-    loc: Location = detail["loc"]
-    for position, step in enumerate(loc):
-        if isinstance(table, dict) and step in table:
-            table = table[step]
-            path.append(step)
-        elif isinstance(table, list) and isinstance(step, int):
-            table = table[step] if step < len(table) else None
-            path.append(step)
-        elif position == len(loc) - 1 and detail["type"] == "missing":
-            path.append(step)
-    return path
-
-
-def _dotted(path: Iterable[int | str]) -> str:
-    return ".".join(f'"{step}"' if "." in str(step) else str(step) for step in path)
-
-
-def _problem(detail: Any, models: list[type[BaseModel]], where: str, *, show_value: bool = True) -> str:
-    kind, context = detail["type"], detail.get("ctx", {})
-    key = str(detail["loc"][-1]) if detail["loc"] else ""
-    value = detail["input"]
-    if kind == "extra_forbidden":
-        known = {name for model in models for name in model.model_fields}
-        if Float in models:
-            known.add("choices")
-        return f"{where}: unknown key {key!r}.{nearest(key, known)}"
-    if kind == "missing":
-        return f"{where}: is missing"
-    if kind == "union_tag_invalid":
-        tags = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
-        known_tags = f" Known: {', '.join(sorted(tags))}."
-        hint = nearest(str(context["tag"]), tags).replace(known_tags, "")
-        return f"{where}: unknown name {context['tag']!r}.{hint}{known_tags}"
-    if kind == "union_tag_not_found":
-        return f"{where}: needs a name. Known: {', '.join(_names_of(models))}."
-    if kind in _NO_TABLE:
-        example = f'name = "{value}"' if value in _names_of(models) else "..."
-        return f"{where}{f' = {value!r}' if show_value else ''}: should be a table, {{ {example} }}"
-    problem = str(context["error"]) if kind == "value_error" else detail["msg"][0].lower() + detail["msg"][1:]
-    if kind == "string_pattern_mismatch" and context.get("pattern") == DOTTED_PATH:
-        problem = "should be module:name, as in 'my_package.my_module:MyClass'"
-    if show_value and not isinstance(value, dict | list) and kind != "value_error":
-        where = f"{where} = {value!r}"
-    return f"{where}: {problem}" if where else problem
-
-
-def _names_of(models: list[type[BaseModel]]) -> list[str]:
-    return sorted(str(model.model_fields["name"].default) for model in models if "name" in model.model_fields)
-
-
-def _models_at(model: type[BaseModel], loc: Location) -> list[type[BaseModel]]:
-    """The models that may stand where `loc` points into; for an unknown key, those that might have had it."""
-    models = [model]
-    for step in loc:
-        fields = [candidate.model_fields[str(step)] for candidate in models if str(step) in candidate.model_fields]
-        if fields:
-            models = [inner for field in fields for inner in _models_in(field.annotation)]
-            continue
-        tagged = [candidate for candidate in models if step in _tags(candidate)]
-        models = tagged or models
-    return models
-
-
-def _tags(model: type[BaseModel]) -> tuple[str, ...]:
-    name = model.model_fields.get("name")
-    return (model.__name__.lower(), str(name.default) if name is not None else "")
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in typing.get_args(annotation) for model in _models_in(argument)]
