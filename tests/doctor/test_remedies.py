@@ -157,7 +157,7 @@ def test_what_cannot_be_tried() -> None:
     wrong = Remedy("nonsense", {"batch_size": 0}, SAME)
     failed = try_remedy(case(recipe()), wrong, 2.0)
     assert isinstance(failed, Failed)
-    assert failed.why == "batch_size: Input should be greater than or equal to 1"
+    assert failed.why == "batch_size: should be at least 1"
     slow = case(recipe())
     slow = slow._replace(anatomy=slow.anatomy._replace(step_seconds=20.0))
     assert try_remedy(slow, Remedy("x", {}, SAME), 10.0) == Failed(

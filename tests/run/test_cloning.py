@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import create_trial
 
 from tests.search.playing import play
+from tests.spec.specs import spec as checked
 from tests.store.databases import STUDY, prepared, study_spec
-from tunefast.run.cloning import clone_trial
+from tunefast.errors import UserError
+from tunefast.run.cloning import clone_trial, variant
 from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.store import studies
@@ -34,3 +38,16 @@ def test_a_copy_of_the_checkpoints_has_to_fit(tmp_path: Path, limit: int, start:
     assert made.start == start
     assert why in made.why
     assert [(copy / "model").is_file() for copy in place.parents[1].glob(f"1/{CHECKPOINTS}")] == [True] * (not why)
+
+
+def test_a_variant_that_makes_no_recipe_says_which_setting() -> None:
+    """Where settings do not go together the message names the one that is wrong, as that of a spec does."""
+    spec = checked('[space]\nbatch_size = { low = 0, high = 4 }\n"optimizer.lr" = { low = 0.1, high = 0.2 }')
+    trial = create_trial(
+        params={"batch_size": 2, "optimizer.lr": 0.1},
+        distributions={"batch_size": IntDistribution(0, 4), "optimizer.lr": FloatDistribution(0.1, 0.2)},
+        value=1.0,
+    )
+    with pytest.raises(UserError) as caught:
+        variant(spec, trial, {"batch_size": 0})
+    assert str(caught.value) == 'that makes no recipe: [space] "batch_size" = 0: should be at least 1'

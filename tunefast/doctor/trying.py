@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tunefast.doctor.findings import Aim, Anatomy, Failed, Gain, Remedy
 from tunefast.doctor.rounds import LEAST_ROUNDS, ROUNDS, mean_ratio
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.spec.wording import problem
 from tunefast.train.features import feature_dataset
 from tunefast.train.lane import Lane
 from tunefast.train.loop import open_lane
@@ -80,7 +81,7 @@ def _in_a_line(error: Exception) -> str:
     """What went wrong: which setting takes what, or the kind of error with the last line of its message."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        return ": ".join(filter(None, (".".join(map(str, first["loc"])), problem([first], []))))
     return ": ".join((type(error).__name__, *str(error).strip().splitlines()[-1:]))
 
 

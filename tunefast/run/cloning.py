@@ -16,6 +16,7 @@ from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.run.checkpoint_files import copied_checkpoints, num_bytes
 from tunefast.run.enqueuing import enqueue
 from tunefast.spec.domains import Choice, Scalar
+from tunefast.spec.mistakes import mistakes_of_recipe, told
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.spec.samplers import GridSampler
 from tunefast.spec.space import ordered
@@ -126,7 +127,7 @@ def variant(spec: StudySpec, trial: FrozenTrial, changes: Mapping[str, Any]) -> 
     try:
         spec.recipe_for(active)
     except ValidationError as error:
-        raise UserError(message=f"that makes no recipe: {error.errors()[0]['msg']}") from error
+        raise UserError(message=f"that makes no recipe: {told(mistakes_of_recipe(error, spec, active))}") from error
     return active
 
 
