@@ -12,8 +12,9 @@ from tests.doctor.cases import CPU, case, limited, recipe
 from tunefast.doctor.diagnosis import together
 from tunefast.doctor.findings import OTHER, RESULTS, ROUNDED, SAME, Aim, Failed, Gain, LeftAlone, Remedy
 from tunefast.doctor.remedies import Patient, remedies
-from tunefast.doctor.trying import try_remedy
+from tunefast.doctor.trying import Side, try_remedy
 from tunefast.recipe.recipe import TrainingRecipe
+from tunefast.train.loop import open_lane
 
 PATIENT = Patient(
     recipe(), CPU, is_images=True, num_train=10_000, has_batch_norm=False, loads=False, threads=2, cores=2
@@ -142,6 +143,22 @@ def test_a_remedy_is_measured_both_ways() -> None:
     assert gain.high < 1.0
     assert not gain.is_certain
     assert gain.metric_change is not None
+
+
+def test_all_that_an_epoch_compiles() -> None:
+    """A last batch of another size is compiled too: once that is done, a whole epoch compiles nothing more."""
+    compiled = recipe(batch_size=500, hardware={"compile": "on"})
+    side = Side(compiled, torch.get_num_threads(), open_lane(compiled, 0, CPU))
+    side.step_seconds()
+    last = side.last_batch()
+    assert last is not None
+    assert last.recipe.batch_size == len(side.lane.dataset.train) % 500
+    last.step_seconds()
+    spent = side.lane.compile_seconds
+    side.lane.train_epoch(1)
+    assert side.lane.compile_seconds == spent
+    even = recipe(batch_size=last.recipe.batch_size, drop_last=True)
+    assert Side(even, 1, open_lane(even, 0, CPU)).last_batch() is None
 
 
 def test_threads_are_a_remedy_too() -> None:

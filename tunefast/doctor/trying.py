@@ -13,6 +13,7 @@ from tunefast.doctor.findings import Aim, Anatomy, Failed, Gain, Remedy
 from tunefast.doctor.rounds import LEAST_ROUNDS, ROUNDS, mean_ratio
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.spec.wording import problem
+from tunefast.train.batches import step_groups
 from tunefast.train.features import feature_dataset
 from tunefast.train.lane import Lane
 from tunefast.train.loop import open_lane
@@ -54,6 +55,16 @@ class Side(NamedTuple):
         self.lane.train_epoch(1, 1)
         return time.perf_counter() - started
 
+    def last_batch(self) -> Side | None:
+        """The same training in batches as large as the last of an epoch; None where that is as large as the others."""
+        recipe, lane = self.recipe, self.lane
+        samples = torch.arange(len(lane.dataset.train))
+        *_, (*_, last) = step_groups(samples, recipe.batch_size, 1, drop_last=recipe.drop_last)
+        if len(last) == recipe.batch_size:
+            return None
+        changed = recipe.model_copy(update={"batch_size": len(last), "accumulation_steps": 1})
+        return self._replace(recipe=changed, lane=open_lane(changed, lane.seed, lane.device))
+
 
 def try_remedy(case: Case, remedy: Remedy, seconds: float) -> Gain | Failed:
     """Train with and without `remedy` in alternating rounds, and a short run of each: `seconds` in all, about.
@@ -93,6 +104,9 @@ def _tried(case: Case, remedy: Remedy, seconds: float, until: float) -> Gain | F
     with_it = Side(changed, remedy.threads or case.threads, open_lane(changed, case.seed, case.device, features))
     sides = without, with_it
     firsts = [side.step_seconds() for side in sides]
+    last = with_it.last_batch() if "hardware.compile" in remedy.changes else None
+    if last is not None:  # compiled too, and not in the midst of a round
+        firsts[1] += last.step_seconds()
     steps_seconds = [side.step_seconds() for side in sides]
     left = max(0.0, until - time.monotonic()) - RUN_SHARE * seconds
     rounds = min(ROUNDS, int(left / sum(steps_seconds)))
