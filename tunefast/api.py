@@ -21,12 +21,12 @@ from tunefast.run.host import Departure, Host
 from tunefast.run.prepare import check_objective, located
 from tunefast.run.slots import devices_for
 from tunefast.run.specs import ensure_study, optuna_page
+from tunefast.shell import DEFAULT_STORAGE
 from tunefast.spec.progress import Progress
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import StudySnapshot, snapshot
 
-DEFAULT_STORAGE = "sqlite:///tunefast.db"
 _OF_CALLER = 3
 """Frames from a warning to who called ``tunefast.run``."""
 

@@ -51,7 +51,7 @@ class SpecError(UserError):
 
 
 class StudyExists(UserError):
-    """Study {name!r} exists already in {storage}. Go on with it: tunefast study run {name}"""
+    """Study {name!r} exists already in {storage}. Go on with it: {command}"""
 
 
 class StudyNotFound(UserError):
@@ -60,16 +60,16 @@ class StudyNotFound(UserError):
 
 class StudyNotOurs(UserError):
     """Study {name!r} in {storage} was not created by tunefast, so it has no spec to run. \
-Create one with: tunefast study create FILE
-To start from its trials then: tunefast study import sqlite:///{storage} --study {name} --into ANOTHER"""
+Create one with: {create}
+To start from its trials then: {command}"""
 
 
 class SpecChanged(UserError):
     """Study {name!r} exists already with another spec:
     {difference}
-    Go on with the stored spec: tunefast study run {name}
-    Change the stored one's space or budget: tunefast study edit {name} --set PATH=VALUE
-    Or create a new study: tunefast study create FILE --name ANOTHER"""
+    Go on with the stored spec: {run}
+    Change the stored one's space or budget: {edit}
+    Or create a new study: {create}"""
 
 
 class StorageError(UserError):

@@ -101,7 +101,7 @@ def test_no_time_is_promised_that_nobody_knows(eta: float | None, counts: dict[s
 def test_a_paused_study_says_how_to_go_on() -> None:
     """Who looks at a paused study reads what to type."""
     lines = drawn(PROGRESS.model_copy(update={"held": True}), terminal_page())
-    assert lines[0] == "a study  paused; to go on: tunefast study resume a study"
+    assert lines[0] == "a study  paused; to go on: tunefast study resume 'a study'"
 
 
 def test_words_are_taken_as_they_are() -> None:

@@ -26,7 +26,7 @@ EXTEND = "Search on with a larger budget: tunefast study extend study"
         (study_spec(budget={"minutes": 1}), "minutes", f"{EXTEND} --minutes 2"),
         (study_spec(budget={"trials": 9, "target": 0.1}), "target", f"{EXTEND} --target VALUE"),
         (study_spec(budget={"trials": 2, "minutes": 1}), "minutes", f"{EXTEND} --minutes 2 --trials 4"),
-        (GRID, "trials", "Its grid is covered; add cells: tunefast study edit study --set space.PATH.choices=[...]"),
+        (GRID, "trials", "Its grid is covered; add cells: tunefast study edit study --set 'space.PATH.choices=[...]'"),
     ],
 )
 def test_each_limit_says_how_to_go_on(spec: Any, why: str, how: str) -> None:

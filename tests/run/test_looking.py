@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     database = prepared(tmp_path / "s.db")
     studies.create(database, study_spec())
     with database.transaction() as connection:
-        uuid = studies.find(connection, STUDY, "").uuid
+        uuid = studies.find(connection, STUDY, database.path).uuid
     studies.keep_orders(database, uuid, studies.Orders(held=True))
     database.close()
     return database.path

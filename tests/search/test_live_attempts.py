@@ -211,7 +211,7 @@ def test_active_time_is_on_disk_with_every_group(database: Database) -> None:
     live.active_seconds = 31.0
     assert live.flush() == []
     with database.transaction() as connection:
-        assert studies.find(connection, STUDY, "").active_seconds == 30.0
+        assert studies.find(connection, STUDY, database.path).active_seconds == 30.0
 
 
 def test_a_restart_reads_the_attempts_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,5 +99,5 @@ def test_active_time_is_kept(database: Database, trial_log: TrialLog) -> None:
     trial_log.active(group, 12.5)
     written(database, group, tables.studies)
     with database.transaction() as connection:
-        assert studies.find(connection, "study", "").active_seconds == 12.5
-        assert studies.find(connection, "other", "").active_seconds == 0
+        assert studies.find(connection, "study", database.path).active_seconds == 12.5
+        assert studies.find(connection, "other", database.path).active_seconds == 0

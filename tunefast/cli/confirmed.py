@@ -7,12 +7,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, number, plain_table, show_commands, show_settings
 from tunefast.cli.summary import show_failure
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.report.sentences import lead_in_words, span, winner_in_words
 from tunefast.search.confirmed import Confirmation, Repeated, confirmed
+from tunefast.shell import command
 from tunefast.store.rows import settings_of
 from tunefast.store.snapshot import StudySnapshot
 
@@ -53,18 +53,19 @@ def show_confirmation(out: Console, study: StudySnapshot, confirming: StudySnaps
     found = confirmed(study, confirming)
     out.print(Text(f"The best of {study.name} on new seeds.", style="bold"))
     if reason in ("failing", "paused", "minutes"):
-        out.print(f"It ended before all was trained; every run: tunefast study show {confirming.name}", soft_wrap=True)
+        show = command("study", "show", confirming.name, storage=storage)
+        out.print(f"It ended before all was trained; every run: {show}", soft_wrap=True)
     if not found.trials:
         return
     out.print()
     _show_table(out, found)
     out.print()
-    _show_winner(out, study, found, f"{confirming.name}{storage_flag(storage)}")
+    _show_winner(out, study, found, command("study", "run", confirming.name, storage=storage))
     for line in [] if found.is_unfinished else _remarks(found, is_ours=study.trains_with_ours):
         out.print(line, soft_wrap=True)
     if reason != "failing":  # which shows the whole error below
         show_failure(out, confirming, storage)
-    _show_next(out, study, confirming, found, storage_flag(storage))
+    _show_next(out, study, confirming, found, storage)
 
 
 def _show_table(out: Console, found: Confirmation) -> None:
@@ -79,10 +80,10 @@ def _show_table(out: Console, found: Confirmation) -> None:
     out.print(table)
 
 
-def _show_winner(out: Console, study: StudySnapshot, found: Confirmation, confirming: str) -> None:
+def _show_winner(out: Console, study: StudySnapshot, found: Confirmation, again: str) -> None:
     if found.is_unfinished:
         left = sum(count for each in found.trials for state, count in each.others.items() if state in _LEFT)
-        out.print(f"{left} runs are still to be trained: tunefast study run {confirming}", soft_wrap=True)
+        out.print(f"{left} runs are still to be trained: {again}", soft_wrap=True)
     elif found.winner is None:
         out.print("None is confirmed, since no trial is complete on all of its seeds.", soft_wrap=True)
     else:
@@ -121,16 +122,18 @@ def _order_in_words(found: Confirmation) -> str:
     return f"{verdict}: {before} in the search, {after} on new seeds."
 
 
-def _show_next(out: Console, study: StudySnapshot, confirming: StudySnapshot, found: Confirmation, flag: str) -> None:
-    commands = [(f"tunefast study show {confirming.name}{flag}", "every run")]
+def _show_next(
+    out: Console, study: StudySnapshot, confirming: StudySnapshot, found: Confirmation, storage: str
+) -> None:
+    commands: list[tuple[tuple[object, ...], str]] = [(("study", "show", confirming.name), "every run")]
     if found.winner is not None:
-        commands.append((f"tunefast study best {study.name}{flag}", "its whole recipe"))
+        commands.append((("study", "best", study.name), "its whole recipe"))
         if isinstance(study.spec.recipe_for(study.trial(found.winner.trial).params), TrainingRecipe):
-            commands.append((f"tunefast train --study {study.name}{flag}", "keep its model"))
+            commands.append((("train", "--study", study.name), "keep its model"))
     if confirming.counts.get("failed"):
-        commands.append((f"tunefast study retry {confirming.name}{flag}", "train the failed runs again"))
+        commands.append((("study", "retry", confirming.name), "train the failed runs again"))
     if found.winner is not None and not (found.lead is not None and found.lead.is_certain):
         top, seeds = len(found.trials), 2 * len(found.winner.values)
-        more = f"tunefast study confirm {study.name} --top {top} --seeds {seeds}{flag}"
+        more = ("study", "confirm", study.name, "--top", top, "--seeds", seeds)
         commands.append((more, "to be surer"))
-    show_commands(out, commands)
+    show_commands(out, [(command(*words, storage=storage), meaning) for words, meaning in commands])

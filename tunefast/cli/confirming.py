@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.lend import Lending, lend
 from tunefast.cli.options import Detach, Device, Grace, Json, Seeds, Storage, StudyName, Verbose, Workers
 from tunefast.cli.output import console, print_json
@@ -15,6 +14,7 @@ from tunefast.cli.then_confirm import Wish, announced, begin_confirmation, compa
 from tunefast.run.host import GRACE_SECONDS
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import devices_for
+from tunefast.shell import DEFAULT_STORAGE
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli.options import Json, Storage, StudyName, Verbose, storage_flag
+from tunefast.cli.options import Json, Storage, StudyName, Verbose
 from tunefast.cli.output import console, print_json
 from tunefast.run import control
 from tunefast.run.messages import Command
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.store.engine import database_path
 
 
@@ -20,7 +20,7 @@ def pause(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = F
     running = int(told["running"])
     until = "until the end of the epoch" if told["after_epoch"] else "to the end"
     after = f"; {_trials(running)} {until}" if running else ""
-    how = f"Go on: tunefast study resume {name}{storage_flag(storage)}"
+    how = f"Go on: {command('study', 'resume', name, storage=storage)}"
     _say({"study": name, **told}, f"Study {name} is paused{after}. {how}", to_json=to_json)
 
 
@@ -52,7 +52,7 @@ def stop(
     told = control.control(path, Command(verb="stop", study=name))
     num = len(told["processes"])
     who = "The process that works" if num == 1 else f"The {num} processes that work"
-    how = f"Go on: tunefast study run {name}{storage_flag(storage)}"
+    how = f"Go on: {command('study', 'run', name, storage=storage)}"
     _say({"study": name, **told}, f"{who} on {name} stop{'s' * (num == 1)} after this epoch. {how}", to_json=to_json)
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.check import check_quickly
 from tunefast.cli.lend import Lending, lend
 from tunefast.cli.options import (
@@ -21,7 +20,6 @@ from tunefast.cli.options import (
     Storage,
     Verbose,
     Workers,
-    storage_flag,
 )
 from tunefast.cli.output import console, print_json
 from tunefast.cli.then_confirm import Wish
@@ -31,6 +29,7 @@ from tunefast.run.host import GRACE_SECONDS
 from tunefast.run.prepare import located, warnings
 from tunefast.run.slots import devices_for
 from tunefast.run.specs import ensure_study, find_spec
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.samplers import GridSampler
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
@@ -56,7 +55,8 @@ def create(
     spec = find_spec(str(file), name)
     check_usable(path)
     if path.exists() and spec.study.name in study_names(path):
-        raise StudyExists(name=spec.study.name, storage=path)
+        again = command("study", "run", spec.study.name, storage=storage)
+        raise StudyExists(name=spec.study.name, storage=path, command=again)
     spec = located(spec)
     if not unchecked:
         check_quickly(spec, "auto", console(to_json=to_json))
@@ -65,11 +65,11 @@ def create(
     if to_json:
         print_json({"study": spec.study.name, "storage": str(path)})
         return
-    flag = storage_flag(storage)
+    run, start = ("study", "run", spec.study.name), ("worker", "start", spec.study.name, "-n", 1)
     out = console()
     out.print(f"Created study {spec.study.name}: {_plan(spec)}.", soft_wrap=True)
-    out.print(f"Run it:                   tunefast study run {spec.study.name}{flag}", soft_wrap=True)
-    out.print(f"Or in several terminals:  tunefast worker start {spec.study.name} -n 1{flag}", soft_wrap=True)
+    out.print(f"Run it:                   {command(*run, storage=storage)}", soft_wrap=True)
+    out.print(f"Or in several terminals:  {command(*start, storage=storage)}", soft_wrap=True)
 
 
 def _warn(spec: StudySpec, device: str, *, to_json: bool) -> None:
@@ -116,8 +116,7 @@ def _ensured(file_or_name: str, name: str | None, storage: str, device: str, *, 
     if study.created is not None:
         _warn(study.created, device, to_json=to_json)
     if study.budget:
-        note = (
-            f"The stored budget counts, not the file's ({'; '.join(study.budget)}); to change it: tunefast study extend"
-        )
+        extend = command("study", "extend", study.name, "--trials", "N", storage=storage)
+        note = f"The stored budget counts, not the file's ({'; '.join(study.budget)}); to change it: {extend}"
         console(to_json=to_json).print(note, soft_wrap=True)
     return study.name

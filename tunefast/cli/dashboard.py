@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli.options import Storage, Verbose, storage_flag
+from tunefast.cli.options import Storage, Verbose
 from tunefast.cli.output import console
 from tunefast.cli.report import pages
+from tunefast.shell import DEFAULT_STORAGE, storage_flag
 from tunefast.store.engine import database_path
 
 SSH_PORT = "22"

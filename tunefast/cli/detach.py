@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
+from tunefast.shell import command
 from tunefast.store.ownership import StateDirectory
 
 READY_VARIABLE = "TUNEFAST_READY_FD"
@@ -43,10 +43,9 @@ def detach(database: Path, study: str, options: Sequence[str], storage: str, *, 
         return code
     if to_json:
         print_json({"study": study, "pid": process.pid, "log": str(log)})
-    flag = storage_flag(storage)
     out.print(f"Process {process.pid} works on study {study}, whatever becomes of this terminal.")
-    out.print(f"  tunefast study watch {study}{flag}    look at it", soft_wrap=True)
-    out.print(f"  tunefast study logs {study} -f{flag}  what its trials print", soft_wrap=True)
+    out.print(f"  {command('study', 'watch', study, storage=storage)}    look at it", soft_wrap=True)
+    out.print(f"  {command('study', 'logs', study, '-f', storage=storage)}  what its trials print", soft_wrap=True)
     out.print(f"  kill {process.pid}    stop it at the next epoch end", soft_wrap=True)
     return 0
 

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.check import check_quickly
-from tunefast.cli.options import Json, Storage, StudyName, Verbose, storage_flag
+from tunefast.cli.options import Json, Storage, StudyName, Verbose
 from tunefast.cli.output import console, print_json
 from tunefast.cli.showing import change_in_words
 from tunefast.errors import UserError
 from tunefast.run.commands import edit_study, is_worked_on
 from tunefast.run.prepare import located
 from tunefast.search.confirming import check_extensible
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.editing import edited
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
@@ -40,7 +40,7 @@ def edit(
     path = database_path(storage)
     study = snapshot(path, name)
     if any(where.startswith(("space.", "budget.trials")) for where in wanted):
-        check_extensible(study)
+        check_extensible(study, storage)
     old = study.spec
     new = located(edited(old, wanted))
     if new.space != old.space:
@@ -59,7 +59,7 @@ def edit(
     if result["outside"] and any(where.startswith("space.") for where in result["changes"]):
         out.print(f"{result['outside']} earlier trials lie outside of it now; they stay.", soft_wrap=True)
     if not is_worked_on(path, name):
-        out.print(f"Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+        out.print(f"Go on: {command('study', 'run', name, storage=storage)}", soft_wrap=True)
 
 
 def change_of(text: str) -> tuple[str, Any]:

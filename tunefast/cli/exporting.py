@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.options import Storage, StudyName, Verbose
 from tunefast.cli.output import console
 from tunefast.errors import UserError
@@ -16,6 +15,7 @@ from tunefast.export.files import FORMATS, Format, check_target, encoded, write_
 from tunefast.export.tables import epoch_table, trial_table
 from tunefast.export.trackers import Tracker, check_directory, write_directory
 from tunefast.run.looking import look
+from tunefast.shell import DEFAULT_STORAGE
 from tunefast.store.engine import database_path
 
 Kind = Literal["csv", "json", "parquet", "tensorboard", "mlflow"]

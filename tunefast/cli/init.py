@@ -11,6 +11,7 @@ import tunefast.reporter
 from tunefast.cli.options import Verbose
 from tunefast.cli.output import console
 from tunefast.errors import UserError
+from tunefast.shell import command
 
 TEMPLATE = Path(__file__).parent / "template.toml"
 REPORTER = Path(tunefast.reporter.__file__).parent / "tunefast_report.py"
@@ -32,5 +33,6 @@ def init(
         path.write_text((REPORTER if reporter else TEMPLATE).read_text(encoding="utf-8"), encoding="utf-8")
     except OSError as error:
         raise UserError(message=f"{path} cannot be written ({error.strerror})") from error
-    todo = "In your script: from tunefast_report import report" if reporter else f"Run it: tunefast study run {path}"
+    run = f"Run it: {command('study', 'run', path)}"
+    todo = "In your script: from tunefast_report import report" if reporter else run
     console().print(f"Wrote {path}. {todo}", soft_wrap=True)

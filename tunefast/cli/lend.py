@@ -9,7 +9,6 @@ from rich.console import Console
 
 from tunefast.cli.detach import detach, say_ready
 from tunefast.cli.live import LiveView
-from tunefast.cli.options import storage_flag
 from tunefast.cli.output import console, print_json
 from tunefast.cli.result import result_document, show_result
 from tunefast.cli.summary import REASONS, how_to_go_on, why_over
@@ -20,6 +19,7 @@ from tunefast.run.host import Departure, Host
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import crowding, devices_for
 from tunefast.run.specs import optuna_page
+from tunefast.shell import command
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import StudySnapshot, snapshot
 from tunefast.store.studies import check_usable
@@ -75,7 +75,7 @@ def lend(name: str, lending: Lending) -> int:
     if lending.detached:
         return detach(path, name, lending.options, lending.storage, to_json=lending.to_json)
     confirming = None if lending.then is None else Confirming(path, name, lending.then, len(devices), out)
-    with LiveView(out) as view:
+    with LiveView(out, lending.storage) as view:
         host = Host(
             path,
             name,
@@ -107,12 +107,12 @@ def _concluded(out: Console, name: str, departure: Departure, lending: Lending) 
     study = snapshot(path, name)
     if lending.to_json:
         print_json(result_document(path, study, departure.reason))
-    command = " ".join(["tunefast study run", name, *lending.confirm]) + storage_flag(lending.storage)
+    again = command("study", "run", name, *lending.confirm, storage=lending.storage)
     if departure.signal is not None:
-        _show_how_to_go_on(out, study, command)
+        _show_how_to_go_on(out, study, again)
         return INTERRUPTED + departure.signal
     if departure.reason == "paused":
-        raise StudyPaused(name=name, problem=departure.error, command=command)
+        raise StudyPaused(name=name, problem=departure.error, command=again)
     show_result(out, path, study, departure.reason, lending.storage)
     if departure.error is not None:
         out.print(f"\nThe error:\n{departure.error}", markup=False)
@@ -120,9 +120,9 @@ def _concluded(out: Console, name: str, departure: Departure, lending: Lending) 
     return 0 if study.best is not None else 1
 
 
-def _show_how_to_go_on(out: Console, study: StudySnapshot, command: str) -> None:
+def _show_how_to_go_on(out: Console, study: StudySnapshot, again: str) -> None:
     running = study.num_unfinished
     unfinished = "1 unfinished trial goes" if running == 1 else f"{running} unfinished trials go"
     where = "from the last epoch" if study.trains_with_ours else "from what the training has kept"
     out.print(f"Stopped. {unfinished} on {where}, when you type:", soft_wrap=True)
-    out.print(f"  {command}", soft_wrap=True)
+    out.print(f"  {again}", soft_wrap=True)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from tunefast.cli.output import counts_line, duration, number, plain_table
 from tunefast.run.specs import shipped
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.progress import Progress, SlotView
 
 BAR_WIDTH = 40
@@ -44,8 +45,9 @@ def terminal_page() -> Page:
 class LiveView:
     """Shows progress: a table that is drawn over in a terminal, a line per ended trial where the output is piped."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, storage: str = DEFAULT_STORAGE) -> None:
         self._console = console
+        self._storage = storage
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._page = terminal_page()
         self._said: tuple[int, bool] | None = None
@@ -64,9 +66,9 @@ class LiveView:
     def show(self, progress: Progress) -> None:
         """Show where the study stands."""
         if self._live is not None:
-            self._live.update(picture(progress, self._page), refresh=True)
+            self._live.update(picture(progress, self._page, self._storage), refresh=True)
         elif (progress.finished, progress.held) != self._said:
-            self._console.print(line(progress), soft_wrap=True)
+            self._console.print(line(progress, self._storage), soft_wrap=True)
         self._said = progress.finished, progress.held
 
     def note(self, text: str) -> None:
@@ -74,13 +76,13 @@ class LiveView:
         self._console.print(Text(text, style="dim"), soft_wrap=True)
 
 
-def line(progress: Progress) -> str:
-    """Where a study stands, in one line."""
-    return f"{_trials(progress)}; {_best(progress)}{_held(progress)}"
+def line(progress: Progress, storage: str = DEFAULT_STORAGE) -> str:
+    """Where a study in `storage` stands, in one line."""
+    return f"{_trials(progress)}; {_best(progress)}{_held(progress, storage)}"
 
 
-def picture(progress: Progress, page: Page) -> Group:
-    """The table of workers, and below it the figures of the study, as `page` names them."""
+def picture(progress: Progress, page: Page, storage: str = DEFAULT_STORAGE) -> Group:
+    """The table of workers, and below it the figures of the study in `storage`, as `page` names them."""
     names = [progress.curve or progress.metric if column == "metric" else column for column in page.columns]
     table = plain_table(
         *names, right=tuple(name for name, column in zip(names, page.columns, strict=True) if column in NUMBERS)
@@ -93,11 +95,11 @@ def picture(progress: Progress, page: Page) -> Group:
         )
     drawn = (FIGURES[name](progress) for name in page.figures)
     figures = [Text(figure) if isinstance(figure, str) else figure for figure in drawn]
-    return Group(Text.assemble((progress.study, "bold"), (_held(progress), "yellow")), table, Text(), *figures)
+    return Group(Text.assemble((progress.study, "bold"), (_held(progress, storage), "yellow")), table, Text(), *figures)
 
 
-def _held(progress: Progress) -> str:
-    return f"  paused; to go on: tunefast study resume {progress.study}" if progress.held else ""
+def _held(progress: Progress, storage: str) -> str:
+    return f"  paused; to go on: {command('study', 'resume', progress.study, storage=storage)}" if progress.held else ""
 
 
 def _bar(progress: Progress) -> RenderableType:

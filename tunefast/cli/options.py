@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.errors import UserError
 
 Storage = Annotated[
@@ -58,8 +57,3 @@ NoBudget = Annotated[
 """What people try, so that they are told where the budget is set."""
 StudyName = Annotated[str, typer.Argument(help="Name of a study.", metavar="NAME")]
 SpecFile = Annotated[Path, typer.Argument(help="Spec of the study, a TOML file.", metavar="FILE")]
-
-
-def storage_flag(storage: str) -> str:
-    """What to add to a command that is shown to the user, so that it finds the same database."""
-    return "" if storage == DEFAULT_STORAGE else f" --storage {storage}"

@@ -20,6 +20,7 @@ from tunefast.recipe.own_training import CommandRecipe, ObjectiveRecipe
 from tunefast.run.preflight.places import Places
 from tunefast.run.preflight.probe import Probe, Probed
 from tunefast.run.slots import num_cores
+from tunefast.shell import command
 from tunefast.spec.study import StudySpec
 
 SHARE = 0.2
@@ -193,7 +194,7 @@ def _show_threads(out: Console, seen: Watched, other: _Threads, file_or_name: st
     low, ratio, high = _times(other)
     workers = max(1, seen.threads // other.threads)
     table = plain_table("speed", "interval", "what to type", right=("speed",))
-    cell = Text(f"tunefast study run {file_or_name} -n {workers}")
+    cell = Text(command("study", "run", file_or_name, "-n", workers))
     cell.append(f"\n{name}; rounding alone", "dim")
     table.add_row(f"{ratio:.2f}x", f"{low:.2f} to {high:.2f}", cell, style="green" if low > 1 else "")
     out.print()
@@ -201,6 +202,6 @@ def _show_threads(out: Console, seen: Watched, other: _Threads, file_or_name: st
     if workers > 1:
         out.print(
             f"{workers} trials at once, each with {other.threads}, get through up to {ratio * workers:.2f} times as "
-            f"much: tunefast study check {file_or_name} -n {workers} measures them side by side.",
+            f"much: {command('study', 'check', file_or_name, '-n', workers)} measures them side by side.",
             soft_wrap=True,
         )

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
-from tunefast.cli.options import Storage, StudyName, Verbose, storage_flag
+from tunefast.cli.options import Storage, StudyName, Verbose
 from tunefast.cli.output import console
 from tunefast.errors import UserError, nearest
 from tunefast.run.looking import seen, workers
 from tunefast.run.specs import shipped
+from tunefast.shell import DEFAULT_STORAGE, storage_flag
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
 

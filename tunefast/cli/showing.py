@@ -22,6 +22,7 @@ from tunefast.report.sentences import winner_in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
 from tunefast.search.pruning.promoting import Place
 from tunefast.search.rungs import places, where_in_words
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.progress import PRUNER
 from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
@@ -100,14 +101,20 @@ def _of_trial(rows: list[dict[str, Any]], trial: FrozenTrial) -> list[dict[str, 
     return [{key: row[key] for key in row if key != "study_uuid"} for row in rows if row["trial"] == trial.number]
 
 
-def show_study(out: Console, study: StudySnapshot, confirmation: Confirmation | None = None) -> None:
+def show_study(
+    out: Console,
+    study: StudySnapshot,
+    confirmation: Confirmation | None = None,
+    storage: str = DEFAULT_STORAGE,
+) -> None:
     """Print the study's figures and a line per trial."""
     out.print(Text(study.name, style="bold"), end="")
     paused = "paused, " if study.is_paused else ""
     out.print(f": {paused}{counts_line(study.counts) or 'no trial yet'}; {duration(study.active_seconds)} of work")
     if study.confirms is not None:
         original = study.name.removesuffix(CONFIRMATION)
-        out.print(f"the best of {original} on new seeds; what that says: tunefast study watch {study.name}")
+        says = command("study", "watch", study.name, storage=storage)
+        out.print(f"the best of {original} on new seeds; what that says: {says}", soft_wrap=True)
     elif study.best is not None:
         out.print(f"best {values_in_words(study, study.best)}, trial {study.best.number}")
     elif study.spec.study.target is not None and study.nearest is not None:

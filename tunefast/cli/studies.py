@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli import check, confirming, control, creating, editing, exporting, importing, watch
 from tunefast.cli.group import Group
 from tunefast.cli.options import (
@@ -17,7 +16,6 @@ from tunefast.cli.options import (
     Storage,
     StudyName,
     Verbose,
-    storage_flag,
 )
 from tunefast.cli.output import console, counts_line, number, plain_table, print_json
 from tunefast.cli.showing import (
@@ -35,6 +33,7 @@ from tunefast.run.enqueuing import retry_trials
 from tunefast.run.looking import look, seen, workers
 from tunefast.search.confirmed import best_trial, confirmation_of
 from tunefast.search.confirming import check_extensible
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.sections import Budget
 from tunefast.store.engine import database_path
 from tunefast.store.rows import num_in_budget
@@ -60,7 +59,8 @@ def list_(storage: Storage = DEFAULT_STORAGE, to_json: Json = False, verbose: Ve
         trials = f"paused: {trials}" if row["paused"] else trials
         values = (number(row["best"]), number(row["confirmed"]))
         table.add_row(Text(row["study"]), row["metric"] or "-", *values, trials)
-    console().print(table if studies else "No study yet. Create one: tunefast study create FILE")
+    create = command("study", "create", "FILE", storage=storage)
+    console().print(table if studies else f"No study yet. Create one: {create}", soft_wrap=not studies)
 
 
 app.command("create")(creating.create)
@@ -91,12 +91,12 @@ def show(
         print_json(study_document(study))
         return
     if trial is None:
-        show_study(console(), study, confirmation_of(database_path(storage), study))
+        show_study(console(), study, confirmation_of(database_path(storage), study), storage)
         if study.is_paused:
-            again = f"tunefast study resume {name}{storage_flag(storage)}"
+            again = command("study", "resume", name, storage=storage)
             console().print(f"\nIt is paused; go on: {again}", soft_wrap=True)
         elif study.num_unfinished and study.num_workers == 0:
-            again = f"tunefast study run {name}{storage_flag(storage)}"
+            again = command("study", "run", name, storage=storage)
             console().print(f"\nNobody works on it; the waiting ones go on with: {again}", soft_wrap=True)
         return
     study.trial(trial)
@@ -109,7 +109,7 @@ def best(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = Fa
     path = database_path(storage)
     study = snapshot(path, name)
     found = confirmation_of(path, study)
-    winner = best_trial(study, found)
+    winner = best_trial(study, found, storage)
     print_json(best_document(study, winner, found)) if to_json else show_best(console(), study, winner, found)
 
 
@@ -130,7 +130,7 @@ def extend(
         raise UserError(message=f"--minutes {minutes:g}: must be greater than 0")
     path = database_path(storage)
     study = snapshot(path, name)
-    check_extensible(study)
+    check_extensible(study, storage)
     num_trials = num_in_budget(study.trials)
     if trials is not None and trials < num_trials:
         raise UserError(message=f"--trials {trials}: study {name!r} has {num_trials} trials already")
@@ -141,7 +141,7 @@ def extend(
         return
     words = ", ".join(f"{key} = {value:g}" for key, value in limits.items())
     console().print(
-        f"Study {name} now has the budget {words}. Go on: tunefast study run {name}{storage_flag(storage)}",
+        f"Study {name} now has the budget {words}. Go on: {command('study', 'run', name, storage=storage)}",
         soft_wrap=True,
     )
 
@@ -168,7 +168,7 @@ def retry(
     numbers = ", ".join(f"{old} as {new}" for old, new in again.items())
     what = "trial waits" if len(again) == 1 else "trials wait"
     console().print(f"{len(again)} failed {what} to be trained again: {numbers}.", soft_wrap=True)
-    console().print(f"Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+    console().print(f"Go on: {command('study', 'run', name, storage=storage)}", soft_wrap=True)
 
 
 @app.command("delete")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,11 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from tunefast.cli.ledger import regret_document, show_regret
-from tunefast.cli.options import storage_flag
 from tunefast.cli.output import counts_line, duration, number, show_commands, show_settings
 from tunefast.cli.slot_table import show_slots, slots_document
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.report.sentences import written_in_words
+from tunefast.shell import command
 from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.spec.samplers import GridSampler
 from tunefast.store.rows import main_value, num_in_budget, retried, state_word
@@ -41,24 +40,25 @@ def why_over(study: StudySnapshot) -> str:
 
 def how_to_go_on(study: StudySnapshot, storage: str) -> str:
     """What lets a study that is over search on, in a sentence."""
-    name, flag = shlex.quote(study.name), storage_flag(storage)
     if study.confirms is not None:
-        original = shlex.quote(study.name.removesuffix(CONFIRMATION))
-        return f"More seeds: tunefast study confirm {original} --seeds S{flag}"
+        original = study.name.removesuffix(CONFIRMATION)
+        return f"More seeds: {command('study', 'confirm', original, '--seeds', 'S', storage=storage)}"
     if isinstance(study.spec.study.sampler, GridSampler) and num_in_budget(study.trials) >= study.spec.num_cells:
-        return f"Its grid is covered; add cells: tunefast study edit {name} --set space.PATH.choices=[...]{flag}"
-    return f"Search on with a larger budget: tunefast study extend {name} {' '.join(_larger(study))}{flag}"
+        add = command("study", "edit", study.name, "--set", "space.PATH.choices=[...]", storage=storage)
+        return f"Its grid is covered; add cells: {add}"
+    extend = command("study", "extend", study.name, *_larger(study), storage=storage)
+    return f"Search on with a larger budget: {extend}"
 
 
 def _larger(study: StudySnapshot) -> Iterator[str]:
-    """An option for each limit that is reached."""
+    """An option for each limit that is reached, and its value."""
     budget = study.spec.budget
     if study.has_reached_target:
-        yield "--target VALUE"
+        yield from ("--target", "VALUE")
     if budget.minutes is not None and study.is_out_of_time:
-        yield f"--minutes {2 * budget.minutes:g}"
+        yield from ("--minutes", f"{2 * budget.minutes:g}")
     if budget.trials is not None and num_in_budget(study.trials) >= budget.trials:
-        yield f"--trials {2 * budget.trials}"
+        yield from ("--trials", f"{2 * budget.trials}")
 
 
 def document(study: StudySnapshot, reason: str) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def show_failure(console: Console, study: StudySnapshot, storage: str) -> None:
         return
     lines = str(failed.user_attrs["error"]).strip().splitlines()
     console.print()
-    show = f"tunefast study show {study.name} --trial {failed.number}{storage_flag(storage)}"
+    show = command("study", "show", study.name, "--trial", failed.number, storage=storage)
     console.print(f"Trial {failed.number} failed: {show}", soft_wrap=True)
     first = lines[:1] if not lines[0].startswith("Traceback") else []
     for line in dict.fromkeys((*first, lines[-1])):
@@ -165,15 +165,17 @@ def _show_saved(console: Console, study: StudySnapshot) -> None:
 
 
 def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
-    flag = storage_flag(storage)
     more = 2 * (study.spec.budget.trials or len(study.trials) or 1)
-    commands = [(f"tunefast study show {study.name}{flag}", "every trial"), (f"tunefast dashboard{flag}", "browse it")]
+    commands: list[tuple[tuple[object, ...], str]] = [
+        (("study", "show", study.name), "every trial"),
+        (("dashboard",), "browse it"),
+    ]
     if study.best is not None and isinstance(study.spec.recipe_for(study.best.params), TrainingRecipe):
-        commands.append((f"tunefast train --study {study.name}{flag}", "keep the best trial's model"))
+        commands.append((("train", "--study", study.name), "keep the best trial's model"))
     if study.best is not None:
-        commands.append((f"tunefast study confirm {study.name}{flag}", "train the best 3 again on new seeds"))
+        commands.append((("study", "confirm", study.name), "train the best 3 again on new seeds"))
     if study.counts.get("failed"):
-        commands.append((f"tunefast study retry {study.name}{flag}", "train the failed trials again"))
+        commands.append((("study", "retry", study.name), "train the failed trials again"))
     if study.best is not None and not isinstance(study.spec.study.sampler, GridSampler):
-        commands.append((f"tunefast study extend {study.name} --trials {more}{flag}", "search on"))
-    show_commands(console, commands)
+        commands.append((("study", "extend", study.name, "--trials", more), "search on"))
+    show_commands(console, [(command(*words, storage=storage), meaning) for words, meaning in commands])

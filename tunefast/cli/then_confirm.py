@@ -13,6 +13,7 @@ from tunefast.cli.summary import REASONS
 from tunefast.errors import UserError
 from tunefast.run.commands import confirm_study
 from tunefast.search.confirming import check_confirmable, confirmation_spec, ranking
+from tunefast.shell import command
 from tunefast.spec.costs import RACES
 from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import StudySnapshot, confirmation, snapshot, study_names
@@ -57,18 +58,18 @@ class Confirming:
 
 def check_room(path: Path, study: StudySnapshot) -> None:
     """Raise `UserError` where a study could not be confirmed when its search is over."""
-    check_confirmable(study)
+    check_confirmable(study, path)
     name = f"{study.name}{CONFIRMATION}"
     if name in study_names(path) and confirmation(path, study) is None:
         raise UserError(
-            message=f"study {name!r} is no confirmation of {study.name!r}; it is in the way: tunefast study delete "
-            f"{name} makes room"
+            message=f"study {name!r} is no confirmation of {study.name!r}; it is in the way: "
+            f"{command('study', 'delete', name, storage=path)} makes room"
         )
 
 
 def begin_confirmation(path: Path, study: StudySnapshot, wish: Wish) -> StudySnapshot:
     """Store what is to be trained, but for what has been before; the confirmation."""
-    spec = confirmation_spec(study, wish.top, wish.seeds)
+    spec = confirmation_spec(study, wish.top, wish.seeds, path)
     confirm_study(path, study, spec)
     return snapshot(path, spec.study.name)
 

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.options import Device, Json, Storage, Verbose
 from tunefast.cli.output import console, number, plain_table, print_json
 from tunefast.errors import UserError
@@ -22,6 +21,7 @@ from tunefast.run.slots import devices_for
 from tunefast.run.specs import find_spec
 from tunefast.run.training import train_job
 from tunefast.search.confirmed import best_trial, confirmation_of
+from tunefast.shell import DEFAULT_STORAGE
 from tunefast.spec.progress import EpochReport
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
@@ -86,13 +86,14 @@ def _job(file: str | None, study: str | None, trial: str, storage: str) -> Job:
     if (file is None) == (study is None):
         raise UserError(message="say what to train: a spec FILE, or --study NAME with --trial N or best")
     if file is not None:
-        return job_of_spec(find_spec(file, single=True))
+        return job_of_spec(find_spec(file, single=True), storage)
     if trial != "best" and not trial.isdecimal():
         raise UserError(message=f"--trial {trial}: give a trial's number, or best")
     read = snapshot(database_path(storage), str(study))
     if trial != "best":
         return job_of_trial(read, int(trial))
-    return job_of_trial(read, best_trial(read, confirmation_of(database_path(storage), read)).number)
+    confirmation = confirmation_of(database_path(storage), read)
+    return job_of_trial(read, best_trial(read, confirmation, storage).number)
 
 
 def _show(out: Console, job: Job, trained: Trained, directory: Path) -> None:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.editing import change_of
 from tunefast.cli.group import Group
-from tunefast.cli.options import Json, Storage, Verbose, storage_flag
+from tunefast.cli.options import Json, Storage, Verbose
 from tunefast.cli.output import console, print_json, short_params
 from tunefast.run.cloning import clone_trial
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
 
@@ -42,10 +42,11 @@ def clone(
         return
     continues = made.start == "checkpoint"
     start = f"from the checkpoint of trial {number}" if continues else "from the beginning"
-    out, flag = console(), storage_flag(storage)
+    out = console()
     out.print(f"Trial {made.trial} of {study} waits, to start {start}: {short_params(made.params)}", soft_wrap=True)
     if not continues:
         out.print(f"Not from a checkpoint, since {made.why}.", soft_wrap=True)
     if not made.is_in_budget:
-        out.print(f"The budget is used up; first: tunefast study extend {study} --trials {made.trial + 1}{flag}")
-    out.print(f"Go on: tunefast study run {study}{flag}", soft_wrap=True)
+        first = command("study", "extend", study, "--trials", made.trial + 1, storage=storage)
+        out.print(f"The budget is used up; first: {first}", soft_wrap=True)
+    out.print(f"Go on: {command('study', 'run', study, storage=storage)}", soft_wrap=True)

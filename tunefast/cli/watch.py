@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.live import LiveView
-from tunefast.cli.options import Json, Storage, StudyName, Verbose, storage_flag
+from tunefast.cli.options import Json, Storage, StudyName, Verbose
 from tunefast.cli.output import console, print_json
 from tunefast.cli.result import result_document, show_result
 from tunefast.run.channel import Channel
 from tunefast.run.commands import connect, is_worked_on
 from tunefast.run.messages import Note, Over, Refused, State, Watch
 from tunefast.run.output import LOG_FILE
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.store.engine import database_path
 from tunefast.store.ownership import StateDirectory
 from tunefast.store.snapshot import snapshot
@@ -34,7 +34,7 @@ def watch(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = F
     channel = connect(StateDirectory(path))
     reason = ""
     if channel is not None:
-        with channel, LiveView(out) as view:
+        with channel, LiveView(out, storage) as view:
             reason = _follow(channel, name, view)
     study = snapshot(path, name)
     if to_json:
@@ -42,7 +42,7 @@ def watch(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = F
     show_result(out, path, study, reason, storage)
     limit = study.spec.budget.trials
     if not reason and (limit is None or len(study.trials) < limit or study.num_unfinished):
-        out.print(f"\nNobody works on it. Go on: tunefast study run {name}{storage_flag(storage)}", soft_wrap=True)
+        out.print(f"\nNobody works on it. Go on: {command('study', 'run', name, storage=storage)}", soft_wrap=True)
     if study.trials and study.best is None and not study.num_unfinished:
         raise typer.Exit(1)
 

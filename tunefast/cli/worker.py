@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from tunefast.api import DEFAULT_STORAGE
 from tunefast.cli.control import stop_worker
 from tunefast.cli.group import Group
 from tunefast.cli.lend import Lending, lend
@@ -25,6 +24,7 @@ from tunefast.cli.output import console, plain_table, print_json
 from tunefast.cli.then_confirm import Wish
 from tunefast.run.commands import list_workers
 from tunefast.run.host import GRACE_SECONDS
+from tunefast.shell import DEFAULT_STORAGE
 from tunefast.store.engine import database_path
 
 app = typer.Typer(cls=Group, help="Start workers, list them.", no_args_is_help=True)

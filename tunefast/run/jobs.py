@@ -9,6 +9,7 @@ from tunefast.errors import UserError
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.run.prepare import located
 from tunefast.run.slots import num_cores
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.study import StudySpec
 from tunefast.store.rows import SPLITS, main_value
 from tunefast.store.snapshot import StudySnapshot
@@ -43,8 +44,8 @@ class Job(NamedTuple):
         return str(self.study["metric"])
 
 
-def job_of_spec(spec: StudySpec) -> Job:
-    """The training of a spec that searches nothing.
+def job_of_spec(spec: StudySpec, storage: str = DEFAULT_STORAGE) -> Job:
+    """The training of a spec that searches nothing; who searches is told of its study in `storage`.
 
     Raises `UserError` where it searches something or has no model of ours, and what `located` raises.
     """
@@ -52,7 +53,7 @@ def job_of_spec(spec: StudySpec) -> Job:
     if spec.space:
         raise UserError(
             message=f"{name} searches {', '.join(spec.space)}. Run it as a study, then train its best trial: "
-            f"tunefast train --study {name}"
+            f"{command('train', '--study', name, storage=storage)}"
         )
     _training(spec, {})  # before an objective would be imported
     recipe = _training(located(spec), {})

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tunefast.errors import SpecChanged, SpecError, StudyExists, nearest
 from tunefast.run.commands import create_study
 from tunefast.run.prepare import located, with_paths
+from tunefast.shell import command
 from tunefast.spec.load import load_spec, parse_spec
 from tunefast.spec.study import StudySpec
 from tunefast.store.snapshot import snapshot, study_names
@@ -76,8 +77,18 @@ def ensure_study(path: Path, wanted: StudySpec | Mapping[str, Any] | Path | str,
             return Ensured(spec.study.name, spec, [])
     budget, others = differences(snapshot(path, spec.study.name).spec, spec)
     if others:
-        raise SpecChanged(name=spec.study.name, difference="\n".join(f"  {line}" for line in others))
+        raise _changed(path, spec.study.name, others)
     return Ensured(spec.study.name, None, budget)
+
+
+def _changed(path: Path, name: str, lines: list[str]) -> SpecChanged:
+    return SpecChanged(
+        name=name,
+        difference="\n".join(f"  {line}" for line in lines),
+        run=command("study", "run", name, storage=path),
+        edit=command("study", "edit", name, "--set", "PATH=VALUE", storage=path),
+        create=command("study", "create", "FILE", "--name", "ANOTHER", storage=path),
+    )
 
 
 def _checked(wanted: StudySpec | Mapping[str, Any] | Path | str, name: str | None) -> StudySpec:

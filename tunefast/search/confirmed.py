@@ -18,6 +18,7 @@ from tunefast.errors import UserError
 from tunefast.recipe.stopping import metric_range
 from tunefast.search.confirming import SEED, ranking, settings_but_seed
 from tunefast.search.intervals import Interval, mean_interval
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.store import snapshot
 from tunefast.store.rows import main_value, retried, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
@@ -219,7 +220,9 @@ def confirmation_of(path: Path, study: StudySnapshot) -> Confirmation | None:
     return None if confirming is None else confirmed(study, confirming)
 
 
-def best_trial(study: StudySnapshot, confirmation: Confirmation | None) -> FrozenTrial:
+def best_trial(
+    study: StudySnapshot, confirmation: Confirmation | None, storage: str | Path = DEFAULT_STORAGE
+) -> FrozenTrial:
     """The trial that the `confirmation` of `study` names; the best of the search where there is none, or no winner.
 
     Raises `UserError` where no trial is complete, and for a confirmation, whose best is a lucky run.
@@ -227,7 +230,8 @@ def best_trial(study: StudySnapshot, confirmation: Confirmation | None) -> Froze
     if study.confirms is not None:
         original = study.name.removesuffix(CONFIRMATION)
         raise UserError(
-            message=f"{study.name!r} is a confirmation, whose best run is luck; see: tunefast study best {original}"
+            message=f"{study.name!r} is a confirmation, whose best run is luck; see: "
+            f"{command('study', 'best', original, storage=storage)}"
         )
     if study.best is None:
         raise UserError(message=f"study {study.name!r} has no complete trial yet")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from tunefast.errors import UserError
 from tunefast.recipe.seed import derive_seed
+from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.domains import DomainPart, Int, Interval
 from tunefast.spec.load import parse_spec
 from tunefast.spec.study import StudySpec
@@ -37,13 +39,15 @@ def ranking(study: StudySnapshot) -> list[FrozenTrial]:
     return list(found.values())
 
 
-def confirmation_spec(study: StudySnapshot, top: int, num_seeds: int) -> StudySpec:
+def confirmation_spec(
+    study: StudySnapshot, top: int, num_seeds: int, storage: str | Path = DEFAULT_STORAGE
+) -> StudySpec:
     """The spec of the study that trains the `top` best trials of `study` again, each on the same `num_seeds` new seeds.
 
     All of them on the first seed come first, then all on the second, so that one which is cut off compares them as
     well. Nothing ends a trial but its own early stopping. Raises `UserError` where there is nothing to confirm.
     """
-    check_confirmable(study)
+    check_confirmable(study, storage)
     if not ranking(study):
         raise UserError(message=f"study {study.name!r} has no complete trial yet, so there is nothing to confirm")
     seeds = list(islice(new_seeds(study), num_seeds))
@@ -66,19 +70,20 @@ def confirmation_spec(study: StudySnapshot, top: int, num_seeds: int) -> StudySp
     )
 
 
-def check_extensible(study: StudySnapshot) -> None:
-    """Raise `UserError` for a confirmation, which has the trials that were asked for and searches no others."""
+def check_extensible(study: StudySnapshot, storage: str | Path = DEFAULT_STORAGE) -> None:
+    """Raise `UserError` for a confirmation in `storage`, which has the trials that were asked for and no others."""
     if study.confirms is not None:
         original = study.name.removesuffix(CONFIRMATION)
         what = f"is the confirmation of {original!r}"
         raise UserError(
-            message=f"{study.name!r} {what}; for more of it: tunefast study confirm {original} --top K --seeds S"
+            message=f"{study.name!r} {what}; for more of it: "
+            f"{command('study', 'confirm', original, '--top', 'K', '--seeds', 'S', storage=storage)}"
         )
 
 
-def check_confirmable(study: StudySnapshot) -> None:
-    """Raise `UserError` for a study whose trials cannot be trained again on other seeds."""
-    check_extensible(study)
+def check_confirmable(study: StudySnapshot, storage: str | Path = DEFAULT_STORAGE) -> None:
+    """Raise `UserError` for a study in `storage` whose trials cannot be trained again on other seeds."""
+    check_extensible(study, storage)
     name = study.name
     dependent = [path for path, domain in study.spec.space.items() if SEED in domain.when]
     if dependent:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from tunefast.errors import DiskFull, StorageError
+from tunefast.shell import command
 from tunefast.store.prepared import driver_of
 
 _PASSWORDS = (
@@ -76,9 +77,8 @@ def reading_engine(path: Path) -> Engine:
     Raises `StorageError` where there is none, or it is no database.
     """
     if not path.is_file():
-        raise StorageError(
-            storage=path, problem="there is no such database; create a study first: tunefast study create FILE"
-        )
+        create = command("study", "create", "FILE", storage=path)
+        raise StorageError(storage=path, problem=f"there is no such database; create a study first: {create}")
     engine = sa.create_engine(read_only_url(path), connect_args={"timeout": BUSY_SECONDS}, poolclass=sa.NullPool)
     event.listen(engine, "connect", _on_reading_connect)
     event.listen(engine, "begin", _on_reading_begin)

@@ -7,18 +7,19 @@ from typing import Any
 import tomlkit
 from sqlalchemy.engine import Connection
 
+from tunefast.shell import command
 from tunefast.spec.study import StudySpec
 from tunefast.store.rows import parts, replace_system_attributes, system_attributes
 
 VERSION = "dashboard:note_ver"
 PART = "dashboard:note_str:"
 TEXT = """\
-A study of tunefast, which goes on with `tunefast study run {name}`.
+A study of tunefast, which goes on with `{run}`.
 
-- `tunefast study show {name}`: every trial; `--trial N`: one, with its curve and why it ended
-- `tunefast study best {name}`: the winner's whole recipe
-- `tunefast dashboard`, `tunefast report {name}`: what won, how sure that is, and figures
-- `tunefast study confirm {name}`: whether it wins on new seeds too
+- `{show}`: every trial; `--trial N`: one, with its curve and why it ended
+- `{best}`: the winner's whole recipe
+- `tunefast dashboard`, `{report}`: what won, how sure that is, and figures
+- `{confirm}`: whether it wins on new seeds too
 
 Its spec:
 
@@ -31,7 +32,8 @@ def note_of(spec: StudySpec) -> str:
     """The note, in Markdown."""
     whole = spec.model_dump(mode="json", exclude_none=True)
     told = _named(spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True), whole)
-    return TEXT.format(name=spec.study.name, spec=tomlkit.dumps(told))
+    commands = {verb: command("study", verb, spec.study.name) for verb in ("run", "show", "best", "confirm")}
+    return TEXT.format(**commands, report=command("report", spec.study.name), spec=tomlkit.dumps(told))
 
 
 def _named(told: Any, whole: Any) -> Any:

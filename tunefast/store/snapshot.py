@@ -293,6 +293,6 @@ def _stored(connection: Connection) -> dict[str, StoredStudy | None]:
 
 def _found(connection: Connection, name: str) -> StoredStudy | None:
     try:
-        return find(connection, name, "")
+        return find(connection, name, Path())
     except StudyNotOurs:
         return None

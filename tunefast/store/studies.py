@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution
 from sqlalchemy.engine import Connection
 
 from tunefast.errors import StorageError, StudyExists, StudyNotFound, StudyNotOurs, UserError, nearest
+from tunefast.shell import command
 from tunefast.spec.points import FromStudy
 from tunefast.spec.sections import Budget
 from tunefast.spec.study import StudySpec
@@ -105,7 +106,8 @@ def create(database: Database, spec: StudySpec) -> None:
     """Store a new study. Raises `StudyExists`."""
     with database.transaction() as connection:
         if spec.study.name in study_uuids(connection):
-            raise StudyExists(name=spec.study.name, storage=database.path)
+            again = command("study", "run", spec.study.name, storage=database.path)
+            raise StudyExists(name=spec.study.name, storage=database.path, command=again)
         _insert(connection, spec)
 
 
@@ -119,7 +121,15 @@ def _insert(connection: Connection, spec: StudySpec) -> None:
     write_note(connection, name, queued)
 
 
-def find(connection: Connection, name: str, storage: object) -> StoredStudy:
+def _not_ours(name: str, storage: Path) -> StudyNotOurs:
+    create = command("study", "create", "FILE", storage=storage)
+    source = ("study", "import", f"sqlite:///{storage}", "--study", name)
+    return StudyNotOurs(
+        name=name, storage=storage, create=create, command=command(*source, "--into", "ANOTHER", storage=storage)
+    )
+
+
+def find(connection: Connection, name: str, storage: Path) -> StoredStudy:
     """The study called `name`. Raises `StudyNotFound`, naming the nearest, and `StudyNotOurs`."""
     known = study_uuids(connection)
     if name not in known:
@@ -131,7 +141,7 @@ def find(connection: Connection, name: str, storage: object) -> StoredStudy:
     row = connection.execute(wanted).one_or_none() if has_ours else None
     spec = StudySpec.model_validate(row.spec) if row is not None else None
     if row is None or spec is None or (spec.study.name != name and known.get(spec.study.name) == row.uuid):
-        raise StudyNotOurs(name=name, storage=storage)  # or a copy, which has taken the uuid along
+        raise _not_ours(name, storage)  # or a copy, which has taken the uuid along
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"name": name})})
     orders = getattr(row, "orders", None) or {}
     known_orders = Orders(orders.get("held", False), tuple(orders.get("stopped", ())))
@@ -187,7 +197,8 @@ def _check_confirms(connection: Connection, name: str, confirmed: str, storage: 
         return
     what = "is no confirmation" if other is None else "confirms an earlier study of that name, which was deleted"
     raise UserError(
-        message=f"study {name!r} in {storage} {what}; it is in the way: tunefast study delete {name} makes room"
+        message=f"study {name!r} in {storage} {what}; it is in the way: "
+        f"{command('study', 'delete', name, storage=storage)} makes room"
     )
 
 
