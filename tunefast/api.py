@@ -65,7 +65,7 @@ def run_study(
     devices = devices_for(device, workers)
     host = Host(path, name, devices, explicit=workers is not None, on_progress=on_progress, on_note=on_note)
     departure = _run(host)
-    if departure.signal is not None:
+    if departure.signal is not None or departure.taken_back:
         raise KeyboardInterrupt
     leave_figures(path, {name}, optuna_page(), on_note)
     if departure.error is not None:

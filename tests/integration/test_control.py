@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from tests.integration.processes import Terminal, ended, kill, wait_until
 from tests.integration.specs import digits
 from tunefast.run.commands import list_workers
@@ -19,6 +21,10 @@ def _slow(terminal: Terminal, trials: int) -> None:
 
 def _epochs(terminal: Terminal) -> int:
     return len(terminal.study("s").epochs) if terminal.counts("s") else 0
+
+
+def _num_workers(terminal: Terminal) -> int:
+    return len(list_workers(terminal.database)["workers"])
 
 
 def test_paused_resumed_and_stopped(terminal: Terminal) -> None:
@@ -67,9 +73,27 @@ def test_a_slot_is_given_back(terminal: Terminal) -> None:
         wait_until(lambda: len(list_workers(terminal.database)["workers"]) == 1, "it has gone")
         assert "there are: w2" in terminal.tunefast("worker", "stop", "w1", code=2).stderr
         terminal.tunefast("worker", "stop", "w2")
-        said = ended(run, 143)
+        said = ended(run, 0)
     assert "worker w1 goes after its epoch, and is not replaced" in said
-    assert "2 unfinished trials go on" in said
+    assert "The workers lent here have ended. 2 unfinished trials go on from the last epoch, when you type:" in said
+
+
+def test_who_is_sent_away_is_told_that_others_go_on(terminal: Terminal) -> None:
+    """Its workers were taken back in order, so its exit code is 0; after Ctrl-C it is the signal's."""
+    _slow(terminal, 9)
+    with terminal.started("study", "run", "s.toml", "-n", "1"):
+        wait_until(lambda: _num_workers(terminal) == 1, "one works")
+        with terminal.started("worker", "start", "s", "-n", "1") as more:
+            wait_until(lambda: _num_workers(terminal) == 2, "two work")
+            terminal.tunefast("worker", "stop", list_workers(terminal.database)["workers"][-1]["worker"])
+            said = ended(more, 0)
+        assert said.endswith("The workers lent here have ended. Study s goes on with 1 worker of others.\n")
+        with terminal.started("worker", "start", "s", "-n", "1") as more:
+            wait_until(lambda: _num_workers(terminal) == 2, "two work again")
+            more.send_signal(signal.SIGINT)
+            said = ended(more, 130)
+        assert said.endswith("Stopped. Study s goes on with 1 worker of others.\n")
+        terminal.tunefast("study", "stop", "s")
 
 
 def _kill_coordinator(terminal: Terminal) -> int:

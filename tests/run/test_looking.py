@@ -45,6 +45,13 @@ def test_a_coordinator_says_who_works(path: Path) -> None:
     assert (found.num_workers, found.is_paused) == (2, True)
 
 
+def test_workers_of_other_hosts_are_told_apart(path: Path) -> None:
+    """Who leaves is told who works besides."""
+    rows = [{"study": STUDY, "host": 7}, {"study": STUDY, "host": 8}]
+    with coordinator(path, Done(result={"workers": rows})):
+        assert looking.workers(path, besides=7) == {STUDY: 1}
+
+
 def test_who_does_not_answer_may_work(path: Path) -> None:
     """Nothing is claimed of workers where a coordinator is too busy to say, or ends while it is asked."""
     with coordinator(path, None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, replace
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from tunefast.cli.then_confirm import Confirming, Wish, check_room
 from tunefast.dashboard.stored import leave_figures
 from tunefast.errors import StudyPaused
 from tunefast.run.host import Departure, Host
+from tunefast.run.looking import workers
 from tunefast.run.prepare import check_objective
 from tunefast.run.slots import crowding, devices_for
 from tunefast.run.specs import optuna_page
@@ -87,13 +89,14 @@ def lend(name: str, lending: Lending) -> int:
             grace_seconds=lending.grace,
         )
         departure = asyncio.run(host.run())
-    if confirming is not None and confirming.waits and departure.signal is None:
+    left = departure.signal is not None or departure.taken_back
+    if confirming is not None and confirming.waits and not left:
         leave_figures(path, {name}, optuna_page(), lambda text: out.print(text, soft_wrap=True))
         return lend(confirming.name, replace(lending, workers=1, then=None))
     if host.study != name:
         lending = replace(lending, then=None)
     code = _concluded(out, host.study, departure, lending)
-    if departure.signal is None:  # who asks to leave does not wait for pictures
+    if not left:  # who asks to leave does not wait for pictures
         leave_figures(path, {name, host.study}, optuna_page(), lambda text: out.print(text, soft_wrap=True))
     return code
 
@@ -108,9 +111,9 @@ def _concluded(out: Console, name: str, departure: Departure, lending: Lending) 
     if lending.to_json:
         print_json(result_document(path, study, departure.reason))
     again = command("study", "run", name, *lending.confirm, storage=lending.storage)
-    if departure.signal is not None:
-        _show_how_to_go_on(out, study, again)
-        return INTERRUPTED + departure.signal
+    if departure.signal is not None or departure.taken_back:
+        _show_how_to_go_on(out, study, departure, again, (workers(path, besides=os.getpid()) or {}).get(name, 0))
+        return 0 if departure.signal is None else INTERRUPTED + departure.signal
     if departure.reason == "paused":
         raise StudyPaused(name=name, problem=departure.error, command=again)
     show_result(out, path, study, departure.reason, lending.storage)
@@ -120,9 +123,13 @@ def _concluded(out: Console, name: str, departure: Departure, lending: Lending) 
     return 0 if study.best is not None else 1
 
 
-def _show_how_to_go_on(out: Console, study: StudySnapshot, again: str) -> None:
+def _show_how_to_go_on(out: Console, study: StudySnapshot, departure: Departure, again: str, others: int) -> None:
+    what = "The workers lent here have ended." if departure.taken_back else "Stopped."
+    if others:
+        out.print(f"{what} Study {study.name} goes on with {others} worker{'s' * (others != 1)} of others.")
+        return
     running = study.num_unfinished
     unfinished = "1 unfinished trial goes" if running == 1 else f"{running} unfinished trials go"
     where = "from the last epoch" if study.trains_with_ours else "from what the training has kept"
-    out.print(f"Stopped. {unfinished} on {where}, when you type:", soft_wrap=True)
+    out.print(f"{what} {unfinished} on {where}, when you type:", soft_wrap=True)
     out.print(f"  {again}", soft_wrap=True)

@@ -56,6 +56,8 @@ class Departure:
     """What the first trials failed with, where the study ended for that."""
     signal: int | None = None
     """The signal that the user sent."""
+    taken_back: bool = False
+    """Whether each of its workers was sent away instead, so that others may go on."""
 
 
 @dataclass
@@ -109,7 +111,7 @@ class Host:
             while (departure := await self._session()) is None:
                 self._note_loss()
                 if not self.devices:
-                    return Departure(signal=signal.SIGTERM)
+                    return Departure(signal=self._signal, taken_back=self._signal is None)
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
@@ -151,7 +153,7 @@ class Host:
                     if keeper.done():
                         keeper.result()
                 if self._signal is not None or self._unlent:
-                    return Departure(signal=self._signal or signal.SIGTERM)
+                    return Departure(signal=self._signal, taken_back=self._signal is None)
             return await listening
         finally:
             listening.cancel()

@@ -17,8 +17,8 @@ ANSWER_SECONDS = 1.0
 """That a coordinator has to say who works; one that is busy or stopped keeps nobody waiting."""
 
 
-def workers(path: Path) -> Mapping[str, int] | None:
-    """Who works on the database: the number of workers of each study.
+def workers(path: Path, *, besides: int | None = None) -> Mapping[str, int] | None:
+    """Who works on the database: the number of workers of each study, those of the host process `besides` left out.
 
     None where a coordinator does not answer, or is another user's.
     """
@@ -31,7 +31,7 @@ def workers(path: Path) -> Mapping[str, int] | None:
             rows = asked(channel, Command(verb="workers"), path)["workers"]
     except (CoordinatorLost, StorageError, OSError):
         return None
-    return Counter(row["study"] for row in rows)
+    return Counter(row["study"] for row in rows if besides is None or row["host"] != besides)
 
 
 def look(path: Path, name: str) -> StudySnapshot:
