@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -84,6 +85,15 @@ def test_without_a_coordinator(tmp_path: Path) -> None:
     with pytest.raises(StudyNotFound):
         delete_study(path, STUDY)
     assert study_names(path) == {}
+
+
+@pytest.mark.parametrize("name", [f"{STUDY}.confirm", ".confirm", "-n"])
+def test_names_that_mean_something_else_are_refused(tmp_path: Path, name: str) -> None:
+    """No new study is called like a confirmation, or like an option; the database is not even made."""
+    path = tmp_path / "a.db"
+    with pytest.raises(UserError, match=re.escape(f"study name {name!r}: ")):
+        create_study(path, study_spec(name))
+    assert not path.exists()
 
 
 def test_a_foreign_file_is_left_alone(tmp_path: Path) -> None:

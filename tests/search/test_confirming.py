@@ -10,7 +10,7 @@ import optuna
 import pytest
 
 from tests.search.playing import claimed, live_study, play
-from tests.store.databases import STUDY, prepared, study_spec
+from tests.store.databases import STUDY, prepared, stock, study_spec
 from tunefast.errors import UserError
 from tunefast.recipe.own_training import ObjectiveRecipe
 from tunefast.run.commands import confirm_study, create_study, delete_study, edit_study, execute
@@ -235,6 +235,7 @@ def test_a_confirmation_is_not_confirmed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"is the confirmation of 'study'"):
         confirmation_spec(_confirming(path), 1, 1)
     delete_study(path, f"{STUDY}.confirm")
-    create_study(path, study_spec(f"{STUDY}.confirm"))
+    with stock(path) as storage:
+        optuna.create_study(study_name=f"{STUDY}.confirm", storage=storage)
     with pytest.raises(UserError, match="is no confirmation"):
         _confirm(path, 1, 1)

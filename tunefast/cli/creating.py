@@ -34,7 +34,7 @@ from tunefast.spec.samplers import GridSampler
 from tunefast.spec.study import StudySpec
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import study_names
-from tunefast.store.studies import check_usable
+from tunefast.store.studies import check_new_name, check_usable
 
 NewName = Annotated[str | None, typer.Option("--name", help="Name of the study; default: what the file says.")]
 
@@ -53,6 +53,7 @@ def create(
     """Check a spec and store it as a new study, without any trial yet."""
     path = database_path(storage)
     spec = find_spec(str(file), name)
+    check_new_name(spec.study.name)
     check_usable(path)
     if path.exists() and spec.study.name in study_names(path):
         again = command("study", "run", spec.study.name, storage=storage)

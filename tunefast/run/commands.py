@@ -30,8 +30,10 @@ from tunefast.store.snapshot import StudySnapshot, snapshot
 def create_study(path: Path, spec: StudySpec) -> None:
     """Store a new study in the database at `path`, with the points to try first.
 
-    Raises `StudyExists` or `StorageError`, and `UserError` where the study that points come from cannot be read.
+    Raises `StudyExists` or `StorageError`, and `UserError` for a name that is taken for something else, and where the
+    study that points come from cannot be read.
     """
+    studies.check_new_name(spec.study.name)
     points = [found for point in spec.enqueue for found in importing.points_of(point, spec, path)]
     try:
         spec.check_points(points)

@@ -33,6 +33,17 @@ CONFIRMATION = ".confirm"
 """What a confirmation is called after its study's name."""
 
 
+def check_new_name(name: str) -> None:
+    """Raise `UserError` for a name that no new study of the user's can have; one that has it already goes on."""
+    if name.endswith(CONFIRMATION):
+        problem = f"names that end in {CONFIRMATION} are those of confirmations; give it another one"
+    elif name.startswith("-"):
+        problem = "a command would take it for an option; let it begin with another sign"
+    else:
+        return
+    raise UserError(message=f"study name {name!r}: {problem}")
+
+
 class Orders(NamedTuple):
     """What people want of those who work on a study; outlives its coordinator, and is void for who begins anew."""
 
