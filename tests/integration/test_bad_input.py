@@ -136,7 +136,8 @@ def test_databases_that_cannot_be_used_are_refused(terminal: Terminal) -> None:
         said = refused(terminal, "study", "create", spec, "--storage", url)
         assert message in said
         assert "secret" not in said
-    for verb in (("study", "list"), ("study", "show", "x"), ("worker", "start", "x")):
+    for verb in (("study", "list"), ("study", "show", "x"), ("worker", "start", "x"), ("dashboard",)):
+        assert "run: is a directory" in refused(terminal, *verb, "--storage", "sqlite:///run")
         assert "no such database" in refused(terminal, *verb)
 
 

@@ -103,6 +103,8 @@ def test_a_reader_wants_a_database(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="there is no such database"):
         reading_engine(missing)
     assert not missing.exists()
+    with pytest.raises(StorageError, match="is a directory"):
+        reading_engine(tmp_path)
     with pytest.raises(StorageError, match="file is not a database"):
         reading_engine(text)
     with pytest.raises(StorageError, match="file is not a database"):

@@ -12,7 +12,9 @@ from tests.store.databases import OPTUNA_TABLES, execute, prepared, rows, stock
 from tunefast.errors import StorageError
 from tunefast.store import schema
 from tunefast.store.database import Database
+from tunefast.store.reading import ReadingStorage
 from tunefast.store.schema import check_schema, create_file, create_schema
+from tunefast.store.snapshot import snapshot, study_names
 
 
 def checked(database: Database) -> None:
@@ -63,6 +65,19 @@ def test_another_schema_is_refused(tmp_path: Path, change: str, problem: str) ->
         checked(database)
     assert str(raised.value).startswith(f"{database.path}: ")
     database.close()
+
+
+def test_another_programs_database_is_not_read(tmp_path: Path) -> None:
+    """Who reads is told whose it is, the dashboard too, and the file stays as it was; one without tables is empty."""
+    path = tmp_path / "a.db"
+    execute(path, "CREATE TABLE cats (name)")
+    before = path.read_bytes()
+    for read in (study_names, lambda path: snapshot(path, "s"), ReadingStorage):
+        with pytest.raises(StorageError, match=r"a\.db: is a database of another program"):
+            read(path)
+    assert path.read_bytes() == before
+    (tmp_path / "empty.db").touch()
+    assert study_names(tmp_path / "empty.db") == {}
 
 
 def test_a_file_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,8 @@ def reading_engine(path: Path) -> Engine:
 
     Raises `StorageError` where there is none, or it is no database.
     """
+    if path.is_dir():
+        raise StorageError(storage=path, problem="is a directory")
     if not path.is_file():
         create = command("study", "create", "FILE", storage=path)
         raise StorageError(storage=path, problem=f"there is no such database; create a study first: {create}")

@@ -24,6 +24,7 @@ from tunefast.errors import StorageError
 from tunefast.store.engine import checked, collecting_later, reading_engine
 from tunefast.store.prepared import driver_of
 from tunefast.store.rows import DIRECTIONS, STUDIES, STUDY_ATTRS, STUDY_SYSTEM_ATTRS, TRIALS, read_trials
+from tunefast.store.schema import reading
 from tunefast.store.studies import EDITS_ATTRIBUTE
 
 
@@ -49,7 +50,8 @@ class ReadingStorage(BaseStorage):
         self._path = path
         self._writer = writer
         self._lock = threading.Lock()
-        self._engine = reading_engine(path)
+        with reading(path):
+            self._engine = reading_engine(path)
         self._connection = self._engine.connect()
         self._studies_version: int | None = None
         self._studies: dict[int, FrozenStudy] = {}

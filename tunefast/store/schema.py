@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -13,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from tunefast.errors import StorageError
 from tunefast.store.database import Database
-from tunefast.store.engine import file_url
+from tunefast.store.engine import checked, file_url, reading_engine
 from tunefast.store.rows import STUDIES
 
 KNOWN = {"5.0.0": "v3.2.0.a"}
@@ -25,11 +27,8 @@ def check_schema(connection: Connection, path: Path) -> bool:
 
     Returns whether it has tables. Raises `StorageError`.
     """
-    tables = set(sa.inspect(connection).get_table_names())
-    if not tables:
+    if not _is_optunas(connection, path):
         return False
-    if "alembic_version" not in tables or STUDIES.name not in tables:
-        raise StorageError(storage=path, problem="is a database of another program; give tunefast a file of its own")
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     wanted = _wanted_schema()
     if found != wanted:
@@ -39,6 +38,26 @@ def check_schema(connection: Connection, path: Path) -> bool:
         )
         raise StorageError(storage=path, problem=problem)
     return True
+
+
+def _is_optunas(connection: Connection, path: Path) -> bool:
+    """Whether the database has tables. Raises `StorageError` where they are another program's."""
+    tables = set(sa.inspect(connection).get_table_names())
+    if tables and not tables >= {"alembic_version", STUDIES.name}:
+        raise StorageError(storage=path, problem="is a database of another program; give tunefast a file of its own")
+    return bool(tables)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Connection]:
+    """A connection that cannot change the database at `path`; all that it reads is of one moment.
+
+    Raises `StorageError` where there is none, or it is another program's; another Optuna's is read as it is.
+    """
+    engine = reading_engine(path)
+    with checked(path), engine.connect() as connection:
+        _is_optunas(connection, path)
+        yield connection
 
 
 @functools.cache

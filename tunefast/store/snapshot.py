@@ -20,7 +20,7 @@ from tunefast.spec.samplers import GridSampler
 from tunefast.spec.start import written_params
 from tunefast.spec.study import StudySpec
 from tunefast.store import standing, tables
-from tunefast.store.engine import checked, collecting_later, reading_engine
+from tunefast.store.engine import collecting_later
 from tunefast.store.rows import (
     EXTRAPOLATED,
     SPLITS,
@@ -30,6 +30,7 @@ from tunefast.store.rows import (
     study_attribute,
     study_uuids,
 )
+from tunefast.store.schema import reading
 from tunefast.store.studies import CONFIRMATION, CONFIRMS_ATTRIBUTE, Edit, StoredStudy, edits, find
 
 
@@ -219,8 +220,7 @@ class StudySnapshot:
 
 def snapshot(path: Path, name: str) -> StudySnapshot:
     """Read the study `name` in the database at `path`. Raises `StorageError`, `StudyNotFound` or `StudyNotOurs`."""
-    engine = reading_engine(path)
-    with checked(path), engine.connect() as connection, collecting_later():
+    with reading(path) as connection, collecting_later():
         stored = find(connection, name, path)
         return replace(
             _outline(connection, name, stored),
@@ -250,8 +250,7 @@ def confirmed_study(path: Path, confirming: StudySnapshot) -> StudySnapshot | No
 
 def study_names(path: Path) -> dict[str, bool]:
     """The studies in the database at `path`, each with whether tunefast created it."""
-    engine = reading_engine(path)
-    with checked(path), engine.connect() as connection:
+    with reading(path) as connection:
         return {name: stored is not None for name, stored in _stored(connection).items()}
 
 
@@ -260,8 +259,7 @@ def outlines(path: Path, trials: Callable[[str], list[FrozenTrial]]) -> dict[str
 
     `trials` has the trials of a study by its name, for who keeps them.
     """
-    engine = reading_engine(path)
-    with checked(path), engine.connect() as connection:
+    with reading(path) as connection:
         found = {
             name: None if stored is None else _outline(connection, name, stored)
             for name, stored in _stored(connection).items()
