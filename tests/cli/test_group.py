@@ -21,3 +21,13 @@ def test_no_text_is_cut(words: list[str]) -> None:
         text = " ".join(commands[begin:following])
         assert text.endswith("."), text
         assert not text.endswith("..."), text
+
+
+@pytest.mark.parametrize(
+    "words", [("study", "export", "s", "--format", "optuna"), ("report", "s", "--format", "optuna")]
+)
+def test_a_value_that_is_none_of_those_known_is_told_plainly(words: tuple[str, ...]) -> None:
+    """What was typed and what could have been, and nothing of the library that found it."""
+    result = CliRunner().invoke(app, [*words])
+    assert result.exit_code == 2
+    assert "Invalid value for '--format': 'optuna' is not one of" in " ".join(result.stderr.split())
