@@ -25,7 +25,7 @@ def export(
     name: StudyName,
     kind: Annotated[
         Kind | None,
-        typer.Option("--format", help="Default: as the end of FILE says, else csv.", metavar="FORMAT"),
+        typer.Option("--format", help="Default: as the end of FILE says; csv where it has none.", metavar="FORMAT"),
     ] = None,
     file: Annotated[
         Path | None,
@@ -72,5 +72,10 @@ def _say(count: int, what: str, where: Path) -> None:
 
 
 def _by_suffix(file: Path | None) -> Format:
+    """The format that the end of a file's name says. Raises `UserError` for an end that says another one."""
     suffix = "" if file is None else file.suffix.removeprefix(".").lower()
-    return next((known for known in FORMATS if known == suffix), "csv")
+    found = next((known for known in FORMATS if known == suffix), None if suffix else "csv")
+    if found is None:
+        ends = ", ".join(f".{known}" for known in FORMATS)
+        raise UserError(message=f"-o {file}: its name ends in none of {ends}; use one of them, or give --format")
+    return found
