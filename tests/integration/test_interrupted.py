@@ -21,6 +21,8 @@ def test_a_signal_stops_cleanly_and_the_same_command_goes_on(terminal: Terminal,
         output = ended(run, code)
     assert "tunefast study run night" in output
     assert set(terminal.study("night").counts) <= {"complete", "waiting"}
+    waited = [row["reason"] for row in terminal.study("night").attempts if row["ending"] == "paused"]
+    assert set(waited) <= {"its worker was stopped"}
     terminal.tunefast("study", "run", spec, "-n", "2")
     assert terminal.study("night").counts == {"complete": 8}
 

@@ -37,7 +37,7 @@ from tunefast.run.messages import (
     WorkerHello,
 )
 from tunefast.run.notifying import notify
-from tunefast.run.peers import Host, Peer, Send, Watcher, Worker
+from tunefast.run.peers import LEFT, Host, Peer, Send, Watcher, Worker
 from tunefast.run.progress import progress_of
 from tunefast.run.timekeeper import Timekeeper
 from tunefast.search.setbacks import broken_device, short_of_memory
@@ -180,7 +180,7 @@ class Coordinator(Timekeeper):
                 broken_device(study, message.trial, returned.text)
             else:
                 stays = isinstance(peer.role, Worker) and not peer.role.leaving
-                why = HELD if study.held and stays else "its host left"
+                why = HELD if study.held and stays else LEFT
                 self._take_back(message.study, message.trial, returned.text or why, paused=True)
             if returned.why in ("disk", "data"):
                 log.error("%r is paused: %s", study.name, returned.text)

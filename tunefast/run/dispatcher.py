@@ -17,7 +17,7 @@ from tunefast.run.leases import Leases
 from tunefast.run.messages import Assign, Dismiss, Finish, Halt, Note, Over, State, Told
 from tunefast.run.notifying import notify
 from tunefast.run.oom import OomKills
-from tunefast.run.peers import Host, Peer, Watcher, Worker
+from tunefast.run.peers import LEFT, Host, Peer, Watcher, Worker
 from tunefast.run.progress import progress_of
 from tunefast.run.retention import Retention
 from tunefast.search.budget import End, ended_by
@@ -184,7 +184,7 @@ class Dispatcher:
         for study in list(self.studies.values()):
             if not self._hosts_of(study):
                 for trial in list(study.running):
-                    self._take_back(study.name, trial, "its host left")
+                    self._take_back(study.name, trial, LEFT)
                 with contextlib.suppress(StorageError):  # nothing told is lost; the rest is done again
                     self._write(study)
                 self._tell_watchers(study, Over(reason=""))

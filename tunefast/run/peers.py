@@ -13,6 +13,9 @@ from tunefast.spec.progress import Record
 
 Send = Callable[[Record], None]
 
+LEFT = "its worker was stopped"
+"""Why a trial waits whose worker, or its host, went away as people wanted."""
+
 
 @dataclass(eq=False)
 class Host:
