@@ -10,9 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tunefast.report.phrases import counts_line, duration, number, scaled, setting, short_params
+from tunefast.report.phrases import amount, counts_line, duration, number, scaled, setting, short_params
 
 __all__ = [
+    "amount",
     "console",
     "counts_line",
     "duration",

@@ -15,7 +15,16 @@ from tunefast.cli.attempts import show_attempts
 from tunefast.cli.confirmed import repeated_document
 from tunefast.cli.judging import kept_epoch, kept_in_words, show_curve, show_missing, spent_in_words
 from tunefast.cli.ledger import regret_document, show_regret
-from tunefast.cli.output import counts_line, duration, number, plain_table, scaled, setting, short_params, show_settings
+from tunefast.cli.output import (
+    amount,
+    counts_line,
+    number,
+    plain_table,
+    scaled,
+    setting,
+    short_params,
+    show_settings,
+)
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.report.recipes import in_short, lines_of
 from tunefast.report.sentences import winner_in_words
@@ -110,7 +119,7 @@ def show_study(
     """Print the study's figures and a line per trial."""
     out.print(Text(study.name, style="bold"), end="")
     paused = "paused, " if study.is_paused else ""
-    out.print(f": {paused}{counts_line(study.counts) or 'no trial yet'}; {duration(study.active_seconds)} of work")
+    out.print(f": {paused}{counts_line(study.counts) or 'no trial yet'}; {amount(study.active_seconds)} of work")
     if study.confirms is not None:
         original = study.name.removesuffix(CONFIRMATION)
         says = command("study", "watch", study.name, storage=storage)

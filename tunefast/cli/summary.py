@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tunefast.cli.ledger import regret_document, show_regret
-from tunefast.cli.output import counts_line, duration, number, show_commands, show_settings
+from tunefast.cli.output import amount, counts_line, number, show_commands, show_settings
 from tunefast.cli.slot_table import show_slots, slots_document
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.report.sentences import written_in_words
@@ -84,7 +84,7 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     ended = f": {REASONS[reason]}" if reason in REASONS else ""
     console.print(Text(f"Study {study.name}{ended}.", style="bold"))
     console.print(
-        f"{len(study.trials)} trials in {duration(study.active_seconds)}: {counts_line(study.counts) or 'none'}."
+        f"{len(study.trials)} trials in {amount(study.active_seconds)}: {counts_line(study.counts) or 'none'}."
     )
     infeasible = study.counts.get("infeasible", 0)
     if infeasible:
@@ -160,7 +160,7 @@ def _show_saved(console: Console, study: StudySnapshot) -> None:
     console.print()
     console.print(
         f"Stopping early saved {saved:,} of {study.epochs_planned:,} epochs ({share:.0%}), "
-        f"about {duration(seconds)} of training."
+        f"about {amount(seconds)} of training."
     )
 
 

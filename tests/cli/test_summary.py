@@ -1,0 +1,33 @@
+"""What a summary says, and what looking at a study says of what is to come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rich.console import Console
+
+from tests.report.made import study, trial
+from tunefast.cli.summary import show_summary
+from tunefast.shell import DEFAULT_STORAGE
+from tunefast.store.snapshot import StudySnapshot
+
+MEDIAN = {"name": "median", "startup_trials": 5}
+
+
+def printed(show: Callable[[Console], None]) -> str:
+    """What is printed, without ends of lines."""
+    console = Console(width=200)
+    with console.capture() as capture:
+        show(console)
+    return capture.get()
+
+
+def summary(found: StudySnapshot, reason: str) -> str:
+    """The summary of a study that ended for `reason`."""
+    return printed(lambda console: show_summary(console, found, reason, DEFAULT_STORAGE))
+
+
+def test_a_study_that_took_a_moment_took_some_time() -> None:
+    """Less than a second is told as that part of one, not as 0 s."""
+    assert "1 trials in 0.3 s: 1 complete." in summary(replace(study(trial(0.5)), active_seconds=0.3), "trials")
