@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from tests.report.made import study, trial
 from tunefast.cli.summary import show_summary
+from tunefast.errors import UserError
 from tunefast.shell import DEFAULT_STORAGE
 from tunefast.store.snapshot import StudySnapshot
 
@@ -31,3 +33,9 @@ def summary(found: StudySnapshot, reason: str) -> str:
 def test_a_study_that_took_a_moment_took_some_time() -> None:
     """Less than a second is told as that part of one, not as 0 s."""
     assert "1 trials in 0.3 s: 1 complete." in summary(replace(study(trial(0.5)), active_seconds=0.3), "trials")
+
+
+def test_a_study_without_trials_says_so() -> None:
+    """Who asks for a trial of it is not told how none are counted."""
+    with pytest.raises(UserError, match=r"^study 'study' has no trial 7; it has none yet$"):
+        study().trial(7)

@@ -170,7 +170,7 @@ def test_a_trial_that_is_not_there(database: Database) -> None:
     worker.report(1, 0.5)
     worker.finish()
     for number in (0, 99):
-        problem = f"study '{STUDY}' has no trial {number} that trains, or was begun and waits"
+        problem = f"study '{STUDY}': no trial {number} trains or waits, so there is none to stop"
         assert told(coordinator, "stop_trial", trial=number) == {"refused": problem}
 
 

@@ -257,7 +257,7 @@ class LiveStudy(StudyState):
             return True
         running = self._unpause(number) or next((each for each in self._waiting if each.number == number), None)
         if running is None:
-            raise UserError(message=f"study {self.name!r} has no trial {number} that trains, or was begun and waits")
+            raise UserError(message=f"study {self.name!r}: no trial {number} trains or waits, so there is none to stop")
         self._waiting = self._waiting.without([number])
         self.running[number] = running
         self.finish(number, Outcome(ending=Ending.PRUNED, reason=BY_HAND))

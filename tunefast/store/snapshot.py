@@ -169,9 +169,8 @@ class StudySnapshot:
         """The trial of that number. Raises `UserError` where there is none."""
         trial = next((trial for trial in self.trials if trial.number == number), None)
         if trial is None:
-            raise UserError(
-                message=f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, counted from 0"
-            )
+            has = f"it has {len(self.trials)}, counted from 0" if self.trials else "it has none yet"
+            raise UserError(message=f"study {self.name!r} has no trial {number}; {has}")
         return trial
 
     def recipe_of(self, trial: FrozenTrial, *, defaults: bool = False) -> dict[str, Any]:
