@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 
 from tests.report.made import study, trial
+from tests.store.databases import study_spec
+from tunefast.cli.judging import show_missing
 from tunefast.cli.summary import show_summary
 from tunefast.errors import UserError
 from tunefast.shell import DEFAULT_STORAGE
@@ -33,6 +35,16 @@ def summary(found: StudySnapshot, reason: str) -> str:
 def test_a_study_that_took_a_moment_took_some_time() -> None:
     """Less than a second is told as that part of one, not as 0 s."""
     assert "1 trials in 0.3 s: 1 complete." in summary(replace(study(trial(0.5)), active_seconds=0.3), "trials")
+
+
+def test_a_pruner_of_a_study_that_is_over_waits_for_nothing() -> None:
+    """What it needs is told while there are to be more trials."""
+    going = study(trial(0.5), spec=study_spec(pruner=MEDIAN))
+    over = study(trial(0.5), spec=study_spec(pruner=MEDIAN, budget={"trials": 1}))
+    needs = "the median pruner needs 4 more complete trials before it stops any\n"
+    assert printed(lambda console: show_missing(console, going)) == needs
+    assert over.is_over
+    assert printed(lambda console: show_missing(console, over)) == ""
 
 
 def test_a_study_without_trials_says_so() -> None:
