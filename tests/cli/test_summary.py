@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from optuna.trial import TrialState
 from rich.console import Console
 
-from tests.report.made import study, trial
+from tests.report.made import FAILED, study, trial
 from tests.store.databases import study_spec
 from tunefast.cli.judging import show_missing
 from tunefast.cli.summary import show_summary
@@ -30,6 +31,21 @@ def printed(show: Callable[[Console], None]) -> str:
 def summary(found: StudySnapshot, reason: str) -> str:
     """The summary of a study that ended for `reason`."""
     return printed(lambda console: show_summary(console, found, reason, DEFAULT_STORAGE))
+
+
+def test_an_aborted_study_says_how_the_rest_goes_on() -> None:
+    """Where the first trials failed alike, retrying them is not all: others wait, and budget is left."""
+    failed = [trial(state=FAILED, error="ValueError: no legs") for _ in range(3)]
+    waiting = trial(state=TrialState.WAITING)
+    for found, rest in (
+        (study(*failed, waiting), "go on with those that wait and the rest, once what is wrong is mended"),
+        (study(*failed), "go on with the rest, once what is wrong is mended"),
+    ):
+        commands = [line.split("  ")[1:] for line in summary(found, "failing").partition("Next:\n")[2].splitlines()]
+        assert ["tunefast study run study", rest] in [[each.strip() for each in line if each] for line in commands]
+    spent = study(*failed, spec=study_spec(budget={"trials": 3}))
+    assert "tunefast study run" not in summary(spent, "failing")
+    assert "tunefast study run" not in summary(study(*failed), "minutes")
 
 
 def test_a_study_that_took_a_moment_took_some_time() -> None:

@@ -100,7 +100,7 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     show_slots(console, study)
     if reason != "failing":  # which shows the whole error below
         show_failure(console, study, storage)
-    _show_next(console, study, storage)
+    _show_next(console, study, reason, storage)
 
 
 def _show_best(console: Console, study: StudySnapshot) -> None:
@@ -164,7 +164,7 @@ def _show_saved(console: Console, study: StudySnapshot) -> None:
     )
 
 
-def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
+def _show_next(console: Console, study: StudySnapshot, reason: str, storage: str) -> None:
     more = 2 * (study.spec.budget.trials or len(study.trials) or 1)
     commands: list[tuple[tuple[object, ...], str]] = [
         (("study", "show", study.name), "every trial"),
@@ -176,6 +176,9 @@ def _show_next(console: Console, study: StudySnapshot, storage: str) -> None:
         commands.append((("study", "confirm", study.name), "train the best 3 again on new seeds"))
     if study.counts.get("failed"):
         commands.append((("study", "retry", study.name), "train the failed trials again"))
+    if reason == "failing" and not study.is_over:
+        left = "those that wait and " * bool(study.counts.get("waiting"))
+        commands.append((("study", "run", study.name), f"go on with {left}the rest, once what is wrong is mended"))
     if study.best is not None and not isinstance(study.spec.study.sampler, GridSampler):
         commands.append((("study", "extend", study.name, "--trials", more), "search on"))
     show_commands(console, [(command(*words, storage=storage), meaning) for words, meaning in commands])
