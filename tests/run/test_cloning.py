@@ -13,10 +13,12 @@ from tests.spec.specs import spec as checked
 from tests.store.databases import STUDY, prepared, study_spec
 from tunefast.errors import UserError
 from tunefast.run.cloning import clone_trial, variant
+from tunefast.search import importing
 from tunefast.search.live import LiveStudy
 from tunefast.spec.progress import CHECKPOINTS
 from tunefast.store import studies
 from tunefast.store.ownership import StateDirectory
+from tunefast.store.rows import IMPORTED
 from tunefast.store.snapshot import snapshot
 
 
@@ -38,6 +40,25 @@ def test_a_copy_of_the_checkpoints_has_to_fit(tmp_path: Path, limit: int, start:
     assert made.start == start
     assert why in made.why
     assert [(copy / "model").is_file() for copy in place.parents[1].glob(f"1/{CHECKPOINTS}")] == [True] * (not why)
+
+
+def test_imported_trials_are_in_no_budget(tmp_path: Path) -> None:
+    """Beside trials that came from another study a variant needs room for one more trial than were trained here."""
+    path = tmp_path / "tunefast.db"
+    database = prepared(path)
+    studies.create(database, study_spec(budget={"trials": 2}))
+    imported = create_trial(
+        params={"params.x": 0.5},
+        distributions={"params.x": FloatDistribution(0.0, 1.0)},
+        value=0.7,
+        user_attrs={IMPORTED: "elsewhere"},
+    )
+    importing.add(path, STUDY, [imported])
+    live = LiveStudy(database, STUDY)
+    play(live, [0.1])
+    database.close()
+    made = [clone_trial(path, snapshot(path, STUDY), 0, {"params.x": 0.5 / each}) for each in (1, 2)]
+    assert [(each.trial, each.needs_trials, each.is_in_budget) for each in made] == [(2, 2, True), (3, 3, False)]
 
 
 def test_a_variant_that_makes_no_recipe_says_which_setting() -> None:

@@ -47,6 +47,6 @@ def clone(
     if not continues:
         out.print(f"Not from a checkpoint, since {made.why}.", soft_wrap=True)
     if not made.is_in_budget:
-        first = command("study", "extend", study, "--trials", made.trial + 1, storage=storage)
+        first = command("study", "extend", study, "--trials", made.needs_trials, storage=storage)
         out.print(f"The budget is used up; first: {first}", soft_wrap=True)
     out.print(f"Go on: {command('study', 'run', study, storage=storage)}", soft_wrap=True)

@@ -33,6 +33,8 @@ class Cloned(NamedTuple):
     params: dict[str, Scalar]
     start: Literal["checkpoint", "beginning"]
     """Where it starts from: the beginning where that trial left no checkpoint that fits, or no epoch to go on to."""
+    needs_trials: int
+    """The budget in trials that has room for it."""
     is_in_budget: bool
     """Whether the study still trains it."""
     why: str = ""
@@ -66,8 +68,9 @@ def clone_trial(path: Path, study: StudySnapshot, number: int, changes: Mapping[
             with contextlib.suppress(OSError):  # it is being trained already, from a copy of its own
                 copy.rename(target)
     budget = study.spec.budget.trials
-    is_in_budget = budget is None or num_in_budget(study.trials) < budget
-    return Cloned(clone, params, "checkpoint" if continues else "beginning", is_in_budget, why)
+    needs_trials = num_in_budget(study.trials) + 1
+    is_in_budget = budget is None or needs_trials <= budget
+    return Cloned(clone, params, "checkpoint" if continues else "beginning", needs_trials, is_in_budget, why)
 
 
 @contextlib.contextmanager
