@@ -31,3 +31,18 @@ def test_a_value_that_is_none_of_those_known_is_told_plainly(words: tuple[str, .
     result = CliRunner().invoke(app, [*words])
     assert result.exit_code == 2
     assert "Invalid value for '--format': 'optuna' is not one of" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("study", "run", "s", "-n", "1.5"), "'-n': '1.5' should be a whole number"),
+        (("study", "extend", "s", "--minutes", "abc"), "'--minutes': 'abc' should be a number"),
+        (("dashboard", "--port", "99999"), "'--port': '99999' should be at most 65535"),
+    ],
+)
+def test_a_number_that_is_none_is_told_as_in_a_spec(words: tuple[str, ...], message: str) -> None:
+    """What was typed and what it should be, in the words of a spec's mistakes."""
+    result = CliRunner().invoke(app, [*words])
+    assert result.exit_code == 2
+    assert " ".join(result.stderr.split()).endswith(f"Error: Invalid value for {message}")

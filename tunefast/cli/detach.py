@@ -44,9 +44,14 @@ def detach(database: Path, study: str, options: Sequence[str], storage: str, *, 
     if to_json:
         print_json({"study": study, "pid": process.pid, "log": str(log)})
     out.print(f"Process {process.pid} works on study {study}, whatever becomes of this terminal.")
-    out.print(f"  {command('study', 'watch', study, storage=storage)}    look at it", soft_wrap=True)
-    out.print(f"  {command('study', 'logs', study, '-f', storage=storage)}  what its trials print", soft_wrap=True)
-    out.print(f"  kill {process.pid}    stop it at the next epoch end", soft_wrap=True)
+    meanings = {
+        command("study", "watch", study, storage=storage): "look at it",
+        command("study", "logs", study, "-f", storage=storage): "what its trials print",
+        f"kill {process.pid}": "stop it at the next epoch end",
+    }
+    width = max(map(len, meanings))
+    for line, meaning in meanings.items():
+        out.print(f"  {line:{width}}  {meaning}", soft_wrap=True)
     return 0
 
 

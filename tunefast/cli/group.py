@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 from typer.core import TyperGroup
 
 WHOLE = 10**6
-OF_PYDANTIC = "Value error, "
-"""What newer typers put in front of a message."""
 
 
 class Group(TyperGroup):
@@ -22,9 +21,18 @@ class Group(TyperGroup):
             formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was typed; what is wrong with an option is said in the words of who checks it alone."""
+        """Run the command that was typed; what is wrong with an option is said in the words of a spec's mistakes."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix(OF_PYDANTIC)
+            if isinstance(error.__cause__, ValidationError):  # newer typers check options with pydantic
+                error.message = _in_words(error.__cause__)
             raise
+
+
+def _in_words(error: ValidationError) -> str:
+    from tunefast.spec.wording import problem
+
+    detail: Any = error.errors()[0]
+    words = problem([detail], [])
+    return words if detail["type"] == "value_error" else f"{detail['input']!r} {words}"

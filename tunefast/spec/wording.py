@@ -19,6 +19,8 @@ NO_TABLE = ("dict_type", "model_type", "model_attributes_type")
 KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
     "float_type": "a number",
     "string_type": "text",
     "bool_type": "true or false",
