@@ -20,7 +20,7 @@ NAME = "my study's 2nd"
 STORAGE = "sqlite:///my trials.db"
 WRITTEN_OUT = re.compile(r"tunefast (study|worker|train|trial|report|dashboard)[a-z -]* ?\{")
 COMMAND = re.compile(r"(?:^| )(tunefast (?:study|worker|train) .*?)(?:  .*)?$", re.MULTILINE)
-QUOTES_ITSELF = {"report/words.py", "cli/diagnosis.py"}
+QUOTES_ITSELF = {"report/words.py"}
 
 
 def typed(*words: str) -> str:

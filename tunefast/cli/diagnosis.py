@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunefast.cli.output import duration, number, plain_table, scaled
+from tunefast.shell import command
 
 if TYPE_CHECKING:
     from tunefast.doctor.diagnosis import Diagnosis
@@ -181,7 +182,7 @@ def _line(remedy: Remedy, file_or_name: str, threads: int) -> str:
     """What to put into the spec, or to type."""
     if remedy.threads is not None:
         workers = max(1, threads // remedy.threads)
-        return f"tunefast study run {file_or_name} -n {workers}"
+        return command("study", "run", file_or_name, "-n", workers)
     return "\n".join(f"{path} = {toml(value)}" for path, value in remedy.changes.items())
 
 
@@ -207,7 +208,7 @@ def _advice(found: Diagnosis, file_or_name: str, threads: int) -> Iterator[str]:
         yield (
             f"\nWith {best.remedy.threads} of {threads} threads a trial is {best.ratio:.2f} times as fast, so "
             f"{workers} at once get through up to {best.ratio * workers:.2f} times as much: "
-            f"tunefast study check {file_or_name} -n {workers} measures them side by side."
+            f"{command('study', 'check', file_or_name, '-n', workers)} measures them side by side."
         )
 
 
