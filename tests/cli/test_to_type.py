@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 from pathlib import Path
+from typing import cast
 
 import optuna
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import tunefast
 from tests.integration.specs import objective
 from tunefast.cli.app import app
+from tunefast.cli.output import show_typed
 from tunefast.errors import TunefastError
 from tunefast.shell import command
 
@@ -91,4 +95,20 @@ def test_a_study_of_others_is_named_in_what_to_type(directory: Path) -> None:
             *("tunefast", "study", "import", f"sqlite:///{directory.resolve() / 'my trials.db'}"),
             *("--study", NAME, "--into", "ANOTHER", "--storage", STORAGE),
         ],
+    ]
+
+
+@pytest.mark.parametrize(("width", "lines"), [(60, 3), (40, 6)])
+def test_commands_that_are_too_wide_have_lines_of_their_own(width: int, lines: int) -> None:
+    """Beside its command stands what it is for, and below it where not all of them fit in columns."""
+    out = Console(file=io.StringIO(), width=width, force_terminal=False)
+    shown = [("tunefast dashboard", "browse it"), (command("study", "extend", "s", "--trials", 6), "search on")]
+    show_typed(out, [*shown, ("kill 7", "stop it")])
+    text = cast("io.StringIO", out.file).getvalue()
+    assert len(text.splitlines()) == lines
+    assert max(map(len, text.splitlines())) <= width
+    assert [line.split("  ")[1] for line in text.splitlines() if line[2] != " "] == [
+        "tunefast dashboard",
+        "tunefast study extend s --trials 6",
+        "kill 7",
     ]

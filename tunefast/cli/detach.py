@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tunefast.cli.output import console, print_json
+from tunefast.cli.output import console, print_json, show_typed
 from tunefast.shell import command
 from tunefast.store.ownership import StateDirectory
 
@@ -44,14 +44,11 @@ def detach(database: Path, study: str, options: Sequence[str], storage: str, *, 
     if to_json:
         print_json({"study": study, "pid": process.pid, "log": str(log)})
     out.print(f"Process {process.pid} works on study {study}, whatever becomes of this terminal.")
-    meanings = {
-        command("study", "watch", study, storage=storage): "look at it",
-        command("study", "logs", study, "-f", storage=storage): "what its trials print",
-        f"kill {process.pid}": "stop it at the next epoch end",
-    }
-    width = max(map(len, meanings))
-    for line, meaning in meanings.items():
-        out.print(f"  {line:{width}}  {meaning}", soft_wrap=True)
+    watch, logs = ("study", "watch", study), ("study", "logs", study, "-f")
+    commands = [(command(*watch, storage=storage), "look at it")]
+    commands.append((command(*logs, storage=storage), "what its trials print"))
+    commands.append((f"kill {process.pid}", "stop it at the next epoch end"))
+    show_typed(out, commands)
     return 0
 
 

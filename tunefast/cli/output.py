@@ -25,6 +25,7 @@ __all__ = [
     "short_params",
     "show_commands",
     "show_settings",
+    "show_typed",
 ]
 
 
@@ -64,8 +65,14 @@ def show_settings(out: Console, settings: Mapping[str, Any]) -> None:
 
 def show_commands(out: Console, commands: Sequence[tuple[str, str]]) -> None:
     """Print commands to type next, each with what it is for."""
-    width = max(len(command) for command, _ in commands)
     out.print()
     out.print("Next:")
+    show_typed(out, commands)
+
+
+def show_typed(out: Console, commands: Sequence[tuple[str, str]]) -> None:
+    """Print commands to type with what they are for, in columns, or where these are too wide in lines of their own."""
+    width = max(len(command) for command, _ in commands)
+    fits = 2 + width + 2 + max(len(meaning) for _, meaning in commands) <= out.width
     for command, meaning in commands:
-        out.print(f"  {command:<{width}}  {meaning}", soft_wrap=True)
+        out.print(f"  {command:<{width}}  {meaning}" if fits else f"  {command}\n      {meaning}", soft_wrap=True)
