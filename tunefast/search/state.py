@@ -131,8 +131,8 @@ class StudyState:
         planned = max(curve, default=0) if IMPORTED in trial.user_attrs else planned
         if trial.number not in self.tally:
             known, spent = planned if self.spec.knows_epochs else None, self._spent.get(trial.number, {})
-            whole = value is not None or self._ended_itself(trial)
-            self._judge.learn(Curve(trial.number, curve, known, complete=whole, spent=spent))
+            whole, imported = value is not None or self._ended_itself(trial), IMPORTED in trial.user_attrs
+            self._judge.learn(Curve(trial.number, curve, known, complete=whole, spent=spent, imported=imported))
         planned = planned if trial.user_attrs.get("reason") in STOPPED_EARLY else run
         self._count(trial.number, Ended(word, value, run, planned, IMPORTED in trial.user_attrs))
 

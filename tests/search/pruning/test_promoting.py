@@ -122,6 +122,8 @@ def test_the_best_goes_on_where_nobody_is_done() -> None:
         rule.judge(Standing(number, 1, value, value, 8))
     assert (rule.promotable(), rule.leader()) == (None, 1)
     assert [rule.next(), rule.next(last=True), rule.next(last=True, alone=True)] == [None, None, 1]
+    rule.learn(Curve(8, {1: 0.1}, 8, complete=True, imported=True))
+    assert rule.leader() == 1
     rule.learn(Curve(9, {1: 0.1}, 8, complete=True))
     assert rule.leader() is None
 

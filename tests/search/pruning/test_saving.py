@@ -134,6 +134,18 @@ def test_what_the_purse_holds() -> None:
     assert not purse.affords(5, 20)
 
 
+@pytest.mark.parametrize("num_imported", [0, 20])
+def test_imported_trials_take_nothing_from_the_purse(num_imported: int) -> None:
+    """Beside trials that another study paid for this one's spend the half of their epochs all the same."""
+    rule = rule_of()
+    for number in range(100, 100 + num_imported):
+        values = dict.fromkeys(range(1, 41), 2.0 + number / 100)
+        rule.learn(Curve(number, values, 40, complete=True, imported=True))
+    played = Played(rule, [0.01 * (7 * n % 100) for n in range(100)], 40)
+    played.search()
+    assert sum(played.reached.values()) / 4000 == pytest.approx(0.5, abs=0.01)
+
+
 def test_the_epochs_that_are_left_are_in_the_purse() -> None:
     """However many wait, no more is foretold than the purse holds, with what new trials will bring."""
     rule = rule_of()

@@ -59,7 +59,7 @@ class PromotingRule(HalvingRule):
         self._promoted: set[tuple[int, int]] = set()
         """Rung and number of the trials that were let go on."""
         self._num_whole = 0
-        """Trials that trained to their end."""
+        """Trials of this study that trained to their end."""
 
     def learn(self, curve: Curve) -> None:
         """Take in where a trial stood at each rung; one that runs was let go on there, but for where it is paused."""
@@ -67,7 +67,7 @@ class PromotingRule(HalvingRule):
         if self._forecast is not None:
             self._forecast.learn(curve)
         self._waiting.discard(curve.number)
-        self._num_whole += curve.complete
+        self._num_whole += curve.complete and not curve.imported
         reached = {rung for rung in self._rungs if (rung, curve.number) in self._at} if curve.running else set()
         if curve.paused and reached:
             rung = max(reached)
@@ -150,7 +150,7 @@ class PromotingRule(HalvingRule):
         return cost - self._trend * gain * math.log2(standing.planned / standing.epoch)
 
     def leader(self) -> int | None:
-        """The best paused trial of the highest rung, unless some trial trained to its end."""
+        """The best paused trial of the highest rung, unless some trial of this study trained to its end."""
         return next(iter(PromotingRule.waiting(self)), None) if not self._num_whole else None
 
     def epochs_to_come(self, num_new: int, each: float) -> float:

@@ -33,6 +33,8 @@ class Curve(NamedTuple):
     """Whether it waits where it is, among those that go on."""
     annealed: bool = False
     """Whether its learning rate ends low."""
+    imported: bool = False
+    """Whether it was trained in another study, so that it cost this one nothing."""
 
 
 def halfway(epoch: int) -> int:

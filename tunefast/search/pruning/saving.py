@@ -61,8 +61,10 @@ class SavingRule(PromotingRule):
         self._purse = Purse(share, min_epochs)
 
     def learn(self, curve: Curve) -> None:
-        """Take in where a trial stood at each rung, and what it spent."""
+        """Take in where a trial stood at each rung, and what it spent, unless another study paid for it."""
         super().learn(curve)
+        if curve.imported:
+            return
         ended = not curve.complete and not curve.running
         self._purse.note(curve.number, max(curve.values, default=0), curve.planned, ended=ended)
 
