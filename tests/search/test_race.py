@@ -51,6 +51,23 @@ def run(live: LiveStudy, curve: list[float], seconds: float = 1.0, running: Runn
     return answer
 
 
+def test_who_does_not_report_the_target_fails(database: Database) -> None:
+    """As in any other study: a trial fails whose reports lack the metric that is raced to, or that reports nothing."""
+    live = race(database)
+    running = claimed(live)
+    answer = live.report(running.number, EpochReport(epoch=1, metrics={"accuracy": 0.5}, train_seconds=1.0))
+    assert answer.verdict is Verdict.STOP
+    live.finish(running.number, Outcome(ending=Ending.COMPLETE, reason=answer.reason, kept_epoch=1))
+    live.finish(claimed(live).number, Outcome(ending=Ending.COMPLETE))
+    live.finish(claimed(live).number, Outcome(ending=Ending.PRUNED, reason="by hand"))
+    trials = stock_trials(database.path)
+    assert [trial.state.name for trial in trials] == ["FAIL", "FAIL", "PRUNED"]
+    assert [trial.user_attrs.get("error") for trial in trials[:2]] == [
+        "'val_accuracy' is not among the reported metrics: accuracy",
+        "it ended without reporting 'val_accuracy'",
+    ]
+
+
 def test_a_trial_ends_the_moment_it_is_there(database: Database) -> None:
     """Its value is the training seconds until then, without evaluation; the study goes on for a faster one."""
     live = race(database)

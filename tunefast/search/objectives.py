@@ -74,11 +74,13 @@ class Objectives:
         kept = outcome.kept_epoch if outcome.kept_epoch is not None else running.epochs
         values = [outcome.value] if outcome.value is not None else self._values(running, kept)
         notes: dict[str, float] = {}
-        if self.target is not None and ending in (Ending.COMPLETE, Ending.PRUNED) and not self.has_won(running, kept):
+        raced = ending is Ending.PRUNED or (ending is Ending.COMPLETE and bool(running.values))
+        if self.target is not None and raced and not self.has_won(running, kept):
             ending, reason = Ending.PRUNED, reason or MISSED
             notes = self._extrapolated(running, self.target)
         excesses = self._excesses(running, kept, whole=ending is Ending.COMPLETE)
         absent = [name for name, value in zip(self._metrics, values, strict=True) if math.isnan(value)]
+        absent += [self._curve] if self.target is not None and not running.values else []
         absent += [name for name in self._bounds if name not in excesses]
         if ending is Ending.COMPLETE and absent:
             ending, reason = Ending.FAILED, reason or f"it ended without reporting {absent[0]!r}"
