@@ -176,10 +176,9 @@ class LiveStudy(StudyState):
     def report(self, number: int, report: EpochReport) -> Answer:
         """Take in what a running trial says after an epoch; returns how it goes on."""
         running = self.running[number]
-        metric = self.objectives.missing(report)
-        if metric is not None:
-            known = ", ".join(sorted(report.metrics))
-            return Answer(verdict=Verdict.STOP, reason=f"{metric!r} is not among the reported metrics: {known}")
+        lacking = self.objectives.lacking(report)
+        if lacking:
+            return Answer(verdict=Verdict.STOP, reason=lacking)
         self.recorder.take(running, report)
         running.note_speed(report)
         self.check_budget()

@@ -55,9 +55,9 @@ class Objectives:
         self.stores_curve = [self._curve] == self._metrics
         """Whether Optuna is told what was reported on the way: of the one objective, or it would rank by another."""
 
-    def missing(self, report: EpochReport) -> str | None:
-        """A metric that the study needs and the report has not."""
-        return next((name for name in self._reported if name not in report.metrics), None)
+    def lacking(self, report: EpochReport) -> str:
+        """Which metric the study needs and the report has not, in words; empty where there is none."""
+        return report.lacks(self._reported)
 
     def take(self, running: Running, report: EpochReport) -> None:
         """Note an epoch with what trials are compared by. Raises `KeyError` where the report has not that."""

@@ -52,7 +52,7 @@ class Recorder:
     def recall(self, running: Running, reports: Sequence[EpochReport]) -> None:
         """Note epochs that a trial goes on from: those its coordinator could not store, or of the one it varies."""
         for report in reports:
-            if self._objectives.missing(report) is None:
+            if not self._objectives.lacking(report):
                 self.report(running, report)
         running.epochs_before = max(running.epochs_before, running.epochs)
         running.begun = False  # what it trains again takes the place of these

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -89,6 +90,12 @@ class EpochReport(Record):
         """Whether the loss is no longer a finite number."""
         losses = [value for name, value in self.metrics.items() if name in ("loss", "val_loss")]
         return any(not math.isfinite(value) for value in losses)
+
+    def lacks(self, names: Iterable[str]) -> str:
+        """Which of these metrics it has not, in words; empty where it has them all."""
+        absent = next((name for name in names if name not in self.metrics), None)
+        known = ", ".join(sorted(self.metrics))
+        return "" if absent is None else f"{absent!r} is not among the reported metrics: {known}"
 
 
 class Answer(Record):

@@ -70,6 +70,16 @@ def test_what_goes_wrong() -> None:
     assert whole.curve == [0.1, 0.2, 0.3]
 
 
+def test_who_does_not_report_the_metric_fails() -> None:
+    """A recipe whose reports lack a metric that the study needs fails, as its trials would, and nothing is foretold."""
+    spec = _spec(
+        {"objective": OBJECTIVE, "epochs": 3, "params": {"kind": "fine"}}, {}, study={"name": "s", "metric": "loss"}
+    )
+    found = _checked(spec)
+    assert [one.steps.error for one in found.failed] == ["'loss' is not among the reported metrics: val_accuracy"]
+    assert (found.diverging, found.forecast) == ([], None)
+
+
 def test_recipes_that_take_too_long() -> None:
     """A recipe without a result at the end of the time is told as not tried, and its process is gone."""
     spec = _spec({"objective": OBJECTIVE, "epochs": 3, "params": {"kind": "slow"}}, {})  # of one recipe

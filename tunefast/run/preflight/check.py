@@ -169,6 +169,7 @@ def _probe(spec: StudySpec, number: int, plan: Planned, threads: int, seconds: f
         seed=spec.trial_seed(number, recipe),
         threads=threads,
         metric=spec.study.curve_metric,
+        needs=[] if spec.recipe.get("style") == "optuna" else spec.reported_metrics,  # whose reports have no names
         seconds=seconds,
     )
 

@@ -17,6 +17,8 @@ class Probe(Record):
     seed: int
     threads: int
     metric: str
+    needs: list[str] = Field(default_factory=list)
+    """What each report has to name."""
     device: str = ""
     directory: str = ""
     """For what a program of the user's own writes."""

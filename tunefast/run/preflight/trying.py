@@ -102,6 +102,8 @@ class _Driven:
         self._times = [time.perf_counter()]
         self._cpu = [_cpu()]
         self._reports: list[EpochReport] = []
+        self._lacking = ""
+        """What the reports do not name."""
 
     def result(self) -> Probed:
         """Drive it; what came of it."""
@@ -126,14 +128,17 @@ class _Driven:
             return _failed(outcome.text)
         if isinstance(outcome, Outcome) and outcome.ending in (Ending.FAILED, Ending.INFEASIBLE):
             return _failed(outcome.error or "")
-        if not self._reports:
-            return Probed(error="it ended without a report")
+        if self._lacking or not self._reports:
+            return Probed(error=self._lacking or "it ended without a report")
         return self._measured()
 
     def _answer(self, report: EpochReport) -> Answer:
         self._times.append(time.perf_counter())
         self._cpu.append(_cpu())
         self._reports.append(report)
+        self._lacking = report.lacks(self._probe.needs)
+        if self._lacking:
+            return Answer(verdict=Verdict.STOP)
         enough = self._has_enough(self._times[-1] - self._times[0])
         if enough and self._probe.watch and "objective" in self._probe.recipe:
             raise _SeenEnoughError
