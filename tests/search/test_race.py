@@ -173,6 +173,19 @@ def test_nobody_is_stopped_where_that_is_off(database: Database) -> None:
     assert [trial.values for trial in stock_trials(database.path)] == [[2.0], [4.0]]
 
 
+def test_a_target_whose_name_says_no_way(database: Database) -> None:
+    """The target says which way is better, where its metric's name does not, and is believed where that does."""
+    live = race(database, target={"metric": "perplexity", "value": 3.0, "direction": "minimize"})
+    for epoch, value, verdict in ((1, 9.0, Verdict.CONTINUE), (2, 2.5, Verdict.STOP)):
+        said = EpochReport(epoch=epoch, metrics={"perplexity": value}, train_seconds=1.0)
+        running = live.running[0] if live.running else claimed(live)
+        assert live.report(running.number, said).verdict is verdict
+    live.finish(0, Outcome(ending=Ending.COMPLETE, reason="target", kept_epoch=2))
+    assert stock_trials(database.path)[0].values == [2.0]
+    against = Target(metric="val_loss", value=3.0, direction="maximize")
+    assert StudySection(name="a", metric="steps_to_target", target=against).curve_maximize
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.1, 100), st.floats(0, 1))
 def test_extrapolated_costs(curve: list[float], spent: float, target: float) -> None:
     """What a trial would have cost is finite, and no less than it has spent; with more reached it is never more."""
@@ -212,7 +225,7 @@ def test_who_will_get_there_is_never_stopped_by_a_forecast(curve: list[float], v
         ({"metric": "steps_to_target", "direction": "maximize"}, "won by whoever takes least"),
         (
             {"metric": "steps_to_target", "target": {"metric": "perplexity", "value": 3.0}},
-            "target: the name 'perplexity'",
+            r"direction is missing, and the name 'perplexity' does not say which way is better: give direction = \"max",
         ),
         ({"metric": "steps_to_target", "pruner": {"name": "median", "metric": "val_loss"}}, "by its target's metric"),
         ({"metric": "flops_to_target"}, "operations are known of tunefast's own training only"),

@@ -32,6 +32,8 @@ class Target(Part):
     """The metric that has to get there."""
     value: float
     """Where it has to get."""
+    direction: Direction | None = None
+    """Whether greater or smaller is better; by default what the metric's name says."""
     stops: bool = True
     """Whether trials that cannot win are stopped: that spent more than the best, or will not get there in time."""
     margin: float = Field(1.0, ge=0)
@@ -40,6 +42,17 @@ class Target(Part):
     """Epochs before a trial is judged by its forecast."""
     startup_trials: int = Field(3, ge=1)
     """Trials that ended by themselves before one is stopped by its forecast."""
+
+    @model_validator(mode="after")
+    def _direction_known(self) -> Target:
+        if self.direction is None and metric_direction(self.metric) is None:
+            raise ValueError(_without_direction(self.metric))
+        return self
+
+    @property
+    def maximize(self) -> bool:
+        """Whether greater is better."""
+        return (self.direction or metric_direction(self.metric)) == "maximize"
 
 
 class StudySection(Part):
@@ -55,7 +68,7 @@ class StudySection(Part):
     With a target it is a race: seconds_to_target, steps_to_target or flops_to_target.
     """
     target: Target | None = None
-    """What a race runs to: ``{ metric = "val_accuracy", value = 0.97 }``."""
+    """What a race runs to: ``{ metric = "val_accuracy", value = 0.97 }``; with a direction where no name says it."""
     direction: Direction | list[Direction] | None = None
     """Whether greater or smaller is better, for each metric; by default what its name says."""
     sampler: Sampler = TpeSampler()
@@ -81,7 +94,10 @@ class StudySection(Part):
         if self.main_metric not in RACES or self.has_several:
             raise ValueError(f"target: goes with metric = {' or '.join(map(repr, RACES))}, not {self.metric!r}")
         if self.maximize:
-            raise ValueError("direction: a race is won by whoever takes least; leave it out")
+            raise ValueError(
+                "direction: a race is won by whoever takes least; leave it out, "
+                "or give it in target, if it is that metric's"
+            )
         return self
 
     @model_validator(mode="after")
@@ -107,9 +123,8 @@ class StudySection(Part):
             raise ValueError(f"pruner: a race compares trials by its target's metric, {self.target.metric!r}")
         if self.curve_metric in self.costs:
             raise ValueError(f"pruner: {self.curve_metric} grows in every trial; give it a metric of the reports")
-        if self.curve_metric not in self.metrics and metric_direction(self.curve_metric) is None:
-            if self.target is not None:
-                raise ValueError(f"target: the name {self.curve_metric!r} does not say which way is better")
+        known = self.target is not None or self.curve_metric in self.metrics
+        if not known and metric_direction(self.curve_metric) is None:
             raise ValueError(
                 f"pruner: the name {self.curve_metric!r} does not say which way is better; "
                 f"compare trials by one that does, or by {self.metrics[0]!r}"
@@ -172,6 +187,8 @@ class StudySection(Part):
     @property
     def curve_maximize(self) -> bool:
         """Whether greater is better, of what trials are compared by."""
+        if self.target is not None:
+            return self.target.maximize
         if self.curve_metric in self.metrics:
             return self.maximizes[self.metrics.index(self.curve_metric)]
         return metric_direction(self.curve_metric) == "maximize"
