@@ -15,6 +15,7 @@ from tunefast.recipe.recipe import AnyRecipe, TrainingRecipe
 from tunefast.spec.domains import Int
 from tunefast.spec.mistakes import mistakes_of, mistakes_of_fixed, mistakes_of_recipe, told
 from tunefast.spec.study import StudySpec
+from tunefast.spec.unreachable import below_zero, out_of_range
 
 
 def load_spec(path: str | Path, name: str | None = None, *, single: bool = False) -> StudySpec:
@@ -46,6 +47,7 @@ def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
         spec = StudySpec.model_validate(table)
     except ValidationError as error:
         raise SpecError(where=where, problem=told([*mistakes_of(error, table), *_recipe_too(error, table)])) from error
+    _refuse(below_zero(spec), where)
     searched: set[str] = set()
     for params in spec.samples():
         searched |= params.keys()
@@ -55,7 +57,9 @@ def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
             raise SpecError(where=where, problem=told(mistakes_of_recipe(error, spec, params))) from error
         except ValueError as error:
             raise SpecError(where=where, problem=f"[space] {error}") from error
-        _check_metric(spec, recipe, where)
+        if isinstance(recipe, TrainingRecipe):
+            _check_metric(spec, recipe, where)
+            _refuse(out_of_range(spec, recipe), where)
         _check_whole_numbers(spec, recipe, params, where)
     for path in spec.space.keys() - searched:
         raise SpecError(where=where, problem=f'[space] "{path}": its conditions can never hold together')
@@ -96,9 +100,13 @@ def _check_whole_numbers(spec: StudySpec, recipe: AnyRecipe, params: Mapping[str
             raise SpecError(where=where, problem=problem)
 
 
-def _check_metric(spec: StudySpec, recipe: AnyRecipe, where: str) -> None:
-    if not isinstance(recipe, TrainingRecipe):
-        return
+def _refuse(found: str | None, where: str) -> None:
+    """Raise `SpecError` where a problem was found."""
+    if found is not None:
+        raise SpecError(where=where, problem=found)
+
+
+def _check_metric(spec: StudySpec, recipe: TrainingRecipe, where: str) -> None:
     missing = next((name for name in spec.reported_metrics if name not in recipe.reported_metrics), None)
     if missing is None:
         return
