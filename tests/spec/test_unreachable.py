@@ -34,6 +34,21 @@ REFUSED = {
 }
 
 
+LR = '[space]\n"optimizer.lr" = {{ low = 0.01, high = 0.1{} }}\nbatch_size = {{ choices = [1, 2], when = {{ {} }} }}'
+
+
+@pytest.mark.parametrize("wanted", ["0.02", "[0.02, 0.03]"])
+def test_a_condition_that_never_holds(wanted: str) -> None:
+    """No draw of an interval of real numbers is exactly one value: what would never be searched is refused."""
+    problem = (
+        "space.\"batch_size\".when: 'optimizer.lr' is hardly ever exactly 0.02, being any real number; "
+        "conditions go by choices, whole numbers and intervals with a step"
+    )
+    with pytest.raises(SpecError, match=re.escape(problem)):
+        parse_spec(table(LR.format("", f'"optimizer.lr" = {wanted}')))
+    parse_spec(table(LR.format(", step = 0.01", f'"optimizer.lr" = {wanted}')))
+
+
 @pytest.mark.parametrize("text", REFUSED)
 def test_what_no_trial_could_have(text: str) -> None:
     """An accuracy ends at 1 and no cost is negative: what asks for more is told where it stands, with what is meant."""

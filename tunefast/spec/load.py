@@ -15,7 +15,7 @@ from tunefast.recipe.recipe import AnyRecipe, TrainingRecipe
 from tunefast.spec.domains import Int
 from tunefast.spec.mistakes import mistakes_of, mistakes_of_fixed, mistakes_of_recipe, told
 from tunefast.spec.study import StudySpec
-from tunefast.spec.unreachable import below_zero, out_of_range
+from tunefast.spec.unreachable import below_zero, never_met, out_of_range
 
 
 def load_spec(path: str | Path, name: str | None = None, *, single: bool = False) -> StudySpec:
@@ -47,7 +47,7 @@ def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
         spec = StudySpec.model_validate(table)
     except ValidationError as error:
         raise SpecError(where=where, problem=told([*mistakes_of(error, table), *_recipe_too(error, table)])) from error
-    _refuse(below_zero(spec), where)
+    _refuse(never_met(spec) or below_zero(spec), where)
     searched: set[str] = set()
     for params in spec.samples():
         searched |= params.keys()

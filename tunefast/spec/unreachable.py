@@ -7,9 +7,24 @@ from collections.abc import Iterator
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.recipe.stopping import metric_range
 from tunefast.spec.costs import COSTS
+from tunefast.spec.domains import Float
 from tunefast.spec.study import StudySpec
 
 PERCENT = 100
+
+
+def never_met(spec: StudySpec) -> str | None:
+    """The condition on a single value of an interval of real numbers, which is never drawn; None without."""
+    for path, domain in spec.space.items():
+        for parent, wanted in domain.when.items():
+            other = spec.space[parent]
+            if wanted != [] and isinstance(other, Float) and other.step is None and other.low < other.high:
+                value = wanted[0] if isinstance(wanted, list) else wanted
+                return (
+                    f'space."{path}".when: {parent!r} is hardly ever exactly {value!r}, being any real number; '
+                    "conditions go by choices, whole numbers and intervals with a step"
+                )
+    return None
 
 
 def below_zero(spec: StudySpec) -> str | None:
