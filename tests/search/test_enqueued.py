@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,43 @@ def test_the_best_of_another_study(tmp_path: Path, kind: str) -> None:
     assert waiting == [wanted[1].params, wanted[3].params, {"params.x": 0.5}]
 
 
+def _stock(path: Path, name: str, trials: list[dict[str, float]]) -> str:
+    """A study of stock Optuna whose trials have these settings, each better than the one before; its URL."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(study_name=name, storage=f"sqlite:///{path}", direction="maximize")
+    for value, params in enumerate(trials):
+        kinds: Any = {key: optuna.distributions.FloatDistribution(-9, 9) for key in params}
+        study.add_trial(optuna.create_trial(params=params, distributions=kinds, value=value))
+    return f"sqlite:///{path}"
+
+
+def test_what_another_study_did_not_search(tmp_path: Path) -> None:
+    """Trials that lack searched settings are tried all the same, the sampler chooses these; names can be mapped."""
+    url = _stock(tmp_path / "stock.db", "old", [{"x": 0.1}, {"x": 0.4, "other": 3.0}, {"x": 7.0}, {"other": 2.0}])
+    point = {"from_study": "old", "storage": url, "map": {"x": "params.x"}}
+    path = tmp_path / "tunefast.db"
+    create_study(path, _spec(point))
+    assert [trial.system_attrs["fixed_params"] for trial in stock_trials(path)] == [
+        {"params.x": 0.4},
+        {"params.x": 0.1},
+    ]
+    database = studies.open_database(path)
+    play(LiveStudy(database, STUDY), [0.5])
+    database.close()
+    assert stock_trials(path)[0].params.keys() >= {"params.x", "params.kind"}
+
+
+def test_no_trial_of_another_study_fits(tmp_path: Path) -> None:
+    """Why none fits is told with the key that renames settings, which is one of [[enqueue]]."""
+    url = _stock(tmp_path / "stock.db", "old", [{"x": 0.1}, {"x": 0.4}, {"params.x": 7.0}])
+    problem = (
+        "enqueue: no complete trial of 'old' fits (1 x 'params.x' lies outside the space; "
+        '2 x has none of the searched settings); settings that have another name there: map = { "OLD" = "NEW" }'
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(problem)}$"):
+        create_study(tmp_path / "tunefast.db", _spec({"from_study": "old", "storage": url}))
+
+
 def test_more_than_there_are_trials(tmp_path: Path) -> None:
     """The best of another study are no more than the budget has trials."""
     path = tmp_path / "tunefast.db"
@@ -120,6 +158,10 @@ def test_a_study_that_has_none(tmp_path: Path) -> None:
         ([{"params.kind": "b", "params.y": True}], "none of its domain's values"),
         ([{"params.y": 2}], "which is to be given too"),
         ([{"params.kind": "a", "params.y": 2}], "params.y is searched only where params.kind = 'b'"),
+        (
+            [{"from_study": "a", "map": {"x": "params.y2"}}],
+            r"enqueue\[0\].map: x = 'params.y2': 'params.y2' is not sea",
+        ),
         ([{"params.x": 0.1}] * 6, "6 points to try first, but budget.trials = 5"),
     ],
 )

@@ -101,11 +101,7 @@ def fitting(stock: Stock, spec: StudySpec, renamed: Mapping[str, str]) -> Found:
     Complete and pruned trials with all settings of the space fit. Raises `UserError` where the other study's direction
     differs, a new name is not in the space, or no trial fits.
     """
-    if spec.study.has_several:
-        raise UserError(message=f"{spec.study.name!r} has several objectives, and trials of {stock.name!r} have one")
-    if stock.maximize != spec.study.maximize:
-        direction = "maximizes" if stock.maximize else "minimizes"
-        raise UserError(message=f"{stock.name!r} {direction}, and {spec.study.name!r} does the other")
+    _check_objective(stock, spec)
     for old, new in renamed.items():
         if new not in spec.space:
             raise UserError(message=f"--map {old}={new}: {new!r} is not in the space.{nearest(new, spec.space)}")
@@ -115,7 +111,7 @@ def fitting(stock: Stock, spec: StudySpec, renamed: Mapping[str, str]) -> Found:
     left_out: Counter[str] = Counter()
     unused: set[str] = set()
     for trial in stock.trials:
-        settings = {renamed.get(old, old): value for old, value in trial.params.items()}
+        settings = _renamed(trial, renamed)
         unused |= settings.keys() - spec.space.keys()
         reason = _unfit(trial, settings, spec)
         if reason:
@@ -128,6 +124,20 @@ def fitting(stock: Stock, spec: StudySpec, renamed: Mapping[str, str]) -> Found:
             message=f"no trial of {stock.name!r} fits ({reasons}); settings that have another name there: --map OLD=NEW"
         )
     return Found(fit, dict(left_out), sorted(unused))
+
+
+def _check_objective(stock: Stock, spec: StudySpec) -> None:
+    """Raise `UserError` where what is better there is not what is better here."""
+    if spec.study.has_several:
+        raise UserError(message=f"{spec.study.name!r} has several objectives, and trials of {stock.name!r} have one")
+    if stock.maximize != spec.study.maximize:
+        direction = "maximizes" if stock.maximize else "minimizes"
+        raise UserError(message=f"{stock.name!r} {direction}, and {spec.study.name!r} does the other")
+
+
+def _renamed(trial: FrozenTrial, renamed: Mapping[str, str]) -> dict[str, Scalar]:
+    """The settings of a trial by their names here."""
+    return {renamed.get(old, old): value for old, value in trial.params.items()}
 
 
 def _unfit(trial: FrozenTrial, settings: Mapping[str, Scalar], spec: StudySpec) -> str:
@@ -163,19 +173,38 @@ def _ours(trial: FrozenTrial, settings: Mapping[str, Scalar], spec: StudySpec, s
 def points_of(point: FromStudy | Point, spec: StudySpec, path: Path) -> list[Point]:
     """The point itself, or those of another study, by default in the database at `path`, that lie in the space.
 
-    Raises `UserError` where that study cannot be read, or has none.
+    What that study did not search is left to the sampler. Raises `UserError` where it cannot be read, or has none.
     """
     if not isinstance(point, FromStudy):
         return [point]
-    url = point.storage or file_url(path).render_as_string()
-    stock = read_stock(url, point.from_study)
-    own = spec.recipe.get("style") == "optuna"  # whose objective says which settings there are
-    found = stock.trials if own and stock.maximize == spec.study.maximize else fitting(stock, spec, {}).trials
-    complete = [trial for trial in found if state_word(trial) == "complete" and trial.values]
-    if not complete:
-        raise UserError(message=f"enqueue: no complete trial of {point.from_study!r} lies in the space")
-    best = sorted(complete, key=lambda trial: main_value(trial) or 0.0, reverse=spec.study.maximize)
-    return [dict(trial.params) for trial in best[: point.best]]
+    stock = read_stock(point.storage or file_url(path).render_as_string(), point.from_study)
+    _check_objective(stock, spec)
+    best = sorted(
+        (trial for trial in stock.trials if state_word(trial) == "complete" and trial.values),
+        key=lambda trial: main_value(trial) or 0.0,
+        reverse=spec.study.maximize,
+    )
+    found = [_point(_renamed(trial, point.map), spec) for trial in best]
+    points = [each for each in found if not isinstance(each, str)]
+    if not points:
+        unfit = "; ".join(f"{count} x {reason}" for reason, count in Counter(map(str, found)).items())
+        fits = f'fits ({unfit}); settings that have another name there: map = {{ "OLD" = "NEW" }}'
+        which = f"no complete trial of {point.from_study!r}"
+        raise UserError(message=f"enqueue: {which} {fits}" if unfit else f"enqueue: there is {which}")
+    return points[: point.best]
+
+
+def _point(settings: Point, spec: StudySpec) -> Point | str:
+    """What of a trial's settings is searched here too, or why it does not fit."""
+    if spec.recipe.get("style") == "optuna":  # whose objective says which settings there are
+        return settings
+    chosen: Point = {}
+    for path in ordered(spec.space):
+        if path in settings and spec.space[path].holds(chosen):
+            if not spec.space[path].contains(settings[path]):
+                return f"{path!r} lies outside the space"
+            chosen[path] = settings[path]
+    return chosen or "has none of the searched settings"
 
 
 def add(path: Path, name: str, trials: Sequence[FrozenTrial]) -> None:

@@ -21,18 +21,32 @@ class FromStudy(Part):
     from_study: str = Field(min_length=1)
     """Its name."""
     best: int = Field(3, ge=1)
-    """How many of its complete trials, the best ones, of those that lie in this study's space."""
+    """How many of its complete trials, the best ones, of those that lie in this study's space.
+
+    What they do not have of it the sampler chooses.
+    """
     storage: str | None = None
     """Its database's URL; by default the database of this study."""
+    map: dict[str, str] = Field(default_factory=dict)
+    """Names of its settings -> what they are called here, ``{ lr = "optimizer.lr" }``."""
 
 
 def check_points(points: Sequence[Point | FromStudy], space: Space, *, trials: int | None) -> None:
     """Raise `ValueError` for a point that no trial of the space could have, or more points than trials."""
     for index, point in enumerate(points):
-        if not isinstance(point, FromStudy):
-            _check_point(point, space, f"enqueue[{index}]")
+        where = f"enqueue[{index}]"
+        if isinstance(point, FromStudy):
+            _check_map(point.map, space, f"{where}.map")
+        else:
+            _check_point(point, space, where)
     if trials is not None and len(points) > trials:
         raise ValueError(f"enqueue: {len(points)} points to try first, but budget.trials = {trials}")
+
+
+def _check_map(renamed: Mapping[str, str], space: Space, where: str) -> None:
+    for old, new in renamed.items():
+        if new not in space:
+            raise ValueError(f"{where}: {old} = {new!r}: {new!r} is not searched.{nearest(new, space)}")
 
 
 def _check_point(point: Mapping[str, Scalar], space: Space, where: str) -> None:
