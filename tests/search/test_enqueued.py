@@ -120,6 +120,15 @@ def test_no_trial_of_another_study_fits(tmp_path: Path) -> None:
         create_study(tmp_path / "tunefast.db", _spec({"from_study": "old", "storage": url}))
 
 
+def test_a_study_of_several_objectives(tmp_path: Path) -> None:
+    """Studies may have several objectives, but the best trials of such are not tried first; that is what is said."""
+    url = f"sqlite:///{tmp_path / 'stock.db'}"
+    optuna.create_study(study_name="two", storage=url, directions=["maximize", "minimize"])
+    problem = r"'two' has 2 objectives; only trials of studies with one can be imported, or tried first"
+    with pytest.raises(UserError, match=problem):
+        create_study(tmp_path / "tunefast.db", _spec({"from_study": "two", "storage": url}))
+
+
 def test_more_than_there_are_trials(tmp_path: Path) -> None:
     """The best of another study are no more than the budget has trials."""
     path = tmp_path / "tunefast.db"

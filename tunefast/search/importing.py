@@ -63,7 +63,8 @@ def read_stock(url: str, name: str) -> Stock:
             problem = f"{url}: cannot be read by Optuna ({type(error).__name__}: {reason})"
             raise UserError(message=redacted(problem)) from error
         if len(study.directions) > 1:
-            raise UserError(message=f"{name!r} has {len(study.directions)} objectives; tunefast's studies have one")
+            taken = "only trials of studies with one can be imported, or tried first"
+            raise UserError(message=f"{name!r} has {len(study.directions)} objectives; {taken}")
         return Stock(name, study.direction == optuna.study.StudyDirection.MAXIMIZE, trials)
 
 
