@@ -194,6 +194,17 @@ BASE_MESSAGES = {
         "[study] metric = 'top5_accuracy': not reported by a training with the loss 'cross_entropy', which is for"
         " classes. With metrics = ['top5_accuracy'] in [recipe] it is, as 'val_top5_accuracy'."
     ),
+    BASE.replace('"val_accuracy"', '"steps_to_target"\ntarget = { metric = "val_f1", value = 0.9 }'): (
+        "[study] target.metric = 'val_f1': not reported by a training with the loss 'cross_entropy', which is for"
+        " classes. With metrics = ['f1'] in [recipe] it is, as 'val_f1'."
+    ),
+    BASE.replace("val_accuracy", "seconds_to_target"): (
+        "[study] metric = 'seconds_to_target': needs target = { metric = \"val_accuracy\", value = ... }"
+    ),
+    BASE.replace('"val_accuracy"', '["val_loss", "seconds_to_target"]'): (
+        "[study] metric = 'seconds_to_target': needs target = { metric = \"val_accuracy\", value = ... }, "
+        "and no other metrics beside it"
+    ),
     BASE.replace("val_accuracy", "f1"): (
         "[study] metric = 'f1': not reported by a training with the loss 'cross_entropy', which is for classes."
         " With metrics = ['f1'] in [recipe] it is, as 'val_f1'."

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tunefast.errors import SpecError, nearest
 from tunefast.recipe.metrics import applies
 from tunefast.recipe.recipe import AnyRecipe, TrainingRecipe
+from tunefast.spec.costs import RACES
 from tunefast.spec.domains import Int
 from tunefast.spec.mistakes import mistakes_of, mistakes_of_fixed, mistakes_of_recipe, told
 from tunefast.spec.study import StudySpec
@@ -110,6 +111,10 @@ def _check_metric(spec: StudySpec, recipe: TrainingRecipe, where: str) -> None:
     missing = next((name for name in spec.reported_metrics if name not in recipe.reported_metrics), None)
     if missing is None:
         return
+    if missing in RACES and spec.study.target is None:
+        alone = ", and no other metrics beside it" if spec.study.has_several else ""
+        needed = f'needs target = {{ metric = "val_accuracy", value = ... }}{alone}'
+        raise SpecError(where=where, problem=f"[study] metric = {missing!r}: {needed}")
     name = missing.removeprefix("val_")
     if any(applies(name, kind) for kind in recipe.loss.kinds):
         hint = f" With metrics = [{name!r}] in [recipe] it is, as {f'val_{name}'!r}."
@@ -117,6 +122,7 @@ def _check_metric(spec: StudySpec, recipe: TrainingRecipe, where: str) -> None:
         hint = nearest(missing, recipe.reported_metrics)
     loss = f"the loss {recipe.loss.name!r}, which is for {recipe.loss.kinds[0]}"
     problem = f"not reported by a training with {loss}.{hint}"
-    key = "metric" if missing in spec.study.metrics else "pruner.metric"
+    compared = "target.metric" if spec.study.target is not None else "pruner.metric"
+    key = "metric" if missing in spec.study.metrics else compared
     place = f"[constraints] {missing!r}" if missing in spec.constraints else f"[study] {key} = {missing!r}"
     raise SpecError(where=where, problem=f"{place}: {problem}")
