@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,10 @@ from tunefast.spec.mistakes import mistakes_of, mistakes_of_fixed, mistakes_of_r
 from tunefast.spec.study import StudySpec
 from tunefast.spec.unreachable import below_zero, never_met, out_of_range
 
+_PLACE = re.compile(r"Invalid value \(at line (\d+), column (\d+)\)")
+"""Where TOML has found no value."""
+_WORD = re.compile(r"[A-Za-z_][\w./:-]*")
+
 
 def load_spec(path: str | Path, name: str | None = None, *, single: bool = False) -> StudySpec:
     """Read and check the spec in the TOML file `path`; `name` replaces the study's, which defaults to the file's.
@@ -28,18 +33,34 @@ def load_spec(path: str | Path, name: str | None = None, *, single: bool = False
     trial. Raises `SpecError`.
     """
     path = Path(path)
+    text = ""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(where=path, problem=f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
     except tomllib.TOMLDecodeError as error:
-        raise SpecError(where=path, problem=f"is not valid TOML: {error}") from error
+        raise SpecError(where=path, problem=f"is not valid TOML: {error}{_unquoted(error, text)}") from error
     study = table.setdefault("study", {})
     if isinstance(study, dict) and (name is not None or "name" not in study):
         study["name"] = name if name is not None else path.stem
     if single:
         table.setdefault("budget", {"trials": 1})
     return parse_spec(table, str(path))
+
+
+def _unquoted(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """That text needs quotes, where a word stands at the place of the error; else nothing."""
+    place = _PLACE.search(str(error))
+    if place is None:
+        return ""
+    line, column = int(place[1]), int(place[2])
+    word = _WORD.match(text.split("\n")[line - 1], column - 1)
+    if word is None:
+        return ""
+    if word[0] in ("True", "False"):
+        return f": it is written {word[0].lower()}"
+    return f': text needs quotes, "{word[0]}"'
 
 
 def parse_spec(table: Mapping[str, Any], where: str = "spec") -> StudySpec:
