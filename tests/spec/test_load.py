@@ -172,6 +172,12 @@ def test_message(extra: str) -> None:
 BASE_MESSAGES = {
     BASE.replace("trials = 3", ""): "budget: give trials or minutes, or the search has no end",
     BASE.replace("trials = 3", "trails = 3"): "[budget] trails: unknown key 'trails'. Did you mean 'trials'?",
+    BASE.replace("[budget]", "num_samples = 9\n[budget]"): (
+        "[study] num_samples: unknown key 'num_samples'. Did you mean 'trials' in [budget]?"
+    ),
+    BASE.replace("trials = 3", "trials = 3\ntimeout = 60"): (
+        "[budget] timeout: unknown key 'timeout'. Did you mean 'minutes'?"
+    ),
     BASE.replace('data = { name = "digits" }', ""): "[recipe] data: is missing",
     BASE.replace('name = "digits"\nmetric', 'name = "a/b"\nmetric'): (
         "[study] name = 'a/b': should be a name without / and \\ and control characters, such as line breaks"

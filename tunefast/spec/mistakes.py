@@ -12,7 +12,7 @@ from tunefast.recipe.recipe import MODELS, RECIPE
 from tunefast.spec.domains import Float
 from tunefast.spec.space import apply
 from tunefast.spec.study import StudySpec
-from tunefast.spec.wording import DOMAIN_KEYS, NO_TABLE, Location, kind_of, models_at, problem, unknown_key
+from tunefast.spec.wording import DOMAIN_KEYS, NO_TABLE, Location, budget_key, kind_of, models_at, problem, unknown_key
 
 MOST_TOLD = 5
 DOMAIN = {*Float.model_fields, *DOMAIN_KEYS, "choices", "distribution"} - {"when"}
@@ -66,7 +66,7 @@ def _in_section(details: list[Any], path: list[int | str], model: type[BaseModel
         unquoted = _unquoted(rest, detail["input"]) if section == "space" else ""
         if unquoted:
             return f'[space] {unquoted}: a path with dots needs quotes: "{unquoted}" = {{ ... }}'
-        return f"{where}: {unknown_key(detail, models)}"
+        return f"{where}: {budget_key(path) or unknown_key(detail, models)}"
     return _valued(details, where, models)
 
 

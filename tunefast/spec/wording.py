@@ -50,6 +50,11 @@ DOMAIN_KEYS = {
     **dict.fromkeys(("log_uniform", "loguniform"), "log = true"),
 }
 """What other programs call the keys of a domain -> what a spec calls them."""
+BUDGET_KEYS = {
+    **dict.fromkeys(("trials", "num_samples", "n_trials", "num_trials", "max_trials"), "trials"),
+    **dict.fromkeys(("minutes", "timeout", "time_budget_s"), "minutes"),
+}
+"""What other programs call the keys of the budget, and its own, which may stand in another section."""
 
 
 def problem(details: Sequence[Any], models: list[type[BaseModel]]) -> str:
@@ -129,6 +134,16 @@ def unknown_key(detail: Any, models: list[type[BaseModel]], path: str = "") -> s
     if settings and ("." not in path or not close):
         return f"{told} Did you mean {' or '.join(map(repr, settings))}?"
     return f"{told} Did you mean {replaced!r}?" if replaced else f"{told}{nearest(key, known)}"
+
+
+def budget_key(path: Sequence[int | str]) -> str:
+    """That there is no such key where `path` ends, but one of the budget; empty where it is none of those."""
+    *sections, key = path
+    meant = BUDGET_KEYS.get(str(key))
+    if meant is None or len(sections) > 1:
+        return ""
+    place = "" if sections == ["budget"] else " in [budget]"
+    return f"unknown key {key!r}. Did you mean {meant!r}{place}?"
 
 
 def _domain_key(key: str, value: Any, known: set[str]) -> str:
