@@ -150,6 +150,13 @@ MESSAGES = {
     'early_stopping = { monitor = "val_f1" }': (
         "[recipe]: early_stopping.monitor = 'val_f1' is not reported; known: loss, accuracy, val_loss, val_accuracy"
     ),
+    'early_stopping = { monitor = "val_los" }': (
+        "[recipe]: early_stopping.monitor = 'val_los' is not reported; known: loss, accuracy, val_loss, val_accuracy"
+    ),
+    'early_stopping = { monitor = "val_fluency" }\nmetrics = [{ path = "a:b", name = "fluency" }]': (
+        "[recipe]: early_stopping: mode = \"auto\": the name 'val_fluency' does not say which way is better; "
+        'set mode = "min" or "max"'
+    ),
     'schedule = { name = "plateau", monitor = "val_f1" }': (
         "[recipe]: schedule.monitor = 'val_f1' is not reported; known: loss, accuracy, val_loss, val_accuracy"
     ),

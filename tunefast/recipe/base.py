@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from tunefast.recipe.optimizers import AdamW, Optimizer
 from tunefast.recipe.part import Part
@@ -32,6 +32,19 @@ class RecipePart(Part):
     """Decides all random draws. Left out, each trial has one of its own, by the study's seed and the trial's number."""
     early_stopping: Annotated[Patience | None, or_none(Patience)] = None
     """When a trial that stopped improving ends; never, where it is left out or "none"."""
+
+    @model_validator(mode="after")
+    def _monitors_known(self) -> Self:
+        self._check_monitors()
+        return self
+
+    def _check_monitors(self) -> None:
+        """Raise `ValueError` for a watched metric that is not reported, or of which nobody says what is better."""
+        if self.early_stopping is not None:
+            try:
+                self.early_stopping.check_direction()
+            except ValueError as error:
+                raise ValueError(f"early_stopping: {error}") from error
 
     def patience(self) -> Patience | None:
         """The early stopping settings with `start_from_epoch` filled in from the schedule."""

@@ -59,8 +59,8 @@ class TrainingRecipe(LoopPart):
         """What is measured on the validation part besides the loss."""
         return tuple(dict.fromkeys((*default_metrics(self.loss.kinds[0]), *self.metrics)))
 
-    @model_validator(mode="after")
-    def _monitors_reported(self) -> TrainingRecipe:
+    def _check_monitors(self) -> None:
+        """Raise `ValueError` for a watched metric that is not reported; only then for want of a direction."""
         monitors = {"schedule.monitor": getattr(self.schedule, "monitor", None)}
         if self.early_stopping is not None:
             monitors["early_stopping.monitor"] = self.early_stopping.monitor
@@ -68,7 +68,7 @@ class TrainingRecipe(LoopPart):
             if monitor is not None and monitor not in self.reported_metrics:
                 known = ", ".join(self.reported_metrics)
                 raise ValueError(f"{field} = {monitor!r} is not reported; known: {known}")
-        return self
+        super()._check_monitors()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> TrainingRecipe:

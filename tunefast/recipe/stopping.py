@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tunefast.recipe.part import Part
 
@@ -54,12 +54,23 @@ class Patience(Part):
     restore_best_weights: bool = True
     """Keep the weights of the best epoch, and report its metrics, rather than those of the last."""
 
-    @model_validator(mode="after")
-    def _direction_known(self) -> Patience:
+    def check_direction(self) -> None:
+        """Raise `ValueError` where neither the mode nor the metric's name says which way is better.
+
+        Left to whoever knows what is reported: a mistyped name needs no mode.
+        """
         if self.mode == "auto" and metric_direction(self.monitor) is None:
             raise ValueError(
                 f'mode = "auto": the name {self.monitor!r} does not say which way is better; set mode = "min" or "max"'
             )
+
+
+class _CheckedPatience(Patience):
+    model_config = ConfigDict(title="Patience")  # what mistakes are told of
+
+    @model_validator(mode="after")
+    def _direction_known(self) -> _CheckedPatience:
+        self.check_direction()
         return self
 
 
@@ -72,7 +83,7 @@ class EarlyStopping:
     """
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = Patience(**settings)
+        self.settings = Patience(**dict(_CheckedPatience(**settings)))
         self.best: float | None = None
         self.best_epoch = 0
         self._waited = 0
