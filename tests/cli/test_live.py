@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tunefast.cli.live import SPARKS, Page, picture, sparkline, terminal_page
+from tunefast.cli.live import SPARKS, Page, line, picture, sparkline, terminal_page
 from tunefast.spec.progress import Progress, SlotView
 
 BUSY = SlotView(
@@ -129,3 +129,9 @@ def test_sparklines_rise_and_fall_as_values_do(values: list[float]) -> None:
     assert len(heights) == len(values)
     assert (heights[values.index(min(values))], heights[values.index(max(values))]) == (0, len(SPARKS) - 1)
     assert [height for _, height in sorted(zip(values, heights, strict=True))] == sorted(heights)
+
+
+def test_imported_trials_are_none_of_the_budget() -> None:
+    """Trials from another study stand beside those that the budget counts."""
+    said = line(PROGRESS.model_copy(update={"trials": 12, "counts": {"complete": 12, "imported": 14}}))
+    assert said.startswith("12/12 trials (12 complete, and 14 imported); ")

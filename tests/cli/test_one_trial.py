@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tests.report.made import PRUNED, RUNNING, attempt, epoch, study, trial
 from tests.store.databases import study_spec
-from tunefast.cli.showing import show_trial
+from tunefast.cli.showing import show_study, show_trial
 from tunefast.store.snapshot import StudySnapshot
 
 PLACE = {"host": "box", "commit": None, "versions": {"torch": "2.9"}, "python": "3.12"}
@@ -82,3 +82,15 @@ def test_an_attempt_without_an_end_was_cut_off() -> None:
     """Its coordinator was killed; only the last attempt of a trial that runs is under way."""
     lines = shown(study(trial(None, RUNNING), attempts=[tried(1, None), tried(2, None)]))
     assert [line.rpartition(": ")[2] for line in lines if line.startswith("attempt")] == ["cut off", "running"]
+
+
+def test_an_imported_trial_is_told_as_one() -> None:
+    """Who looks at a trial or at its study's table learns that it was trained elsewhere, and where."""
+    found = study(trial(0.9, imported="old, trial 6"), trial(0.5))
+    assert "imported: old, trial 6" in shown(found)
+    out = io.StringIO()
+    show_study(Console(file=out, width=80, force_terminal=False), found)
+    first, *_, imported, own = out.getvalue().splitlines()
+    assert first == "study: 1 complete, and 1 imported; 1 min 0 s of work"
+    assert "imported" in imported.split()
+    assert "imported" not in own

@@ -50,7 +50,15 @@ def test_an_aborted_study_says_how_the_rest_goes_on() -> None:
 
 def test_a_study_that_took_a_moment_took_some_time() -> None:
     """Less than a second is told as that part of one, not as 0 s."""
-    assert "1 trials in 0.3 s: 1 complete." in summary(replace(study(trial(0.5)), active_seconds=0.3), "trials")
+    assert "1 trial in 0.3 s: 1 complete." in summary(replace(study(trial(0.5)), active_seconds=0.3), "trials")
+
+
+def test_imported_trials_are_told_apart() -> None:
+    """The summary counts what was trained here, and says of a winner from another study that it is one."""
+    found = study(trial(0.9, imported="old, trial 6"), trial(0.8, imported="old, trial 7"), trial(0.5))
+    words = summary(replace(found, active_seconds=4.0), "trials")
+    assert "1 trial in 4 s: 1 complete, and 2 imported." in words
+    assert "Best score: 0.9000 (trial 0, imported: old, trial 6)" in words
 
 
 def test_a_pruner_of_a_study_that_is_over_waits_for_nothing() -> None:

@@ -22,6 +22,7 @@ def progress(**changes: Any) -> Progress:
 def test_in_words() -> None:
     """Trials that have ended, the best value, what is left; what is not known is left out."""
     assert in_words(progress()) == "2/4 trials"
+    assert in_words(progress(counts={"complete": 4, "imported": 3})) == "4/4 trials (+3 imported)"
     assert in_words(progress(trials=None, best_value=0.98765, eta_seconds=125.0)) == (
         "2 trials, score 0.9877, about 2:05 left"
     )

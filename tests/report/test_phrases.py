@@ -58,6 +58,8 @@ def test_settings_are_short_where_that_is_enough() -> None:
 def test_counts_have_an_order() -> None:
     """What matters most comes first, whatever was counted first."""
     assert counts_line({"failed": 1, "complete": 2, "running": 0}) == "2 complete, 1 failed"
+    assert counts_line({"imported": 3, "complete": 2, "pruned": 1}) == "2 complete, 1 pruned, and 3 imported"
+    assert counts_line({"imported": 3}) == "3 imported"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,14 @@ def test_the_winner_and_its_lead() -> None:
     assert lines(made, flag=" --storage X")[0] == "tunefast study confirm study --storage X"
 
 
+def test_a_winner_from_another_study_is_told_as_one() -> None:
+    """Imported trials are counted apart, and one that leads is said to have been trained elsewhere."""
+    words = said(study(trial(0.9, imported="old, trial 6"), trial(0.5)))
+    assert "1 trial in 1 min 0 s of work: 1 complete, and 1 imported." in words
+    assert "Trial 0 leads with score 0.9000. It was imported (old, trial 6), so it was trained elsewhere." in words
+    assert said(study(trial(0.9, imported="old, trial 6"))).startswith("No trial has begun yet; 1 imported.")
+
+
 def test_equals_are_told_as_equals() -> None:
     """Where the first two have one value there is no difference that may be chance."""
     words = said(full(trial(0.5, params={"x": 0.25}), trial(0.5, params={"x": 0.5})))

@@ -39,6 +39,16 @@ def test_more_epochs_than_planned_save_none() -> None:
     assert (tally.epochs_run, tally.epochs_saved) == (21, 1)
 
 
+def test_trials_from_another_study_are_counted_apart() -> None:
+    """However they ended, they are none of this study's own trials."""
+    tally = Tally(maximize=True)
+    tally.note(0, Ended("complete", 0.9, 4, 4, imported=True))
+    tally.note(1, Ended("pruned", None, 2, 2, imported=True))
+    tally.note(2, Ended("complete", 0.5, 4, 4))
+    assert tally.counts == {"imported": 2, "complete": 1}
+    assert tally.num_trained == 1
+
+
 def test_the_ranking() -> None:
     """Complete trials from best to worst, the earlier of equals first."""
     tally = Tally(maximize=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,8 @@ from tunefast.store.snapshot import StudySnapshot
 
 def show_missing(out: Console, study: StudySnapshot) -> None:
     """Print what the pruner waits for before it stops any trial, where there are to be more of them."""
-    missing = num_missing(study.spec.study.pruner, study.counts, resumes=study.trains_with_ours)
+    states = Counter(study.states.values())  # imported ones help the pruner as well
+    missing = num_missing(study.spec.study.pruner, states, resumes=study.trains_with_ours)
     if missing and study.trials and not study.is_over:
         out.print(
             f"the {study.spec.study.pruner.name} pruner needs {missing} {missing_in_words(study)} before it stops any"

@@ -27,13 +27,13 @@ from tunefast.cli.output import (
 )
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.report.recipes import in_short, lines_of
-from tunefast.report.sentences import winner_in_words
+from tunefast.report.sentences import imported_in_words, winner_in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
 from tunefast.search.pruning.promoting import Place
 from tunefast.search.rungs import places, where_in_words
 from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.progress import PRUNER
-from tunefast.store.rows import CLONED, EXTRAPOLATED, RETRIES, SPLITS, main_value, settings_of, state_word
+from tunefast.store.rows import CLONED, EXTRAPOLATED, IMPORTED, RETRIES, SPLITS, main_value, settings_of, state_word
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
@@ -180,7 +180,9 @@ def _short(value: Any) -> str:
 
 
 def _why(study: StudySnapshot, trial: FrozenTrial, waiting: Mapping[int, Place]) -> str:
-    """Why a trial ended before its last epoch, or waits, in a word or two."""
+    """Why a trial ended before its last epoch, or waits, in a word or two; or that it is from another study."""
+    if IMPORTED in trial.user_attrs:
+        return "imported"
     if trial.number in waiting:
         return where_in_words(waiting[trial.number])
     if trial.number in study.begun_waiting:
@@ -204,6 +206,8 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     out.print(Text(f"{study.name}, trial {trial.number}: {state}", style="bold"))
     if trial.values:
         out.print(f"{values_in_words(study, trial)}{_counts(study, trial)}", soft_wrap=True)
+    if IMPORTED in trial.user_attrs:
+        out.print(imported_in_words(trial), soft_wrap=True)
     if CLONED in trial.user_attrs:
         out.print(f"a variant of trial {trial.user_attrs[CLONED]}")
     if RETRIES in trial.user_attrs:

@@ -13,7 +13,7 @@ from tunefast.cli.ledger import regret_document, show_regret
 from tunefast.cli.output import amount, counts_line, number, show_commands, show_settings
 from tunefast.cli.slot_table import show_slots, slots_document
 from tunefast.recipe.recipe import TrainingRecipe
-from tunefast.report.sentences import written_in_words
+from tunefast.report.sentences import imported_in_words, trials, written_in_words
 from tunefast.shell import command
 from tunefast.spec.progress import OUT_OF_MEMORY
 from tunefast.spec.samplers import GridSampler
@@ -83,9 +83,7 @@ def show_summary(console: Console, study: StudySnapshot, reason: str, storage: s
     """Print what won, what stopping early saved, and the commands to type next."""
     ended = f": {REASONS[reason]}" if reason in REASONS else ""
     console.print(Text(f"Study {study.name}{ended}.", style="bold"))
-    console.print(
-        f"{len(study.trials)} trials in {amount(study.active_seconds)}: {counts_line(study.counts) or 'none'}."
-    )
+    console.print(f"{trials(study.num_own)} in {amount(study.active_seconds)}: {counts_line(study.counts) or 'none'}.")
     infeasible = study.counts.get("infeasible", 0)
     if infeasible:
         console.print(f"{infeasible} of them {_why_infeasible(study)}.", soft_wrap=True)
@@ -110,11 +108,12 @@ def _show_best(console: Console, study: StudySnapshot) -> None:
     epoch = best.user_attrs.get("kept_epoch")
     of = f" of {study.spec.epochs_for(best.params)}" if study.spec.knows_epochs else ""
     at = f", at epoch {epoch}{of}" if epoch else ""
+    source = f", {imported}" if (imported := imported_in_words(best)) else ""
     console.print()
     metric, *others = study.spec.study.metrics
     values = [number(value) for value in best.values]
     also = "".join(f", {name} {value}" for name, value in zip(others, values[1:], strict=True))
-    console.print(Text(f"Best {metric}: {values[0]}{also} (trial {best.number}{at})", style="bold green"))
+    console.print(Text(f"Best {metric}: {values[0]}{also} (trial {best.number}{at}{source})", style="bold green"))
     show_settings(console, best.params)
     for sentence in written_in_words(study):
         console.print(sentence)

@@ -70,7 +70,8 @@ class Bar:
 def in_words(progress: Progress) -> str:
     """How many trials have ended, the best value, and the minutes that are left."""
     total = "" if progress.trials is None else f"/{progress.trials}"
-    words = [f"{progress.finished}{total} trials"]
+    imported = progress.counts.get("imported", 0)
+    words = [f"{progress.finished}{total} trials{f' (+{imported} imported)' if imported else ''}"]
     if progress.best_value is not None:
         words.append(f"{progress.metric} {progress.best_value:.4g}")
     if progress.is_finishing:

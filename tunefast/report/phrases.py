@@ -67,6 +67,8 @@ def short_params(params: Mapping[str, Any]) -> str:
 
 
 def counts_line(counts: Mapping[str, int]) -> str:
-    """Trials by state, in words."""
+    """Trials by state, in words; last those from another study, which are none of its own."""
     order = ("complete", "pruned", "infeasible", "failed", "retried", "running", "waiting")
-    return ", ".join(f"{counts[state]} {state}" for state in order if counts.get(state))
+    own = ", ".join(f"{counts[state]} {state}" for state in order if counts.get(state))
+    imported = f"{counts['imported']} imported" if counts.get("imported") else ""
+    return f"{own}, and {imported}" if own and imported else own or imported

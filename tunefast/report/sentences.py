@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.report.phrases import number
 from tunefast.search.auditing import CONFIDENCE, regret
 from tunefast.search.confirmed import Lead, Repeated
 from tunefast.search.intervals import Interval
+from tunefast.store.rows import IMPORTED
 from tunefast.store.snapshot import StudySnapshot
 
 
@@ -65,6 +66,11 @@ def regret_in_words(study: StudySnapshot) -> Iterator[str]:
             f"{ledger.num_winners:,} of these became better than all that were not audited: {ledger.rate:.1%} "
             f"({CONFIDENCE:.0%} interval: {ledger.rate_low:.1%} to {ledger.rate_high:.1%})."
         )
+
+
+def imported_in_words(trial: FrozenTrial) -> str:
+    """Which trial of which other study a trial was; nothing for one of the study's own."""
+    return f"imported: {trial.user_attrs[IMPORTED]}" if IMPORTED in trial.user_attrs else ""
 
 
 def trials(count: int) -> str:

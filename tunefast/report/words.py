@@ -13,7 +13,7 @@ from tunefast.report.phrases import brief, counts_line, duration, number, race_c
 from tunefast.report.sentences import lead_in_words, trials, winner_in_words, written_in_words
 from tunefast.search.confirmed import Confirmation
 from tunefast.spec.samplers import GridSampler
-from tunefast.store.rows import EXTRAPOLATED, retried, settings_of
+from tunefast.store.rows import EXTRAPOLATED, IMPORTED, retried, settings_of
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
 
@@ -61,12 +61,12 @@ def _winner(study: StudySnapshot, confirmation: Confirmation | None) -> FrozenTr
 
 def _what_there_is(study: StudySnapshot) -> str:
     counts = {state: count for state, count in study.counts.items() if count}
-    if not counts:
-        return "No trial has begun yet."
-    begun = f"{trials(len(study.trials))} in {duration(study.active_seconds)} of work"
+    if not study.num_own:
+        return f"No trial has begun yet{f'; {counts_line(counts)}' if counts else ''}."
+    begun = f"{trials(study.num_own)} in {duration(study.active_seconds)} of work"
     if len(counts) > 1:
         return f"{begun}: {counts_line(counts)}."
-    return f"{begun}, {'all ' * (len(study.trials) > 1)}{next(iter(counts))}."
+    return f"{begun}, {'all ' * (study.num_own > 1)}{next(iter(counts))}."
 
 
 def _result(study: StudySnapshot, confirmation: Confirmation | None) -> Iterator[str]:
@@ -98,6 +98,8 @@ def _searched(study: StudySnapshot, best: FrozenTrial) -> Iterator[str]:
         yield f"Trial {best.number} {verb}: it got to {aim} after {_amount(study, best.values[0])}."
     else:
         yield f"Trial {best.number} {verb} with {_values(study, best)}."
+    if IMPORTED in best.user_attrs:
+        yield f"It was imported ({best.user_attrs[IMPORTED]}), so it was trained elsewhere."
     yield from written_in_words(study)
     yield from _ahead(study, best)
     if section.has_several:

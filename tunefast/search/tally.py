@@ -55,7 +55,7 @@ class Tally:
         self._ended[number] = ended
         for each, sign in ((before, -1), (ended, 1)):
             if each is not None:
-                self._states[each.state] += sign
+                self._states["imported" if each.imported else each.state] += sign
                 self._epochs_saved += sign * max(each.epochs_planned - each.epochs_run, 0)
             if each is not None and not each.imported:
                 self._num_own += sign
@@ -67,7 +67,7 @@ class Tally:
 
     @property
     def counts(self) -> Counter[str]:
-        """Trials by state; failed ones that are tried again are "retried"."""
+        """Trials by state; failed ones that are tried again are "retried", those from another study "imported"."""
         again = Counter(self._ended[number].state for number in self._retried if number in self._ended)
         return self._states - again + Counter(retried=again.total())
 

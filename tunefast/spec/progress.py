@@ -212,7 +212,7 @@ class Progress(Record):
     trials: int | None
     """The budget, None where it is not counted in trials."""
     counts: dict[str, int]
-    """Trials by state: complete, pruned, infeasible, failed, retried, running, waiting."""
+    """Trials by state: complete, pruned, infeasible, failed, retried, running, waiting; imported, however it ended."""
     best_trial: int | None = None
     best_value: float | None = None
     target: float | None = None
@@ -229,8 +229,9 @@ class Progress(Record):
 
     @property
     def finished(self) -> int:
-        """Trials that have ended and are not tried again."""
-        return sum(count for state, count in self.counts.items() if state not in ("running", "waiting", "retried"))
+        """Trials of its own that have ended and are not tried again."""
+        others = ("running", "waiting", "retried", "imported")
+        return sum(count for state, count in self.counts.items() if state not in others)
 
     @property
     def is_finishing(self) -> bool:

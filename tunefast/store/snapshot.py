@@ -63,8 +63,13 @@ class StudySnapshot:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Trials by state."""
-        return dict(Counter(self.states.values()))
+        """Trials by state; those from another study are "imported"."""
+        return standing.counts(self.trials, self.states)
+
+    @property
+    def num_own(self) -> int:
+        """Trials that were not brought from another study."""
+        return len(self.trials) - self.counts.get("imported", 0)
 
     @cached_property
     def states(self) -> dict[int, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from tunefast.spec.progress import AT_RUNG
-from tunefast.store.rows import OURS, retried, state_word
+from tunefast.store.rows import IMPORTED, OURS, retried, state_word
 
 Rows = Sequence[Mapping[str, Any]]
 """Of the attempts' table, in order."""
@@ -18,6 +19,11 @@ def words(trials: Sequence[FrozenTrial], waiting: Iterable[int]) -> dict[int, st
     """By trial, its state in tunefast's words; `waiting` are those that were begun and wait."""
     special = dict.fromkeys(waiting, "waiting") | dict.fromkeys(retried(trials), "retried")
     return {trial.number: special.get(trial.number) or state_word(trial) for trial in trials}
+
+
+def counts(trials: Iterable[FrozenTrial], states: Mapping[int, str]) -> dict[str, int]:
+    """Trials by state; those from another study as "imported" however they ended, since none was trained here."""
+    return dict(Counter("imported" if IMPORTED in trial.user_attrs else states[trial.number] for trial in trials))
 
 
 def begun_waiting(trials: Iterable[FrozenTrial], attempts: Rows, *, nobody_works: bool) -> set[int]:
