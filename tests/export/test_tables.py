@@ -97,6 +97,12 @@ def test_a_row_a_trial(tmp_path: Path) -> None:
     assert {name: found[name] for name in expected} == expected
 
 
+def test_an_imported_trial_says_which_one_it_was(tmp_path: Path) -> None:
+    """Who reads a file can tell trials of another study from those that were trained here."""
+    table = trial_table(stored(tmp_path, complete(0.5), {**complete(0.6), "user_attrs": {"imported": "old, trial 6"}}))
+    assert [row(table, number)["imported"] for number in (0, 1)] == [None, "old, trial 6"]
+
+
 def test_a_failed_trial_says_the_last_line_of_its_error(tmp_path: Path) -> None:
     """Which names the exception; text that no file could hold is spelled out."""
     found = row(trial_table(stored(tmp_path, complete(0.5), failed("Traceback\n  f()\nKeyError: '\udc80'\n\n"))), 1)

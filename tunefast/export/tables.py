@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from optuna.trial import FrozenTrial
 
-from tunefast.store.rows import settings_of
+from tunefast.store.rows import IMPORTED, settings_of
 from tunefast.store.snapshot import StudySnapshot
 
 Row = dict[str, Any]
@@ -25,6 +25,7 @@ TRIAL_LAST: dict[str, type] = {
     "seed": int,
     "started": datetime,
     "ended": datetime,
+    "imported": str,
     "error": str,
 }
 EPOCH_FIRST: dict[str, type] = {"trial": int, "attempt": int, "epoch": int}
@@ -65,6 +66,7 @@ def trial_table(study: StudySnapshot) -> Table:
             "kept_epoch": trial.user_attrs.get("kept_epoch"),
             **_trained(attempts.get(trial.number, [])),
             **_times(trial, attempts.get(trial.number, [])),
+            "imported": trial.user_attrs.get(IMPORTED),
             "error": _last_line(trial.user_attrs.get("error")),
         }
         for trial in study.trials
