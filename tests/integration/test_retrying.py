@@ -48,6 +48,10 @@ def test_failed_trials_are_tried_again(terminal: Terminal, sampler: str) -> None
     for old, new in again.items():
         assert study.trial(new).params == study.trial(int(old)).params
         assert f"tries trial {old} again" in terminal.tunefast("study", "show", "s", "--trial", str(new)).stdout
+        assert f"trial {new} tries it again" in terminal.tunefast("study", "show", "s", "--trial", old).stdout
+    rows = {row["trial"]: row for row in terminal.json("study", "show", "s")["trials"]}
+    assert [rows[number]["state"] for number in failed] == ["retried"] * len(failed)
+    assert [rows[new]["retry_of"] for new in again.values()] == failed
     if sampler == "grid":
         assert sorted(trial.params["params.x"] for trial in study.trials if trial.value is not None) == [0, 1, 2, 3]
 

@@ -33,9 +33,12 @@ from tunefast.search.pruning.promoting import Place
 from tunefast.search.rungs import places, where_in_words
 from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.spec.progress import PRUNER
-from tunefast.store.rows import CLONED, EXTRAPOLATED, IMPORTED, RETRIES, SPLITS, main_value, settings_of, state_word
+from tunefast.store.rows import CLONED, EXTRAPOLATED, IMPORTED, RETRIES, SPLITS, main_value, settings_of
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
+
+OURS_ONLY = "tunefast:"
+"""What the names of some attributes of trials begin with, so that people's own cannot be taken for them."""
 
 
 def study_document(study: StudySnapshot) -> dict[str, Any]:
@@ -93,17 +96,12 @@ def list_row(path: Path, name: str, study: StudySnapshot | None) -> dict[str, An
 def _trial_row(study: StudySnapshot, trial: FrozenTrial) -> dict[str, Any]:
     return {
         "trial": trial.number,
-        "state": _state(study, trial),
+        "state": study.states[trial.number],
         "value": main_value(trial),
         **({"values": trial.values} if trial.values and len(trial.values) > 1 else {}),
         "params": settings_of(trial),
-        **trial.user_attrs,
+        **{name.removeprefix(OURS_ONLY): value for name, value in trial.user_attrs.items()},
     }
-
-
-def _state(study: StudySnapshot, trial: FrozenTrial) -> str:
-    """How a trial stands, a failed one as such though another takes its place."""
-    return "waiting" if trial.number in study.begun_waiting else state_word(trial)
 
 
 def _of_trial(rows: list[dict[str, Any]], trial: FrozenTrial) -> list[dict[str, Any]]:
@@ -150,7 +148,7 @@ def show_study(
         planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
         epochs = f"{study.epochs_reached[trial.number]}{planned}"
         values = [number(value) for value in trial.values or [None] * len(metrics)]
-        row = (str(trial.number), _state(study, trial), *values, epochs, _why(study, trial, waiting))
+        row = (str(trial.number), study.states[trial.number], *values, epochs, _why(study, trial, waiting))
         table.add_row(*row, short_params(settings_of(trial)), style="green" if trial in shown else "")
     out.print(table)
 
@@ -202,7 +200,7 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
     trial = study.trials[index]
     waiting = places(study).get(trial.number)
     where = f" {where_in_words(waiting)}" if waiting is not None else _because(trial)
-    state = f"{_state(study, trial)}{where}"
+    state = f"{study.states[trial.number]}{where}"
     out.print(Text(f"{study.name}, trial {trial.number}: {state}", style="bold"))
     if trial.values:
         out.print(f"{values_in_words(study, trial)}{_counts(study, trial)}", soft_wrap=True)
@@ -212,6 +210,9 @@ def show_trial(out: Console, study: StudySnapshot, index: int) -> None:
         out.print(f"a variant of trial {trial.user_attrs[CLONED]}")
     if RETRIES in trial.user_attrs:
         out.print(f"tries trial {trial.user_attrs[RETRIES]} again")
+    for other in study.trials:
+        if other.user_attrs.get(RETRIES) == trial.number:
+            out.print(f"trial {other.number} tries it again")
     if SPLITS in trial.user_attrs:
         out.print(f"its batches were halved {trial.user_attrs[SPLITS]} times for lack of memory")
     show_settings(out, settings_of(trial))
