@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,27 @@ from typer.testing import CliRunner
 from tests.report.made import study, trial
 from tests.store.databases import prepared, stock_study, study_spec
 from tunefast.cli.app import app
+from tunefast.cli.going_on import how_it_goes_on
 from tunefast.cli.summary import how_to_go_on, why_over
 from tunefast.errors import UserError
+from tunefast.shell import DEFAULT_STORAGE
 from tunefast.store import studies
 
 GRID = study_spec(sampler={"name": "grid"}, budget={}, space={"params.x": {"choices": [0, 1]}})
 EXTEND = "Search on with a larger budget: tunefast study extend study"
+
+
+def test_how_a_changed_study_goes_on() -> None:
+    """Another worker does not let a paused study go on, and one whose workers do not wait needs nothing."""
+    found = study(trial(0.5))
+    for held, num_workers, how in (
+        (True, 2, "It is paused; go on: tunefast study resume study"),
+        (False, 2, "Its workers take it up."),
+        (True, 0, "Go on: tunefast study run study"),
+        (False, 0, "Go on: tunefast study run study"),
+        (False, None, "Go on: tunefast study run study"),
+    ):
+        assert how_it_goes_on(replace(found, held=held, num_workers=num_workers), DEFAULT_STORAGE) == how
 
 
 @pytest.mark.parametrize(

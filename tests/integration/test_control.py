@@ -44,6 +44,8 @@ def test_paused_resumed_and_stopped(terminal: Terminal) -> None:
         shown = terminal.tunefast("study", "show", "s").stdout
         assert "s: paused, 1 waiting;" in shown
         assert "It is paused; go on: tunefast study resume s" in shown
+        extended = terminal.tunefast("study", "extend", "s", "--trials", "5").stdout
+        assert extended.endswith("It is paused; go on: tunefast study resume s\n")
         assert list_workers(terminal.database)["workers"][0]["trial"] is None
         assert terminal.json("study", "resume", "s") == {"study": "s", "was_paused": True}
         wait_until(lambda: _epochs(terminal) > waiting, "it goes on")

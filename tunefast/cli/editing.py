@@ -8,14 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from tunefast.cli.check import check_quickly
+from tunefast.cli.going_on import how_it_goes_on
 from tunefast.cli.options import Json, Storage, StudyName, Verbose
 from tunefast.cli.output import console, print_json
 from tunefast.cli.showing import change_in_words
 from tunefast.errors import UserError
-from tunefast.run.commands import edit_study, is_worked_on
+from tunefast.run.commands import edit_study
+from tunefast.run.looking import look
 from tunefast.run.prepare import located
 from tunefast.search.confirming import check_extensible
-from tunefast.shell import DEFAULT_STORAGE, command
+from tunefast.shell import DEFAULT_STORAGE
 from tunefast.spec.editing import edited
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
@@ -58,8 +60,7 @@ def edit(
         out.print(f"  {change_in_words(where, before, after)}", soft_wrap=True)
     if result["outside"] and any(where.startswith("space.") for where in result["changes"]):
         out.print(f"{result['outside']} earlier trials lie outside of it now; they stay.", soft_wrap=True)
-    if not is_worked_on(path, name):
-        out.print(f"Go on: {command('study', 'run', name, storage=storage)}", soft_wrap=True)
+    out.print(how_it_goes_on(look(path, name), storage), soft_wrap=True)
 
 
 def change_of(text: str) -> tuple[str, Any]:

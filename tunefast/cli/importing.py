@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from tunefast.cli.going_on import how_it_goes_on
 from tunefast.cli.options import Json, Storage, Verbose
 from tunefast.cli.output import console, print_json
 from tunefast.errors import UserError
 from tunefast.run.commands import import_trials
-from tunefast.shell import DEFAULT_STORAGE, command
+from tunefast.run.looking import look
+from tunefast.shell import DEFAULT_STORAGE
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
 
@@ -52,4 +54,4 @@ def import_(
         out.print(f"  left out: {count} {'trial' if count == 1 else 'trials'}, since each {reason}", soft_wrap=True)
     if found.unused:
         out.print(f"  settings that the space does not have: {', '.join(found.unused)}", soft_wrap=True)
-    out.print(f"Go on: {command('study', 'run', into, storage=storage)}", soft_wrap=True)
+    out.print(how_it_goes_on(look(path, into), storage), soft_wrap=True)

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from tunefast.cli import check, confirming, control, creating, editing, exporting, importing, watch
+from tunefast.cli.going_on import how_it_goes_on
 from tunefast.cli.group import Group
 from tunefast.cli.options import (
     Json,
@@ -93,8 +94,7 @@ def show(
     if trial is None:
         show_study(console(), study, confirmation_of(database_path(storage), study), storage)
         if study.is_paused:
-            again = command("study", "resume", name, storage=storage)
-            console().print(f"\nIt is paused; go on: {again}", soft_wrap=True)
+            console().print(f"\n{how_it_goes_on(study, storage)}", soft_wrap=True)
         elif study.num_unfinished and study.num_workers == 0:
             again = command("study", "run", name, storage=storage)
             console().print(f"\nNobody works on it; the waiting ones go on with: {again}", soft_wrap=True)
@@ -135,15 +135,14 @@ def extend(
     if trials is not None and trials < num_trials:
         raise UserError(message=f"--trials {trials}: study {name!r} has {num_trials} trials already")
     extend_study(path, name, Budget(trials=trials, minutes=minutes, target=target))
-    limits = snapshot(path, name).spec.budget.model_dump(exclude_none=True)
+    study = look(path, name)
+    limits = study.spec.budget.model_dump(exclude_none=True)
     if to_json:
         print_json({"study": name, "budget": limits})
         return
     words = ", ".join(f"{key} = {value:g}" for key, value in limits.items())
-    console().print(
-        f"Study {name} now has the budget {words}. Go on: {command('study', 'run', name, storage=storage)}",
-        soft_wrap=True,
-    )
+    how = how_it_goes_on(study, storage)
+    console().print(f"Study {name} now has the budget {words}. {how}", soft_wrap=True)
 
 
 @app.command("retry")
@@ -168,7 +167,7 @@ def retry(
     numbers = ", ".join(f"{old} as {new}" for old, new in again.items())
     what = "trial waits" if len(again) == 1 else "trials wait"
     console().print(f"{len(again)} failed {what} to be trained again: {numbers}.", soft_wrap=True)
-    console().print(f"Go on: {command('study', 'run', name, storage=storage)}", soft_wrap=True)
+    console().print(how_it_goes_on(look(path, name), storage), soft_wrap=True)
 
 
 @app.command("delete")

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from tunefast.cli.editing import change_of
+from tunefast.cli.going_on import how_it_goes_on
 from tunefast.cli.group import Group
 from tunefast.cli.options import Json, Storage, Verbose
 from tunefast.cli.output import console, print_json, short_params
 from tunefast.run.cloning import clone_trial
+from tunefast.run.looking import look
 from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.store.engine import database_path
 from tunefast.store.snapshot import snapshot
@@ -49,4 +51,4 @@ def clone(
     if not made.is_in_budget:
         first = command("study", "extend", study, "--trials", made.needs_trials, storage=storage)
         out.print(f"The budget is used up; first: {first}", soft_wrap=True)
-    out.print(f"Go on: {command('study', 'run', study, storage=storage)}", soft_wrap=True)
+    out.print(how_it_goes_on(look(path, study), storage), soft_wrap=True)

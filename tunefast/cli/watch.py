@@ -20,6 +20,7 @@ from tunefast.run.output import LOG_FILE
 from tunefast.shell import DEFAULT_STORAGE, command
 from tunefast.store.engine import database_path
 from tunefast.store.ownership import StateDirectory
+from tunefast.store.rows import num_in_budget
 from tunefast.store.snapshot import snapshot
 
 LOOK_SECONDS = 0.5
@@ -41,7 +42,7 @@ def watch(name: StudyName, storage: Storage = DEFAULT_STORAGE, to_json: Json = F
         print_json(result_document(path, study, reason))
     show_result(out, path, study, reason, storage)
     limit = study.spec.budget.trials
-    if not reason and (limit is None or len(study.trials) < limit or study.num_unfinished):
+    if not reason and (limit is None or num_in_budget(study.trials) < limit or study.num_unfinished):
         out.print(f"\nNobody works on it. Go on: {command('study', 'run', name, storage=storage)}", soft_wrap=True)
     if study.trials and study.best is None and not study.num_unfinished:
         raise typer.Exit(1)
