@@ -94,3 +94,17 @@ def test_an_imported_trial_is_told_as_one() -> None:
     assert first == "study: 1 complete, and 1 imported; 1 min 0 s of work"
     assert "imported" in imported.split()
     assert "imported" not in own
+
+
+def test_rows_break_between_words_alone() -> None:
+    """Names of objectives and settings stay whole at 80 columns; what has no room is said to be left out."""
+    params = {"batch_size": 32, "lr": 0.0123456}
+    rows = [trial([0.9, 12.5], params=params), trial([0.8, 2.5], params=params)]
+    for metrics, width, words in (
+        (["val_accuracy", "train_seconds"], 80, ["train_seconds", "batch_size=32", "lr=0.0123"]),
+        (["val_balanced_accuracy", "train_seconds"], 60, ["train_seconds", "60", "settings,"]),
+    ):
+        out = io.StringIO()
+        found = study(*rows, spec=study_spec(metric=metrics, direction=["maximize", "minimize"]))
+        show_study(Console(file=out, width=width, force_terminal=False), found)
+        assert set(words) <= set(out.getvalue().split()), out.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,18 @@ from tunefast.cli.output import (
     amount,
     counts_line,
     number,
-    plain_table,
     scaled,
     setting,
     short_params,
     show_settings,
 )
+from tunefast.cli.trial_table import show_trials
 from tunefast.recipe.recipe import TrainingRecipe
 from tunefast.report.recipes import in_short, lines_of
 from tunefast.report.sentences import imported_in_words, winner_in_words
 from tunefast.search.confirmed import Confirmation, confirmation_of
-from tunefast.search.pruning.promoting import Place
 from tunefast.search.rungs import places, where_in_words
 from tunefast.shell import DEFAULT_STORAGE, command
-from tunefast.spec.progress import PRUNER
 from tunefast.store.rows import CLONED, EXTRAPOLATED, IMPORTED, RETRIES, SPLITS, main_value, settings_of
 from tunefast.store.snapshot import StudySnapshot
 from tunefast.store.studies import CONFIRMATION
@@ -138,19 +135,7 @@ def show_study(
     if not study.trials:
         return
     out.print()
-    metrics = study.spec.study.metrics
-    names = ("trial", "state", *metrics, "epochs", "why", "params")
-    table = plain_table(*names, right=("trial", *metrics, "epochs"))
-    waiting = places(study)
-    shown = study.front if study.spec.study.has_several else [study.best]
-    shown = shown if study.confirms is None else []
-    for trial in study.trials:
-        planned = f"/{study.spec.epochs_for(trial.params)}" if study.spec.knows_epochs else ""
-        epochs = f"{study.epochs_reached[trial.number]}{planned}"
-        values = [number(value) for value in trial.values or [None] * len(metrics)]
-        row = (str(trial.number), study.states[trial.number], *values, epochs, _why(study, trial, waiting))
-        table.add_row(*row, short_params(settings_of(trial)), style="green" if trial in shown else "")
-    out.print(table)
+    show_trials(out, study)
 
 
 def _show_nearest(out: Console, study: StudySnapshot, trial: FrozenTrial) -> None:
@@ -175,19 +160,6 @@ def change_in_words(path: str, before: Any, after: Any) -> str:
 
 def _short(value: Any) -> str:
     return "none" if value is None else setting(value)
-
-
-def _why(study: StudySnapshot, trial: FrozenTrial, waiting: Mapping[int, Place]) -> str:
-    """Why a trial ended before its last epoch, or waits, in a word or two; or that it is from another study."""
-    if IMPORTED in trial.user_attrs:
-        return "imported"
-    if trial.number in waiting:
-        return where_in_words(waiting[trial.number])
-    if trial.number in study.begun_waiting:
-        return "for a worker"
-    reason = str(trial.user_attrs.get("reason", ""))
-    words = {"early_stopping": "patience", PRUNER: study.spec.study.pruner.name}
-    return words.get(reason, reason.partition(":")[0])
 
 
 def _because(trial: FrozenTrial) -> str:
