@@ -59,8 +59,15 @@ def edit(
     for where, (before, after) in result["changes"].items():
         out.print(f"  {change_in_words(where, before, after)}", soft_wrap=True)
     if result["outside"] and any(where.startswith("space.") for where in result["changes"]):
-        out.print(f"{result['outside']} earlier trials lie outside of it now; they stay.", soft_wrap=True)
+        out.print(outside_in_words(result["outside"]), soft_wrap=True)
     out.print(how_it_goes_on(look(path, name), storage), soft_wrap=True)
+
+
+def outside_in_words(num_trials: int) -> str:
+    """That so many trials are no points of the space any more, in a sentence."""
+    if num_trials == 1:
+        return "1 earlier trial lies outside of it now; it stays."
+    return f"{num_trials} earlier trials lie outside of it now; they stay."
 
 
 def change_of(text: str) -> tuple[str, Any]:

@@ -11,6 +11,7 @@ from tunefast.cli.going_on import how_it_goes_on
 from tunefast.cli.options import Json, Storage, Verbose
 from tunefast.cli.output import console, print_json
 from tunefast.errors import UserError
+from tunefast.report.sentences import trials
 from tunefast.run.commands import import_trials
 from tunefast.run.looking import look
 from tunefast.shell import DEFAULT_STORAGE
@@ -48,8 +49,8 @@ def import_(
     if to_json:
         print_json({"study": into, "imported": len(found.trials), "left_out": found.left_out, "unused": found.unused})
         return
-    out = console()
-    out.print(f"{len(found.trials)} trials of {study} are now in {into}; its budget is untouched by them.")
+    out, verb = console(), "is" if len(found.trials) == 1 else "are"
+    out.print(f"{trials(len(found.trials))} of {study} {verb} now in {into}; its budget is untouched.")
     for reason, count in found.left_out.items():
         out.print(f"  left out: {count} {'trial' if count == 1 else 'trials'}, since each {reason}", soft_wrap=True)
     if found.unused:
