@@ -36,3 +36,19 @@ def test_csv_where_it_is_asked_for_or_nothing_is(export: list[str], words: list[
     """A format that is given counts, and a name without an end says none."""
     assert CliRunner().invoke(app, [*export, *words], catch_exceptions=False).exit_code == 0
     assert Path(words[0]).read_text().startswith("trial,")
+
+
+def test_a_dash_is_standard_output(export: list[str], tmp_path: Path) -> None:
+    """As in other programs, no file of that name is written, and what is no text is refused."""
+    for words, start in (
+        ([*export, "-"], "trial,"),
+        (["report", "study", "--format", "md", "-o", "-"], "# study"),
+        (["report", "study", "-o", "-"], "<!doctype html>"),
+    ):
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.stdout.lower().startswith(start)
+        assert "Wrote" not in done.output
+    for words in ([*export, "-", "--format", "parquet"], ["report", "study", "--format", "png", "-o", "-"]):
+        with pytest.raises(UserError, match="is no text to print; name a"):
+            CliRunner().invoke(app, words, catch_exceptions=False)
+    assert not (tmp_path / "-").exists()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tunefast.cli.options import Storage, StudyName, Verbose
+from tunefast.cli.options import PRINTED, Storage, StudyName, Verbose
 from tunefast.cli.output import console
 from tunefast.errors import UserError
 from tunefast.export.files import FORMATS, Format, check_target, encoded, write_whole
@@ -41,6 +41,7 @@ def export(
     if kind == "tensorboard" or kind == "mlflow":  # noqa: PLR1714  which mypy follows
         _export_runs(path, name, kind, file, epochs=epochs)
         return
+    file = None if file == PRINTED else file
     kind = kind or _by_suffix(file)
     if file is not None:
         check_target(file, force=force)

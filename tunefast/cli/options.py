@@ -9,6 +9,8 @@ import typer
 
 from tunefast.errors import UserError
 
+PRINTED = Path("-")
+"""As a file to write: standard output."""
 Storage = Annotated[
     str, typer.Option("--storage", envvar="TUNEFAST_STORAGE", help="Database URL of the studies.", metavar="URL")
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from tunefast.cli.options import Storage, StudyName, Verbose
+from tunefast.cli.options import PRINTED, Storage, StudyName, Verbose
 from tunefast.cli.output import console
 from tunefast.errors import UserError, nearest
 from tunefast.run.looking import seen, workers
@@ -42,7 +43,9 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", help="File to write, of png the directory. Default: NAME.html, NAME.md, NAME here.", metavar="FILE"
+            "-o",
+            help="File to write, of png the directory; - is standard output. Default: NAME.html, NAME.md, NAME here.",
+            metavar="FILE",
         ),
     ] = None,
     page: Annotated[str, typer.Option("--page", help="overview, speed or pruning.", metavar="PAGE")] = FIRST,
@@ -64,6 +67,8 @@ def report(
     known = pages()
     if page not in known:
         raise UserError(message=f"--page {page}: there is no such page.{nearest(page, known)}")
+    if output == PRINTED and format_ is Format.PNG:
+        raise UserError(message="--format png: is no text to print; name a directory with -o DIR")
     path = database_path(storage)
     at_work = workers(path)
     study = seen(snapshot(path, name), at_work)
@@ -95,7 +100,11 @@ def _write_pictures(directory: Path, drawn: dict[str, bytes]) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write the file whole, or leave what was there; say so."""
+    """Write the file whole, or leave what was there; say so. What is to be printed is printed."""
+    if path == PRINTED:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+        return
     scratch = path.with_name(f".{path.name}.part")
     try:
         scratch.write_bytes(content)
