@@ -47,6 +47,7 @@ accumulation_steps = 16
     assert path.read_text() == before
     written = terminal.directory / "s.faster.toml"
     assert "# kept as it is" in written.read_text()
+    assert load_spec(written).study.name == f"{load_spec(path).study.name}-faster"
     faster = load_spec(written).recipe_for({})
     assert isinstance(faster, TrainingRecipe)
     assert (faster.batch_size, faster.accumulation_steps) == (128, 1)
