@@ -130,6 +130,14 @@ def test_every_study_has_markdown(kind: str) -> None:
     assert not any(re.search(r"(?<!\\)<", line) for line in outside_of_code)
 
 
+def test_a_table_of_a_part_says_which() -> None:
+    """Below points of all trials stands a table of the best so far: a reader must not take it for all of them."""
+    made = page_of(study(trial(0.5), trial(0.25), trial(0.75)))
+    said = "Those that were better than all before: 2 of 3."
+    assert f"\n\n{said}\n\n| trial | best score |" in markdown(made)
+    assert f"<summary>Numbers</summary><p>{said}</p>" in html(made)
+
+
 def test_scripts_are_those_that_the_policy_names() -> None:
     """The policy forbids everything, and allows the page's scripts by their hashes alone; evaluating is not allowed."""
     parsed = Parsed(html(page_of(whole())))

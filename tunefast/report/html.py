@@ -94,7 +94,8 @@ def _table(table: Table) -> str:
     rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in shown)
     more = "" if len(shown) == len(table.rows) else f"<p>The first {len(shown)} of {len(table.rows):,} rows.</p>"
     grid = f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    return f"<details><summary>Numbers</summary>{grid}{more}</details>"
+    holds = f"<p>{escape(table.holds)}</p>" if table.holds else ""
+    return f"<details><summary>Numbers</summary>{holds}{grid}{more}</details>"
 
 
 def for_script(drawing: Any) -> str:

@@ -36,7 +36,8 @@ def _table(table: Table) -> str:
     ]
     lines += ["| " + " | ".join(map(_text, row)) + " |" for row in table.rows[:MOST_ROWS]]
     left = len(table.rows) - MOST_ROWS
-    return "\n".join(lines) + (f"\n\nThe first {MOST_ROWS} of {len(table.rows):,} rows." if left > 0 else "")
+    holds = f"{_text(table.holds)}\n\n" if table.holds else ""
+    return holds + "\n".join(lines) + (f"\n\nThe first {MOST_ROWS} of {len(table.rows):,} rows." if left > 0 else "")
 
 
 def _text(text: str) -> str:

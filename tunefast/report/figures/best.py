@@ -105,15 +105,18 @@ def caption(numbers: BestSoFar) -> str:
 
 def table_by_trial(numbers: BestSoFar) -> Table:
     """Every trial that was better than all before."""
-    return Table(
-        ("trial", f"best {numbers.metric}"), [(str(each.trial), number(each.best)) for each in numbers.records]
-    )
+    rows = [(str(each.trial), number(each.best)) for each in numbers.records]
+    return Table(("trial", f"best {numbers.metric}"), rows, _records_in_words(numbers))
 
 
 def table_by_time(numbers: BestSoFar) -> Table:
     """The same, with when it ended."""
     rows = [(duration(each.at), str(each.trial), number(each.best)) for each in numbers.records]
-    return Table(("after", "trial", f"best {numbers.metric}"), rows)
+    return Table(("after", "trial", f"best {numbers.metric}"), rows, _records_in_words(numbers))
+
+
+def _records_in_words(numbers: BestSoFar) -> str:
+    return f"Those that were better than all before: {len(numbers.records):,} of {len(numbers.points):,}."
 
 
 NEEDS = "a complete trial"

@@ -19,6 +19,8 @@ class Table(NamedTuple):
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    holds: str = ""
+    """Which of the figure's numbers it has, where not all of them, in a sentence."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def caption(found: Objectives) -> str:
 def table(found: Objectives) -> Table:
     """The front."""
     rows = [(str(each.trial), *map(number, each.values)) for each in found.front]
-    return Table(("trial", *found.metrics), rows)
+    return Table(("trial", *found.metrics), rows, f"The front: {len(rows):,} of {len(found.trials):,} complete trials.")
 
 
 FIGURE = Figure("Objectives", "a complete trial and several objectives", numbers, draw, table, caption, applies)

@@ -103,7 +103,7 @@ def table(found: Slices) -> Table:
     rows = [
         (each.scale.name, str(len(each.points)), setting(each.best[1]), number(each.best[2])) for each in found.slices
     ]
-    return Table(("setting", "trials", "best at", found.metric), rows)
+    return Table(("setting", "trials", "best at", found.metric), rows, "Of each setting its best trial.")
 
 
 FIGURE = Figure(

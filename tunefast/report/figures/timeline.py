@@ -154,7 +154,9 @@ def table(found: Timeline) -> Table:
         busy, idle = busy_seconds(stays), idle_seconds(stays, breaks)
         share = f"{idle / (busy + idle):.0%}" if busy + idle else "-"
         rows.append((worker, stays[0].device, str(len(stays)), brief(busy), brief(idle), share))
-    return Table(("worker", "device", "attempts", "busy", "idle between", "share idle"), rows)
+    return Table(
+        ("worker", "device", "attempts", "busy", "idle between", "share idle"), rows, "The sums of each worker."
+    )
 
 
 FIGURE = Figure("Workers", "a trial that a worker has begun", numbers, draw, table, caption)

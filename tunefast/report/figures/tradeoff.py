@@ -98,7 +98,9 @@ def caption(found: Tradeoff) -> str:
 def table(found: Tradeoff) -> Table:
     """The front."""
     rows = [(str(each.trial), brief(each.seconds), number(each.value), each.standing) for each in found.front]
-    return Table(("trial", "training", found.metric, "state"), rows)
+    return Table(
+        ("trial", "training", found.metric, "state"), rows, f"The front: {len(rows):,} of {len(found.trials):,} trials."
+    )
 
 
 FIGURE = Figure("Result against training time", "a trial whose epochs were timed", numbers, draw, table, caption)
