@@ -90,7 +90,8 @@ def test_an_imported_trial_is_told_as_one() -> None:
     assert "imported: old, trial 6" in shown(found)
     out = io.StringIO()
     show_study(Console(file=out, width=80, force_terminal=False), found)
-    first, *_, imported, own = out.getvalue().splitlines()
+    first, best, *_, imported, own = out.getvalue().splitlines()
+    assert best == "best score 0.9000, trial 0 (imported: old, trial 6)"
     assert first == "study: 1 complete, and 1 imported; 1 min 0 s of work"
     assert "imported" in imported.split()
     assert "imported" not in own

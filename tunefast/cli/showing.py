@@ -120,7 +120,8 @@ def show_study(
         says = command("study", "watch", study.name, storage=storage)
         out.print(f"the best of {original} on new seeds; what that says: {says}", soft_wrap=True)
     elif study.best is not None:
-        out.print(f"best {values_in_words(study, study.best)}, trial {study.best.number}")
+        source = f" ({imported})" if (imported := imported_in_words(study.best)) else ""
+        out.print(f"best {values_in_words(study, study.best)}, trial {study.best.number}{source}", soft_wrap=True)
     elif study.spec.study.target is not None and study.nearest is not None:
         _show_nearest(out, study, study.nearest)
     if study.spec.study.has_several and study.front and study.confirms is None:
